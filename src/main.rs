@@ -1,0 +1,2 @@
+//! The beltwatch daemon.
+fn main() {}

@@ -1,0 +1,114 @@
+//! Pictures in memory and on disk.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageReader, Limits};
+
+/// The longest side that is read, in pixels: a line camera's picture is far below it, a decompression bomb is not.
+pub const MAX_SIDE: u32 = 16_384;
+
+/// An 8-bit picture, grey or RGB, interleaved (`height` x `width` x `channels`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// `height * width * channels` values.
+    pub data: Vec<u8>,
+}
+
+/// Why a picture could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// {path}: cannot be opened: {source}
+    #[error("{path}: cannot be opened: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// {path}: is not a readable PNG, JPEG, BMP or TIFF picture: {source}
+    #[error("{path}: is not a readable PNG, JPEG, BMP or TIFF picture: {source}")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: image::ImageError,
+    },
+    /// {path}: cannot be written: {source}
+    #[error("{path}: cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder or the system said.
+        source: image::ImageError,
+    },
+}
+
+impl Picture {
+    /// A picture of one value.
+    pub fn filled(width: usize, height: usize, channels: usize, value: u8) -> Self {
+        Self { width, height, channels, data: vec![value; width * height * channels] }
+    }
+
+    /// Reads a PNG, JPEG, BMP or TIFF file; the content decides, not the name. Grey stays grey, all else becomes RGB;
+    /// 16 bits are reduced to 8, transparency is dropped.
+    pub fn open(path: &Path) -> Result<Self, PictureError> {
+        let open = |source| PictureError::Open { path: path.to_owned(), source };
+        let decode = |source| PictureError::Decode { path: path.to_owned(), source };
+        let mut reader = ImageReader::open(path).map_err(open)?.with_guessed_format().map_err(open)?;
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(MAX_SIDE);
+        limits.max_image_height = Some(MAX_SIDE);
+        reader.limits(limits);
+        Ok(Self::from_image(reader.decode().map_err(decode)?))
+    }
+
+    fn from_image(image: DynamicImage) -> Self {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        if image.color().has_color() {
+            Self { width, height, channels: 3, data: image.into_rgb8().into_raw() }
+        } else {
+            Self { width, height, channels: 1, data: image.into_luma8().into_raw() }
+        }
+    }
+
+    /// Writes a PNG file.
+    pub fn save_png(&self, path: &Path) -> Result<(), PictureError> {
+        let colour = if self.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+        let write = |source| PictureError::Write { path: path.to_owned(), source };
+        let file = File::create(path).map_err(|e| write(image::ImageError::IoError(e)))?;
+        PngEncoder::new_with_quality(BufWriter::new(file), CompressionType::Default, FilterType::Adaptive)
+            .write_image(&self.data, self.width as u32, self.height as u32, colour)
+            .map_err(write)
+    }
+
+    /// The picture with `channels` (1 or 3) channels. Grey is `(77 R + 150 G + 29 B + 128) / 256`.
+    pub fn with_channels(&self, channels: usize) -> Self {
+        let data = match (self.channels, channels) {
+            (3, 1) => self.data.chunks_exact(3).map(luma).collect(),
+            (1, 3) => self.data.iter().flat_map(|&v| [v, v, v]).collect(),
+            _ => self.data.clone(),
+        };
+        Self { channels, data, ..*self }
+    }
+
+    /// The value of channel `c` at column `x`, row `y`.
+    ///
+    /// # Panics
+    /// Where the place is outside the picture.
+    pub fn at(&self, x: usize, y: usize, c: usize) -> u8 {
+        self.data[(y * self.width + x) * self.channels + c]
+    }
+}
+
+fn luma(rgb: &[u8]) -> u8 {
+    ((77 * u32::from(rgb[0]) + 150 * u32::from(rgb[1]) + 29 * u32::from(rgb[2]) + 128) >> 8) as u8
+}

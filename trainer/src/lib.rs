@@ -1,0 +1,4 @@
+//! The library behind `beltwatch-train`: teaching, quantisation, export and evaluation.
+#![forbid(unsafe_code)]
+
+pub mod network;

@@ -1,0 +1,2 @@
+//! `beltwatch-train`.
+fn main() {}

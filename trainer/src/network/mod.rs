@@ -1,0 +1,3 @@
+//! The reconstruction network with partition memory banks, after Xing and Li (2023).
+
+pub mod folded;
