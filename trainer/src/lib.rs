@@ -1,4 +1,5 @@
 //! The library behind `beltwatch-train`: teaching, quantisation, export and evaluation.
 #![forbid(unsafe_code)]
 
+pub mod dataset;
 pub mod network;
