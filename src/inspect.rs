@@ -1,0 +1,145 @@
+//! One picture in, one verdict out: preprocess, reconstruct, judge.
+
+use std::time::{Duration, Instant};
+
+use crate::judge::{Judge, Judgement};
+use crate::picture::Picture;
+use crate::preprocess::{PreprocessError, Preprocessor};
+use crate::recipe::{MODEL_FILE, Recipe, RecipeError};
+use crate::reconstruct::{InputShape, ReconstructError, Reconstructor};
+use crate::verdict::{Score, Verdict};
+
+/// A picture that got no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// the picture does not fit the recipe
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// the network failed
+    #[error("the network failed: {0}")]
+    Reconstruct(#[from] ReconstructError),
+}
+
+/// How long each stage of a frame took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Channels and size.
+    pub preprocess: Duration,
+    /// The network.
+    pub reconstruct: Duration,
+    /// Difference, noise map, HEE, smoothing, score.
+    pub judge: Duration,
+}
+
+impl StageTimes {
+    /// All stages.
+    pub fn total(&self) -> Duration {
+        self.preprocess + self.reconstruct + self.judge
+    }
+}
+
+/// What was found on a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Pass, or reject for a defect.
+    pub verdict: Verdict,
+    /// How different the part is.
+    pub score: Score,
+    /// What HEE took off.
+    pub error: u8,
+    /// Where the time went.
+    pub times: StageTimes,
+}
+
+/// Inspects pictures by one recipe. One a thread.
+pub struct Inspector {
+    preprocessor: Preprocessor,
+    reconstructor: Reconstructor,
+    judge: Judge,
+    threshold: Score,
+    input: Picture,
+    reconstruction: Picture,
+}
+
+impl Inspector {
+    /// Builds the network and runs the self-test: every golden picture must get exactly its score.
+    pub fn new(recipe: &Recipe) -> Result<Self, RecipeError> {
+        let mut inspector = Self::untested(recipe)?;
+        for golden in &recipe.manifest.golden {
+            let path = recipe.folder.join(&golden.file);
+            let found = match inspector.inspect(&Picture::open(&path)?) {
+                Ok(inspection) => inspection.score,
+                Err(InspectError::Preprocess(source)) => return Err(RecipeError::GoldenPicture { path, source }),
+                Err(InspectError::Reconstruct(source)) => return Err(RecipeError::Model { path, source }),
+            };
+            if found != golden.score {
+                return Err(RecipeError::GoldenMismatch { path, expected: golden.score, found });
+            }
+        }
+        Ok(inspector)
+    }
+
+    /// The same without the self-test, for the trainer, which sets the golden scores with it.
+    pub fn untested(recipe: &Recipe) -> Result<Self, RecipeError> {
+        let input = &recipe.manifest.input;
+        let shape = InputShape { size: input.size, channels: input.channels };
+        let reconstructor = Reconstructor::load(&recipe.model, shape)
+            .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
+        Ok(Self {
+            preprocessor: Preprocessor::new(input.size, input.channels, &input.pictures),
+            reconstructor,
+            judge: Judge::new(&recipe.manifest.judge_settings(), recipe.noise.as_ref(), input.size, input.size),
+            threshold: recipe.manifest.score.threshold,
+            input: Picture::filled(input.size, input.size, input.channels, 0),
+            reconstruction: Picture::filled(input.size, input.size, input.channels, 0),
+        })
+    }
+
+    /// Judges a picture as the camera gave it.
+    pub fn inspect(&mut self, picture: &Picture) -> Result<Inspection, InspectError> {
+        let start = Instant::now();
+        self.preprocessor.apply(picture, &mut self.input)?;
+        let preprocessed = Instant::now();
+        self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data)?;
+        let reconstructed = Instant::now();
+        let Judgement { score, error } =
+            self.judge.judge(&self.input.data, &self.reconstruction.data, self.input.channels);
+        let times = StageTimes {
+            preprocess: preprocessed - start,
+            reconstruct: reconstructed - preprocessed,
+            judge: reconstructed.elapsed(),
+        };
+        Ok(Inspection { verdict: Verdict::judge(score, self.threshold), score, error, times })
+    }
+
+    /// The threshold in force.
+    pub fn threshold(&self) -> Score {
+        self.threshold
+    }
+
+    /// The last picture as the network saw it.
+    pub fn input(&self) -> &Picture {
+        &self.input
+    }
+
+    /// How the network drew it.
+    pub fn reconstruction(&self) -> &Picture {
+        &self.reconstruction
+    }
+
+    /// The judge with the maps of the last picture.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// The last anomaly map as a picture-sized u8 map for people: the threshold stands at half of the range.
+    pub fn heat(&self) -> Vec<u8> {
+        let full = (2 * i32::from(self.threshold.0)).max(1);
+        self.judge.anomaly().iter().map(|&v| (v.max(0).min(full) as i64 * 255 / i64::from(full)) as u8).collect()
+    }
+
+    /// Name of the convolution kernel that this CPU runs.
+    pub fn kernel_name(&self) -> &'static str {
+        self.reconstructor.kernel_name()
+    }
+}

@@ -1,0 +1,169 @@
+//! From the anomaly map to a score, from the score to a verdict.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How different a part is from a good one: Q8.8 of the anomaly map's unit, 0 to 255.996.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Score(pub u16);
+
+impl Score {
+    /// The nearest score to a number; numbers out of range go to the nearer end.
+    pub fn from_f64(value: f64) -> Self {
+        Self((value * 256.0).round().clamp(0.0, f64::from(u16::MAX)) as u16)
+    }
+
+    /// The score as a number, exactly.
+    pub fn to_f64(self) -> f64 {
+        f64::from(self.0) / 256.0
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.3}", self.to_f64()))
+    }
+}
+
+impl Serialize for Score {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.to_f64())
+    }
+}
+
+impl<'de> Deserialize<'de> for Score {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = f64::deserialize(deserializer)?;
+        if (0.0..256.0).contains(&value) {
+            return Ok(Self::from_f64(value));
+        }
+        Err(serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
+    }
+}
+
+/// Why a part is rejected; the names are those of the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The score is above the threshold.
+    Defect,
+    /// No verdict came by the deadline.
+    NoVerdict,
+    /// The part got no picture, or none that can be judged.
+    NoImage,
+    /// Another part was too close.
+    Spacing,
+    /// Something of the device is broken, or a queue was full.
+    Fault,
+}
+
+impl Cause {
+    /// All causes, in the order in which tables show them.
+    pub const ALL: [Self; 5] = [Self::Defect, Self::NoVerdict, Self::NoImage, Self::Spacing, Self::Fault];
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Defect => "defect",
+            Self::NoVerdict => "no-verdict",
+            Self::NoImage => "no-image",
+            Self::Spacing => "spacing",
+            Self::Fault => "fault",
+        })
+    }
+}
+
+/// What happens to a part at the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It leaves.
+    Reject(Cause),
+}
+
+impl Verdict {
+    /// Rejects a score above the threshold.
+    pub fn judge(score: Score, threshold: Score) -> Self {
+        if score > threshold { Self::Reject(Cause::Defect) } else { Self::Pass }
+    }
+
+    /// Why it leaves, if it does.
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Pass => None,
+            Self::Reject(cause) => Some(cause),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(if *self == Self::Pass { "PASS" } else { "REJECT" })
+    }
+}
+
+/// How the anomaly map becomes one number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The largest value.
+    #[default]
+    Max,
+    /// The mean of the largest 0.5 % of the pixels, at least one.
+    TopShare,
+}
+
+impl Pooling {
+    /// The score of a map in signed Q8.8; negative values count as 0. `scratch` is as long as the map.
+    pub fn score(self, map: &[i32], scratch: &mut [i32]) -> Score {
+        let top = match self {
+            Self::Max => i64::from(map.iter().copied().max().unwrap_or(0)),
+            Self::TopShare => {
+                let count = (map.len() / 200).max(1).min(map.len());
+                if count == 0 {
+                    return Score(0);
+                }
+                scratch.copy_from_slice(map);
+                scratch.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
+                scratch[..count].iter().map(|&v| i64::from(v)).sum::<i64>().div_euclid(count as i64)
+            }
+        };
+        Score(top.clamp(0, i64::from(u16::MAX)) as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_above_the_threshold_is_a_reject() {
+        assert_eq!(Verdict::judge(Score(256), Score(256)), Verdict::Pass);
+        assert_eq!(Verdict::judge(Score(257), Score(256)), Verdict::Reject(Cause::Defect));
+    }
+
+    #[test]
+    fn pooling() {
+        let mut map = vec![-5; 398];
+        map.extend([1000, 501]);
+        let mut scratch = vec![0; 400];
+        assert_eq!(Pooling::Max.score(&map, &mut scratch), Score(1000));
+        assert_eq!(Pooling::TopShare.score(&map, &mut scratch), Score(750));
+        assert_eq!(Pooling::Max.score(&[-3], &mut [0]), Score(0));
+        assert_eq!(Pooling::Max.score(&[70_000], &mut [0]), Score(65_535));
+        assert_eq!((Pooling::Max.score(&[], &mut []), Pooling::TopShare.score(&[], &mut [])), (Score(0), Score(0)));
+    }
+
+    #[test]
+    fn a_score_survives_its_text() {
+        for raw in [0, 1, 255, 256, 12_345, 65_535] {
+            let text = serde_json::to_string(&Score(raw)).expect("a number");
+            assert_eq!(serde_json::from_str::<Score>(&text).expect("its own text"), Score(raw));
+        }
+        assert!(serde_json::from_str::<Score>("256").is_err());
+        assert!(serde_json::from_str::<Score>("-0.5").is_err());
+    }
+}
