@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod difference;
+pub mod heatmap;
 pub mod hee;
 pub mod judge;
 pub mod picture;

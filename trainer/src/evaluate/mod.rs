@@ -4,6 +4,7 @@ pub mod aupro;
 pub mod json;
 pub mod mask;
 pub mod metrics;
+pub mod report;
 pub mod table;
 
 use std::collections::BTreeMap;
