@@ -1,0 +1,163 @@
+//! The examination of a model file before tract sees it: from here on nothing in it can surprise.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::prelude::Framework;
+
+use super::error::ReconstructError;
+use super::operator::Shape;
+use super::parse::{self, Kind};
+
+/// Largest file.
+const MAX_BYTES: usize = 256 << 20;
+/// Most nodes.
+const MAX_NODES: usize = 1024;
+/// Most values in all activations together.
+const MAX_VALUES: usize = 1 << 28;
+
+/// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels), and that
+/// every node is one that the device runs.
+pub(super) fn check(model: &[u8], shape: Shape) -> Result<ModelProto, ReconstructError> {
+    limit("bytes", model.len(), MAX_BYTES)?;
+    let proto = tract_onnx::onnx()
+        .proto_model_for_read(&mut { model })
+        .map_err(|e| ReconstructError::NotOnnx(e.root_cause().to_string()))?;
+    let Some(graph) = &proto.graph else {
+        return Err(ReconstructError::NotOnnx("it holds no graph".into()));
+    };
+    limit("nodes", graph.node.len(), MAX_NODES)?;
+    tensors(&proto)?;
+    let input = interface(graph, shape)?;
+    nodes(graph, input, shape)?;
+    Ok(proto)
+}
+
+fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), ReconstructError> {
+    if found > limit { Err(ReconstructError::OverLimit { what, found, limit }) } else { Ok(()) }
+}
+
+/// Refuses tensors outside the file, and those whose data does not fit their shape.
+fn tensors(proto: &ModelProto) -> Result<(), ReconstructError> {
+    let graph = proto.graph.iter();
+    let in_nodes = graph.clone().flat_map(|g| &g.node).chain(proto.functions.iter().flat_map(|f| &f.node));
+    let in_attributes = in_nodes.flat_map(|node| &node.attribute).flat_map(|a| a.t.iter().chain(&a.tensors));
+    for tensor in graph.clone().flat_map(|g| &g.initializer).chain(in_attributes) {
+        if tensor.data_location == Some(DataLocation::External as i32) || !tensor.external_data.is_empty() {
+            return Err(ReconstructError::ExternalData { tensor: tensor.name.clone() });
+        }
+    }
+    for tensor in graph.flat_map(|g| &g.initializer) {
+        if !complete(tensor) {
+            let reason = format!("tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit its shape", tensor.name);
+            return Err(ReconstructError::NotOnnx(reason));
+        }
+    }
+    Ok(())
+}
+
+fn complete(tensor: &TensorProto) -> bool {
+    let volume = tensor.dims.iter().try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+    let (size, typed) = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Int8) => (1, tensor.int32_data.len()),
+        Ok(DataType::Int32) => (4, tensor.int32_data.len()),
+        Ok(DataType::Int64) => (8, tensor.int64_data.len()),
+        Ok(DataType::Float) => (4, tensor.float_data.len()),
+        _ => return false,
+    };
+    let found = if tensor.raw_data.is_empty() { typed.checked_mul(size) } else { Some(tensor.raw_data.len()) };
+    tensor.segment.is_none() && found.is_some() && volume.and_then(|n| n.checked_mul(size)) == found
+}
+
+/// Checks the graph's one input and one output; returns the input's name.
+fn interface(graph: &GraphProto, [height, width, channels]: Shape) -> Result<&str, ReconstructError> {
+    let expected = format!("int8 [1, {channels}, {height}, {width}]");
+    let inputs = graph.input.iter().filter(|input| graph.initializer.iter().all(|t| t.name != input.name));
+    for (what, values) in [("input", inputs.clone().collect::<Vec<_>>()), ("output", graph.output.iter().collect())] {
+        let found = match values.as_slice() {
+            [value] => describe(value),
+            values => format!("{} {what}s", values.len()),
+        };
+        if found != expected {
+            return Err(ReconstructError::Interface { what, expected, found });
+        }
+    }
+    Ok(inputs.map(|input| input.name.as_str()).next().unwrap_or_default())
+}
+
+fn describe(value: &ValueInfoProto) -> String {
+    let Some(Type::TensorType(tensor)) = value.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
+        return "no tensor".into();
+    };
+    let data_type = DataType::try_from(tensor.elem_type).map_or("unknown", |t| t.as_str_name()).to_lowercase();
+    let dimensions = tensor.shape.iter().flat_map(|shape| &shape.dim).map(|dimension| match &dimension.value {
+        Some(Dimension::DimValue(value)) => value.to_string(),
+        Some(Dimension::DimParam(name)) => name.clone(),
+        None => "?".into(),
+    });
+    format!("{data_type} [{}]", dimensions.collect::<Vec<_>>().join(", "))
+}
+
+/// Reads every node and follows the shapes from the input to the output.
+fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), ReconstructError> {
+    let mut shapes = HashMap::from([(input, shape)]);
+    let mut values = shape.iter().product();
+    for node in &graph.node {
+        let Some(kind) = Kind::of(node) else {
+            let operator = [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() { "" } else { "." });
+            return Err(ReconstructError::UnsupportedOperator { node: name(node), operator });
+        };
+        let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };
+        let output_shape = match parse::operator(node, graph).map_err(refuse)? {
+            Some(operator) => operator.output_shape(activation(node, 0, &shapes).map_err(refuse)?),
+            None => concatenated(node, &shapes),
+        };
+        let output_shape = output_shape.map_err(refuse)?;
+        debug_assert!(kind != Kind::Concat || output_shape[2] > 0);
+        // Windows and blocks are small and the sum before was in bounds, so this cannot overflow.
+        values += output_shape.iter().product::<usize>();
+        limit("values in its activations", values, MAX_VALUES)?;
+        let [output] = node.output.as_slice() else {
+            return Err(refuse(format!("it has {} outputs instead of 1", node.output.len())));
+        };
+        let taken = output.is_empty() || graph.initializer.iter().any(|t| t.name == *output);
+        if taken || shapes.insert(output, output_shape).is_some() {
+            return Err(refuse(format!("its output's name `{output}` is empty or used twice")));
+        }
+    }
+    let output = graph.output.first().map(|output| output.name.as_str()).unwrap_or_default();
+    match shapes.get(output) {
+        Some(found) if *found == shape => Ok(()),
+        found => Err(ReconstructError::Interface {
+            what: "output",
+            expected: format!("{shape:?} (height, width, channels)"),
+            found: found.map_or("no node that computes it".into(), |found| format!("{found:?}")),
+        }),
+    }
+}
+
+/// The node's name, or that of its output where it has none.
+fn name(node: &NodeProto) -> String {
+    if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
+}
+
+fn activation(node: &NodeProto, input: usize, shapes: &HashMap<&str, Shape>) -> Result<Shape, String> {
+    let name = node.input.get(input).map(String::as_str).unwrap_or_default();
+    shapes.get(name).copied().ok_or_else(|| format!("its input `{name}` is not computed before it"))
+}
+
+fn concatenated(node: &NodeProto, shapes: &HashMap<&str, Shape>) -> Result<Shape, String> {
+    let mut whole: Option<Shape> = None;
+    for input in 0..node.input.len() {
+        let part = activation(node, input, shapes)?;
+        whole = Some(match whole {
+            None => part,
+            Some([height, width, channels]) if part[..2] == [height, width] => [height, width, channels + part[2]],
+            Some(whole) => return Err(format!("inputs of {whole:?} and {part:?} cannot be joined")),
+        });
+    }
+    whole.ok_or_else(|| "it has no inputs".into())
+}

@@ -1,0 +1,306 @@
+//! The partition memory bank with channel queries, after Xing and Li (2023), with int8 at both ends.
+//!
+//! Within, it computes in f32, with additions, multiplications, divisions and square roots only, each in a fixed
+//! order, and an exponential of its own: every processor gives the same bytes. Channels are the lanes, so the order
+//! does not depend on the width of the processor's vectors.
+
+/// Channels that are computed together.
+const LANES: usize = 16;
+
+type Lanes = [f32; LANES];
+
+/// Added to a query's squared length, so that a query of zeros has one.
+pub const LENGTH_EPSILON: f32 = 1e-12;
+
+/// The scale and zero point of an int8 tensor: `value = scale * (stored - zero_point)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantisation {
+    /// Value of a step, positive.
+    pub scale: f32,
+    /// What stands for 0.
+    pub zero_point: i8,
+}
+
+impl Quantisation {
+    /// The value of a stored number.
+    pub fn value(self, stored: i8) -> f32 {
+        self.scale * f32::from(i16::from(stored) - i16::from(self.zero_point))
+    }
+
+    /// The nearest stored number, ties to even, saturating.
+    pub fn store(self, value: f32) -> i8 {
+        ((value / self.scale).round_ties_even() + f32::from(self.zero_point)).clamp(-128.0, 127.0) as i8
+    }
+}
+
+/// A memory bank for a feature map of height x width x channels.
+///
+/// The map is cut into `grid` x `grid` blocks. Each channel of a block is a query, a vector of `dimension` values. It
+/// is compared with the block's items by cosine and temperature, the softmax's weights below 1 / items are dropped
+/// (never the largest), the rest is normalised, and the weighted sum of the items takes the query's place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartitionMemory {
+    /// Blocks along each axis.
+    pub grid: usize,
+    /// Items of a block.
+    pub items: usize,
+    /// Height and width of a block.
+    pub block: [usize; 2],
+    /// `[grid * grid][items][dimension]`: the items normalised and divided by the temperature.
+    pub keys: Vec<f32>,
+    /// `[grid * grid][items][dimension]`: the items.
+    pub values: Vec<f32>,
+    /// Of the input.
+    pub input: Quantisation,
+    /// Of the output.
+    pub output: Quantisation,
+}
+
+/// Memory that the bank works in.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    queries: Vec<Lanes>,
+    weights: Vec<Lanes>,
+}
+
+impl PartitionMemory {
+    /// Values of an item.
+    pub fn dimension(&self) -> usize {
+        self.block[0] * self.block[1]
+    }
+
+    /// Height and width of the map.
+    pub fn size(&self) -> [usize; 2] {
+        self.block.map(|side| side * self.grid)
+    }
+
+    /// Addresses the bank with `input` and writes `output`, both height x width x `channels`.
+    ///
+    /// # Panics
+    /// Where the lengths do not fit.
+    pub fn run(&self, input: &[i8], channels: usize, output: &mut [i8], scratch: &mut Scratch) {
+        let length = self.size()[0] * self.size()[1] * channels;
+        assert_eq!([input.len(), output.len()], [length; 2], "input and output length");
+        let block_values = self.items * self.dimension();
+        for block in 0..self.grid * self.grid {
+            let keys = &self.keys[block * block_values..][..block_values];
+            let values = &self.values[block * block_values..][..block_values];
+            for first in (0..channels).step_by(LANES) {
+                let count = LANES.min(channels - first);
+                self.load(block, input, channels, first, count, &mut scratch.queries);
+                normalise(&mut scratch.queries);
+                compare(keys, &scratch.queries, &mut scratch.weights);
+                let total = address(&mut scratch.weights);
+                for place in 0..self.dimension() {
+                    let sum = draw(values, place, self.dimension(), &scratch.weights);
+                    let to = self.offset(block, place) * channels + first;
+                    for (lane, stored) in output[to..to + count].iter_mut().enumerate() {
+                        *stored = self.output.store(sum[lane] / total[lane]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pixel index of a block's value.
+    fn offset(&self, block: usize, place: usize) -> usize {
+        let y = block / self.grid * self.block[0] + place / self.block[1];
+        let x = block % self.grid * self.block[1] + place % self.block[1];
+        y * self.size()[1] + x
+    }
+
+    /// The queries of channels `first..first + count`; the lanes behind stay 0.
+    fn load(&self, block: usize, input: &[i8], channels: usize, first: usize, count: usize, queries: &mut Vec<Lanes>) {
+        queries.clear();
+        queries.extend((0..self.dimension()).map(|place| {
+            let from = self.offset(block, place) * channels + first;
+            let mut lanes = [0.0; LANES];
+            for (lane, &stored) in lanes.iter_mut().zip(&input[from..from + count]) {
+                *lane = self.input.value(stored);
+            }
+            lanes
+        }));
+    }
+}
+
+/// Divides each query by its length.
+fn normalise(queries: &mut [Lanes]) {
+    let mut squares = [0.0; LANES];
+    for query in queries.iter() {
+        for (square, value) in squares.iter_mut().zip(query) {
+            *square += value * value;
+        }
+    }
+    let lengths = squares.map(|square| (square + LENGTH_EPSILON).sqrt());
+    for query in queries {
+        for (value, length) in query.iter_mut().zip(lengths) {
+            *value /= length;
+        }
+    }
+}
+
+/// Cosine / temperature of each query with each item: `[items]`.
+fn compare(keys: &[f32], queries: &[Lanes], weights: &mut Vec<Lanes>) {
+    weights.clear();
+    weights.extend(keys.chunks_exact(queries.len()).map(|key| {
+        let mut sum = [0.0; LANES];
+        for (query, &key) in queries.iter().zip(key) {
+            for (sum, value) in sum.iter_mut().zip(query) {
+                *sum += value * key;
+            }
+        }
+        sum
+    }));
+}
+
+/// Turns similarities into weights, up to the factor that it returns: the softmax, without those below 1 / items.
+fn address(weights: &mut [Lanes]) -> Lanes {
+    let mut best = [f32::MIN; LANES];
+    for similarity in weights.iter() {
+        for (best, &s) in best.iter_mut().zip(similarity) {
+            *best = larger(*best, s);
+        }
+    }
+    let mut sum = [0.0; LANES];
+    for weight in weights.iter_mut() {
+        for lane in 0..LANES {
+            weight[lane] = exp(weight[lane] - best[lane]);
+            sum[lane] += weight[lane];
+        }
+    }
+    let threshold = sum.map(|sum| sum / weights.len() as f32);
+    let mut total = [0.0; LANES];
+    for weight in weights {
+        for lane in 0..LANES {
+            // The best item's weight is exp(0) = 1 and the mean at most that: it stays also where all are equal.
+            weight[lane] = if weight[lane] >= threshold[lane] { weight[lane] } else { 0.0 };
+            total[lane] += weight[lane];
+        }
+    }
+    total
+}
+
+/// The weighted sum of the items' values at `place`.
+fn draw(values: &[f32], place: usize, dimension: usize, weights: &[Lanes]) -> Lanes {
+    let mut sum = [0.0; LANES];
+    for (item, weight) in values.chunks_exact(dimension).zip(weights) {
+        for (sum, weight) in sum.iter_mut().zip(weight) {
+            *sum += weight * item[place];
+        }
+    }
+    sum
+}
+
+/// The larger one, by comparison alone (`f32::max` leaves the sign of zeros open).
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// e^x for x <= 0, within 2e-7 of it; exactly 1 at 0.
+///
+/// 2^n * e^r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; ln 2 in two parts after Cody and Waite.
+fn exp(x: f32) -> f32 {
+    let x = larger(x, -87.0);
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer with additions only.
+    const ROUND: f32 = 12_582_912.0;
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let mut power = 1.0 / 5040.0;
+    for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        power = power * r + factor;
+    }
+    power * f32::from_bits(((n as i32 + 127) as u32) << 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_close_and_one_at_zero() {
+        assert_eq!(exp(0.0), 1.0);
+        for i in 0..87_000 {
+            let x = -i as f32 * 1e-3;
+            let exact = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / exact - 1.0).abs() < 2e-7, "{x}");
+        }
+        assert!(exp(-1e30) > 0.0);
+    }
+
+    /// One block of two values, one channel.
+    fn bank(items: &[[f32; 2]], temperature: f32) -> PartitionMemory {
+        let quantisation = Quantisation { scale: 0.01, zero_point: 0 };
+        let keys = items.iter().flat_map(|item| {
+            let length = (item[0] * item[0] + item[1] * item[1]).sqrt();
+            item.map(|v| v / length / temperature)
+        });
+        PartitionMemory {
+            grid: 1,
+            items: items.len(),
+            block: [1, 2],
+            keys: keys.collect(),
+            values: items.concat(),
+            input: quantisation,
+            output: quantisation,
+        }
+    }
+
+    fn run(bank: &PartitionMemory, input: &[i8], channels: usize) -> Vec<i8> {
+        let mut output = vec![0; input.len()];
+        bank.run(input, channels, &mut output, &mut Scratch::default());
+        output
+    }
+
+    #[test]
+    fn draws_the_item_of_the_same_direction() {
+        // Cosines 1 and 0, at temperature 0.1: e^-10 is far below a half and dropped.
+        let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
+        assert_eq!(run(&bank, &[100, 0], 1), [50, 0]);
+        assert_eq!(run(&bank, &[0, 1], 1), [0, 30]);
+    }
+
+    #[test]
+    fn equal_items_all_stay() {
+        // A query of zeros is equally near to all: each weight is 1 / items, none above it.
+        let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
+        assert_eq!(run(&bank, &[0, 0], 1), [25, 15]);
+    }
+
+    #[test]
+    fn weights_below_the_mean_are_dropped() {
+        // Cosines 1, 0.6, 0 at temperature 1: softmax 0.4906, 0.3289, 0.1805, mean 0.3333: only the first stays.
+        let one = bank(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 1.0);
+        assert_eq!(run(&one, &[100, 0], 1), [100, 0]);
+        // Cosines 1, 0.8, 0: 0.4512, 0.3693, 0.1660: two stay, 0.5498 and 0.4502 after normalising.
+        let two = bank(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], 1.0);
+        assert_eq!(run(&two, &[100, 0], 1), [91, 27]);
+    }
+
+    #[test]
+    fn channels_are_independent() {
+        let bank = bank(&[[0.5, 0.1], [0.2, -0.3], [-0.4, 0.9]], 0.5);
+        let channels = 21;
+        let input: Vec<i8> = (0..2 * channels).map(|i| ((i * 37) % 251) as u8 as i8).collect();
+        let output = run(&bank, &input, channels);
+        for c in 0..channels {
+            let alone = run(&bank, &[input[c], input[channels + c]], 1);
+            assert_eq!(alone, [output[c], output[channels + c]]);
+        }
+    }
+
+    #[test]
+    fn blocks_have_their_own_items() {
+        // A grid of 2 x 2 blocks of one value: the only item of each block is drawn whatever the query.
+        let quantisation = Quantisation { scale: 1.0, zero_point: -10 };
+        let bank = PartitionMemory {
+            grid: 2,
+            items: 1,
+            block: [1, 1],
+            keys: vec![1.0; 4],
+            values: vec![1.0, 2.0, 3.0, 4.0],
+            input: quantisation,
+            output: quantisation,
+        };
+        assert_eq!(run(&bank, &[5, 6, 7, 8], 1), [-9, -8, -7, -6]);
+    }
+}

@@ -1,0 +1,108 @@
+//! From a picture to the picture as a good part would look: the int8 network, through tract with operators of ours.
+//!
+//! The model is plain ONNX (QLinearConv, DepthToSpace, Concat, Clip; the memory bank is a function in plain ONNX), so
+//! any full runtime runs it. Here each operator but Concat is one fused int8 operator in NHWC, with kernels for each
+//! kind of processor that all give the same bytes.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::TypedSimplePlan;
+
+mod check;
+mod error;
+pub mod kernels;
+pub mod memory;
+mod operator;
+mod parse;
+mod qlinear_conv;
+mod tract;
+
+pub use error::ReconstructError;
+pub use kernels::Kernel;
+pub use parse::{DOMAIN, MEMORY_BANK};
+pub use qlinear_conv::QLinearConv;
+
+/// What the network takes and gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputShape {
+    /// Width and height in pixels.
+    pub size: usize,
+    /// Channels: 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+}
+
+impl InputShape {
+    /// Bytes of a picture.
+    pub fn bytes(self) -> usize {
+        self.size * self.size * self.channels
+    }
+}
+
+/// A loaded network. Cloning is cheap and shares the weights: one for each thread.
+#[derive(Clone, Debug)]
+pub struct Reconstructor {
+    plan: Arc<TypedSimplePlan>,
+    shape: InputShape,
+    kernel: Kernel,
+}
+
+impl Reconstructor {
+    /// Loads an int8 model for pictures of `shape`, with this processor's fastest kernel.
+    pub fn load(model: &[u8], shape: InputShape) -> Result<Self, ReconstructError> {
+        Self::load_with(model, shape, Kernel::best())
+    }
+
+    /// Loads with a kernel of choice; one that this processor lacks gives way to the reference.
+    pub fn load_with(model: &[u8], shape: InputShape, kernel: Kernel) -> Result<Self, ReconstructError> {
+        let hwc = [shape.size, shape.size, shape.channels];
+        let proto = check::check(model, hwc)?;
+        let kernel = if kernel.is_supported() { kernel } else { Kernel::Scalar };
+        let plan = tract::plan(&proto, hwc, kernel).map_err(ReconstructError::tract)?;
+        Ok(Self { plan, shape, kernel })
+    }
+
+    /// What it takes and gives.
+    pub fn shape(&self) -> InputShape {
+        self.shape
+    }
+
+    /// The kernel in use, for logs.
+    pub fn kernel_name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    /// Reconstructs `input` into `output`; both interleaved (height x width x channels), [`InputShape::bytes`] long.
+    pub fn reconstruct(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), ReconstructError> {
+        for (what, found) in [("input", input.len()), ("output", output.len())] {
+            let expected = self.shape.bytes();
+            if found != expected {
+                return Err(ReconstructError::BufferLength { what, found, expected });
+            }
+        }
+        self.run(input, output).map_err(ReconstructError::tract)
+    }
+
+    fn run(&self, input: &[u8], output: &mut [u8]) -> TractResult<()> {
+        let InputShape { size, channels } = self.shape;
+        let mut tensor = Tensor::zero::<i8>(&[1, size, size, channels])?;
+        for (stored, &value) in tensor.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?.iter_mut().zip(input) {
+            *stored = stored_value(value);
+        }
+        let outputs = self.plan.run(tvec![tensor.into_tvalue()])?;
+        for (value, &stored) in output.iter_mut().zip(outputs[0].try_as_plain_ram()?.as_slice::<i8>()?) {
+            *value = pixel_value(stored);
+        }
+        Ok(())
+    }
+}
+
+/// The int8 tensor's number for a pixel: value `(u8 - 128) / 128`, scale 1/128, zero point 0.
+pub fn stored_value(pixel: u8) -> i8 {
+    (pixel ^ 0x80) as i8
+}
+
+/// The pixel for a stored number.
+pub fn pixel_value(stored: i8) -> u8 {
+    stored as u8 ^ 0x80
+}
