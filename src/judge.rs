@@ -154,7 +154,7 @@ mod tests {
         let judgement = judge.judge(&lifted_with_a_defect(), &[100; 45], 1);
         // the mode is 8, its upper edge 9; the centre of the defect keeps 88 - 9 levels
         assert_eq!(judgement, Judgement { score: Score(79 * 256), error: 9 });
-        let golden = ["    .:::.", "    :*#*:", "    :#%#:", "    :*#*:", "    .:::."];
+        let golden = ["     .:. ", "    .+#+.", "    :#@#:", "    .+#+.", "     .:. "];
         assert_eq!(art(&judge), golden, "{:#?}", art(&judge));
         let mut raw = judge.without_hee();
         assert_eq!(raw.judge(&lifted_with_a_defect(), &[100; 45], 1).score, Score(88 * 256));

@@ -52,15 +52,13 @@ pub enum Cause {
     NoVerdict,
     /// The part got no picture, or none that can be judged.
     NoImage,
-    /// Another part was too close.
-    Spacing,
     /// Something of the device is broken, or a queue was full.
     Fault,
 }
 
 impl Cause {
     /// All causes, in the order in which tables show them.
-    pub const ALL: [Self; 5] = [Self::Defect, Self::NoVerdict, Self::NoImage, Self::Spacing, Self::Fault];
+    pub const ALL: [Self; 4] = [Self::Defect, Self::NoVerdict, Self::NoImage, Self::Fault];
 }
 
 impl fmt::Display for Cause {
@@ -69,7 +67,6 @@ impl fmt::Display for Cause {
             Self::Defect => "defect",
             Self::NoVerdict => "no-verdict",
             Self::NoImage => "no-image",
-            Self::Spacing => "spacing",
             Self::Fault => "fault",
         })
     }
@@ -88,6 +85,11 @@ impl Verdict {
     /// Rejects a score above the threshold.
     pub fn judge(score: Score, threshold: Score) -> Self {
         if score > threshold { Self::Reject(Cause::Defect) } else { Self::Pass }
+    }
+
+    /// `pass` or `reject`, as records have it.
+    pub fn name(self) -> &'static str {
+        if self == Self::Pass { "pass" } else { "reject" }
     }
 
     /// Why it leaves, if it does.

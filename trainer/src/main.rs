@@ -1,2 +1,176 @@
-//! `beltwatch-train`.
-fn main() {}
+//! `beltwatch-train`: teaches recipes and measures them; see README.md.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
+use beltwatch_train::synth::{self, SynthArgs};
+use beltwatch_train::teach::{self, Preset, TeachError, TeachOptions};
+use beltwatch_train::train::Wanted;
+use clap::{Parser, Subcommand};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Teaches beltwatch recipes from pictures of good parts.
+#[derive(Parser)]
+#[command(version, after_help = "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 130 stopped by a signal, with a checkpoint")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Teach a recipe from pictures of good parts
+    Teach(Teach),
+    /// Measure a recipe on a data set with known defects
+    Evaluate(Evaluate),
+    /// Render parts and their defects as a data set
+    Synth(Synth),
+}
+
+#[derive(clap::Args)]
+struct Teach {
+    /// A category in MVTec layout (train/good/*), or a folder of pictures of good parts
+    data: PathBuf,
+    /// The recipe's folder
+    #[arg(long)]
+    out: PathBuf,
+    /// Length and picture size
+    #[arg(long, value_enum, default_value_t)]
+    preset: Preset,
+    /// A training configuration (TOML, as written to OUT.run/train.toml) in place of the preset
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Width and height of the network's picture in pixels
+    #[arg(long)]
+    size: Option<usize>,
+    /// Training steps
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Same seed, same pictures, same recipe
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to train
+    #[arg(long, value_parser = device, default_value = "auto")]
+    device: Wanted,
+    /// Share of good parts that may be rejected
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    false_reject: f64,
+    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 64]
+    #[arg(long, value_name = "SIGMA")]
+    smoothing: Option<f64>,
+    /// Measure the difference in levels, not in spreads above the normal mean
+    #[arg(long)]
+    no_noise_map: bool,
+    /// Leave out float.onnx (then `evaluate` shows the int8 rows only)
+    #[arg(long)]
+    no_float_model: bool,
+    /// Replace a recipe that is there
+    #[arg(long)]
+    force: bool,
+    /// Do not train on: make a recipe of the last checkpoint
+    #[arg(long)]
+    export_now: bool,
+}
+
+#[derive(clap::Args)]
+struct Evaluate {
+    /// The recipe's folder
+    recipe: PathBuf,
+    /// A category in MVTec layout
+    data: PathBuf,
+    /// Write all numbers here
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a page with charts and pictures here
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Synth {
+    /// A folder that does not exist or is empty
+    out: PathBuf,
+    /// Same seed, same pictures
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Width and height in pixels
+    #[arg(long, default_value_t = 256)]
+    size: usize,
+    /// Good pictures to teach on
+    #[arg(long, default_value_t = 300)]
+    train: usize,
+    /// Good pictures to test on
+    #[arg(long, default_value_t = 100)]
+    test_good: usize,
+    /// Defective pictures of each kind
+    #[arg(long, default_value_t = 20)]
+    test_defects: usize,
+}
+
+fn device(text: &str) -> Result<Wanted, String> {
+    match text {
+        "auto" => Ok(Wanted::Auto),
+        "cpu" => Ok(Wanted::Cpu),
+        "cuda" => Ok(Wanted::Cuda),
+        _ => Err("auto, cpu or cuda".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let result: Result<(), Box<dyn std::error::Error>> = match Cli::parse().command {
+        Command::Teach(args) => return teach(args),
+        Command::Evaluate(Evaluate { recipe, data, json, report }) => {
+            evaluation::run(&EvaluateArgs { recipe, data, json, report }).map(drop).map_err(Into::into)
+        }
+        Command::Synth(Synth { out, seed, size, train, test_good, test_defects }) => {
+            synth::synth(&SynthArgs { out, seed, size, train, test_good, test_defects }).map_err(Into::into)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("beltwatch-train: {error}");
+    ExitCode::FAILURE
+}
+
+fn teach(args: Teach) -> ExitCode {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
+            return fail(&error);
+        }
+    }
+    let options = TeachOptions {
+        data: args.data,
+        out: args.out,
+        preset: args.preset,
+        config: args.config,
+        size: args.size,
+        steps: args.steps,
+        seed: args.seed,
+        device: args.device,
+        false_reject_target: args.false_reject,
+        noise_map: !args.no_noise_map,
+        smoothing_sigma: args.smoothing,
+        float_model: !args.no_float_model,
+        force: args.force,
+        export_now: args.export_now,
+    };
+    match teach::teach(&options, &stop) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error @ TeachError::Stopped { .. }) => {
+            fail(&error);
+            ExitCode::from(130)
+        }
+        Err(error) => fail(&error),
+    }
+}

@@ -1,0 +1,58 @@
+//! `beltwatch bench`
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use beltwatch::inspect::Inspector;
+use beltwatch::line::Latency;
+use beltwatch::picture::Picture;
+use beltwatch::recipe::Recipe;
+
+use super::Failure;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The recipe's folder
+    #[arg(long, default_value = "models/demo")]
+    recipe: PathBuf,
+    /// Frames to measure, after ten to warm up
+    #[arg(long, default_value_t = 200)]
+    frames: usize,
+}
+
+pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
+    let start = Instant::now();
+    let recipe = Recipe::load(&args.recipe)?;
+    let mut inspector = Inspector::new(&recipe)?;
+    let loaded = start.elapsed();
+    let [width, height] = recipe.manifest.input.pictures.first().copied().unwrap_or([recipe.manifest.input.size; 2]);
+    let picture = recipe.manifest.golden.first().map_or_else(
+        || Ok(Picture::filled(width, height, recipe.manifest.input.channels, 128)),
+        |golden| Picture::open(&recipe.folder.join(&golden.file)),
+    )?;
+    let mut times = Vec::with_capacity(args.frames);
+    for frame in 0..args.frames + 10 {
+        let found = inspector.inspect(&picture).map_err(|e| Failure::System(e.to_string()))?;
+        if frame >= 10 {
+            times.push(found.times);
+        }
+    }
+    println!(
+        "recipe {}, {} frames, one thread, kernel {}",
+        recipe.folder.display(),
+        args.frames,
+        inspector.kernel_name()
+    );
+    println!("load and self-test {:.0} ms", loaded.as_secs_f64() * 1e3);
+    println!("ms a frame                        p50       p99       max");
+    let row = |name: &str, pick: fn(&beltwatch::inspect::StageTimes) -> Duration| {
+        let l = Latency::of(times.iter().map(pick));
+        let ms = |us: u64| us as f64 / 1000.0;
+        println!("  {name:<26} {:>9.2} {:>9.2} {:>9.2}", ms(l.p50_us), ms(l.p99_us), ms(l.max_us));
+    };
+    row("preprocess", |t| t.preprocess);
+    row("reconstruct", |t| t.reconstruct);
+    row("difference, HEE, score", |t| t.judge);
+    row("whole frame", |t| t.total());
+    Ok(())
+}

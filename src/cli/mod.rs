@@ -1,0 +1,103 @@
+//! The command line.
+
+mod bench;
+mod inspect;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use beltwatch::board::BoardError;
+use beltwatch::capture::CaptureError;
+use beltwatch::line::LineError;
+use beltwatch::picture::PictureError;
+use beltwatch::recipe::RecipeError;
+use clap::{Parser, Subcommand};
+
+/// Inspects parts on a conveyor and rejects the bad ones.
+#[derive(Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt.
+
+Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage; 3 the recipe was refused;
+4 the board file was refused; 5 a picture could not be read or judged; 6 a result could not be written";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Judge pictures: a line a picture
+    Inspect(inspect::Args),
+    /// Run the line: eye, camera, network, gate (default)
+    Run(run::Args),
+    /// Measure each stage of a frame
+    Bench(bench::Args),
+}
+
+/// Everything that ends the program early; the variant decides the exit code.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    #[error("{0}")]
+    BoardOption(String),
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    #[error("{failed} of {all} pictures could not be read or judged; the reasons stand above")]
+    NotAllJudged { failed: usize, all: usize },
+    #[error("{path}: cannot be written: {source}")]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("standard output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error("{0}")]
+    System(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::System(_) | Self::Output(_) => 1,
+            Self::BoardOption(_) => 2,
+            Self::Recipe(_) => 3,
+            Self::Board(_) => 4,
+            Self::Capture(_) | Self::NotAllJudged { .. } => 5,
+            Self::Picture(PictureError::Write { .. }) | Self::Write { .. } => 6,
+            Self::Picture(_) => 5,
+        }
+    }
+}
+
+impl From<LineError> for Failure {
+    fn from(error: LineError) -> Self {
+        match error {
+            LineError::Recipe(e) => Self::Recipe(e),
+            LineError::Capture(e) => Self::Capture(e),
+            LineError::Thread(e) => Self::System(format!("a thread cannot be started: {e}")),
+        }
+    }
+}
+
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Some(Command::Inspect(args)) => inspect::inspect(&args),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Bench(args)) => bench::bench(&args),
+        None => run::run(&run::Args::default()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // the reader of a pipe went away: it has seen what it wanted
+        Err(Failure::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("beltwatch: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The contact sheet: rejected parts at a glance, each with its heat map.
+
+use super::Recorder;
+use crate::heatmap;
+use crate::picture::Picture;
+
+const COLUMNS: usize = 4;
+/// Most rejects that one sheet shows, the worst ones.
+const MOST: usize = 32;
+const GAP: usize = 6;
+const BACKGROUND: u8 = 24;
+
+/// The worst rejects, picture beside heat map, worst first. `None` where nothing was rejected for a defect.
+pub fn contact_sheet(recorder: &Recorder) -> Option<Picture> {
+    let mut rejects: Vec<_> = recorder.rejects.iter().collect();
+    rejects.sort_by_key(|r| (std::cmp::Reverse(r.2), r.0));
+    rejects.truncate(MOST);
+    let side = rejects.first()?.3.picture.width;
+    let columns = COLUMNS.min(rejects.len());
+    let (cell_width, cell_height) = (2 * side + 2 + GAP, side + GAP);
+    let (width, height) = (columns * cell_width + GAP, rejects.len().div_ceil(columns) * cell_height + GAP);
+    let mut sheet = Picture::filled(width, height, 3, BACKGROUND);
+    for (i, (.., reject)) in rejects.iter().enumerate() {
+        let (x, y) = (GAP + i % columns * cell_width, GAP + i / columns * cell_height);
+        paste(&mut sheet, &reject.picture.with_channels(3), x, y);
+        paste(&mut sheet, &heatmap::overlay(&reject.picture, &reject.heat), x + side + 2, y);
+    }
+    Some(sheet)
+}
+
+fn paste(sheet: &mut Picture, part: &Picture, x: usize, y: usize) {
+    for (row, line) in part.data.chunks_exact(part.width * 3).enumerate() {
+        let at = ((y + row) * sheet.width + x) * 3;
+        sheet.data[at..at + line.len()].copy_from_slice(line);
+    }
+}

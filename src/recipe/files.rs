@@ -1,0 +1,103 @@
+//! Reading and writing recipe folders.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma};
+use sha2::{Digest, Sha256};
+
+use super::{FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError};
+use crate::difference::deviation::NoiseMap;
+
+/// The int8 network.
+pub const MODEL_FILE: &str = "model.onnx";
+const NOISE_FILES: [&str; 2] = ["noise_mean.png", "noise_spread.png"];
+
+/// The SHA-256 of some bytes in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, RecipeError> {
+    fs::read(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })
+}
+
+pub(super) fn load(folder: &Path) -> Result<Recipe, RecipeError> {
+    let path = folder.join(MANIFEST_FILE);
+    let bytes = read(&path)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|e| RecipeError::Manifest { path: path.clone(), message: format!("is not UTF-8 text: {e}") })?;
+    let manifest = Manifest::parse(text, &path)?;
+    let mut contents = BTreeMap::new();
+    for (name, expected) in &manifest.files {
+        let file = folder.join(name);
+        // it is not part of what a device runs, so a device's copy may leave it out
+        if name == FLOAT_MODEL_FILE && !file.exists() {
+            continue;
+        }
+        let content = read(&file)?;
+        let found = sha256_hex(&content);
+        if found != *expected {
+            return Err(RecipeError::Hash { path: file, expected: expected.clone(), found });
+        }
+        contents.insert(name.as_str(), content);
+    }
+    let mut take = |name: &str| {
+        let unlisted = || RecipeError::Manifest { path: path.clone(), message: format!("[files] does not name {name}") };
+        contents.remove(name).ok_or_else(unlisted)
+    };
+    let model = take(MODEL_FILE)?;
+    let size = manifest.input.size;
+    let noise = if manifest.difference.noise_map {
+        let [mean, spread] = NOISE_FILES.map(|name| take(name).and_then(|b| decode_plane(&b, &folder.join(name), size)));
+        Some(NoiseMap { mean: mean?, spread: spread?, fraction_bits: manifest.difference.fraction_bits })
+    } else {
+        None
+    };
+    Ok(Recipe { folder: folder.to_owned(), sha256: sha256_hex(&bytes), model, noise, manifest })
+}
+
+fn decode_plane(bytes: &[u8], path: &Path, size: usize) -> Result<Vec<u16>, RecipeError> {
+    let bad = || RecipeError::NoiseMap { path: path.to_owned(), size };
+    let decoded = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png).decode().map_err(|_| bad())?;
+    match decoded {
+        DynamicImage::ImageLuma16(plane) if (plane.width() as usize, plane.height() as usize) == (size, size) => {
+            Ok(plane.into_raw())
+        }
+        _ => Err(bad()),
+    }
+}
+
+/// Writes the two pictures of a noise map into a recipe folder under construction and returns their names.
+pub fn save_noise_map(folder: &Path, noise: &NoiseMap, size: usize) -> Result<[String; 2], RecipeError> {
+    for (name, plane) in NOISE_FILES.iter().zip([&noise.mean, &noise.spread]) {
+        let path = folder.join(name);
+        let side = size as u32;
+        let buffer: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_raw(side, side, plane.clone())
+            .ok_or_else(|| RecipeError::NoiseMap { path: path.clone(), size })?;
+        buffer
+            .save_with_format(&path, ImageFormat::Png)
+            .map_err(|e| RecipeError::Write { path, source: std::io::Error::other(e) })?;
+    }
+    Ok(NOISE_FILES.map(str::to_owned))
+}
+
+/// Finishes a recipe whose other files already lie in `folder`: hashes each of `names` and writes the manifest last,
+/// so that a folder without one is no recipe.
+pub fn write(folder: &Path, mut manifest: Manifest, names: &[String]) -> Result<Manifest, RecipeError> {
+    manifest.files.clear();
+    for name in names {
+        manifest.files.insert(name.clone(), sha256_hex(&read(&folder.join(name))?));
+    }
+    let path: PathBuf = folder.join(MANIFEST_FILE);
+    let text = toml::to_string(&manifest)
+        .map_err(|e| RecipeError::Manifest { path: path.clone(), message: e.to_string() })?;
+    Manifest::parse(&text, &path)?;
+    let partial = folder.join("recipe.toml.partial");
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, &path))
+        .map_err(|source| RecipeError::Write { path, source })?;
+    Ok(manifest)
+}

@@ -1,0 +1,167 @@
+//! `recipe.toml`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::RecipeError;
+use crate::difference::Form;
+use crate::difference::deviation::MAX_FRACTION_BITS;
+use crate::hee::Hee;
+use crate::judge::Settings;
+use crate::smooth::MAX_SIGMA;
+use crate::verdict::{Pooling, Score};
+
+/// The version of the format that this program reads and writes.
+pub const FORMAT: i64 = 1;
+
+/// All of `recipe.toml`. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: i64,
+    /// The product, as an operator calls it.
+    pub product: String,
+    /// What the network takes.
+    pub input: Input,
+    /// The difference image.
+    pub difference: DifferenceSettings,
+    /// Histogram error estimation.
+    pub hee: Hee,
+    /// From map to verdict.
+    pub score: ScoreSettings,
+    /// How the recipe came about; nothing reads it but people.
+    pub training: Training,
+    /// SHA-256 of every file of the recipe, by its path in the folder.
+    pub files: BTreeMap<String, String>,
+    /// The self-test.
+    #[serde(default)]
+    pub golden: Vec<Golden>,
+}
+
+/// `[input]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Width and height of the network's picture in pixels: 32 to 1024, a multiple of 32.
+    pub size: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// The sizes `[width, height]` of the pictures that were taught on.
+    pub pictures: Vec<[usize; 2]>,
+}
+
+/// `[difference]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifferenceSettings {
+    /// The form of the difference image.
+    pub form: Form,
+    /// Whether the difference is measured in spreads of the noise map.
+    pub noise_map: bool,
+    /// Fractional bits of a spread, 0 to 4.
+    pub fraction_bits: u8,
+}
+
+/// `[score]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreSettings {
+    /// In pixels of the network's picture, 0 to 8.
+    pub smoothing_sigma: f64,
+    /// How the map becomes a score.
+    pub pooling: Pooling,
+    /// A part is rejected above it.
+    pub threshold: Score,
+    /// The share of good parts that the threshold was set to reject, 0 to 1.
+    pub false_reject_target: f64,
+    /// How the threshold was found.
+    pub threshold_basis: String,
+    /// The same for the rows of the evaluation table that are not deployed.
+    pub comparison_thresholds: BTreeMap<String, Score>,
+}
+
+/// `[training]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The program and its version.
+    pub program: String,
+    /// Pictures that were taught on.
+    pub pictures: usize,
+    /// Normal pictures held out for calibration and threshold.
+    pub held_out: usize,
+    /// Where chance came from.
+    pub seed: u64,
+    /// Steps done.
+    pub steps: usize,
+    /// Whether the run came to its end, or was stopped and exported early.
+    pub finished: bool,
+    /// The loss of the last steps.
+    pub final_loss: f64,
+    /// The network in one line.
+    pub network: String,
+}
+
+/// `[[golden]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// Path in the folder; it must stand under `files` too.
+    pub file: String,
+    /// What is on it: `good` or `synthetic defect`.
+    pub shows: String,
+    /// The score that every machine must compute, exactly.
+    pub score: Score,
+}
+
+impl Manifest {
+    /// Reads the text of a `recipe.toml`; `path` is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
+        let bad = |message: String| RecipeError::Manifest { path: path.to_owned(), message };
+        let table: toml::Table = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        let found = table.get("format").and_then(toml::Value::as_integer);
+        let found = found.ok_or_else(|| bad(format!("the key `format` is missing; this version writes format = {FORMAT}")))?;
+        if found != FORMAT {
+            return Err(RecipeError::Version { path: path.to_owned(), found, supported: FORMAT });
+        }
+        let manifest: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        manifest.check(path)?;
+        Ok(manifest)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), RecipeError> {
+        let range = |good: bool, key, value: String, allowed| {
+            if good { Ok(()) } else { Err(RecipeError::Range { path: path.to_owned(), key, value, allowed }) }
+        };
+        let (size, bits, sigma) = (self.input.size, self.difference.fraction_bits, self.score.smoothing_sigma);
+        let good_size = size.is_multiple_of(32) && (32..=1024).contains(&size);
+        range(good_size, "input.size", size.to_string(), "a multiple of 32 from 32 to 1024")?;
+        range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
+        let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
+        range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
+        range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
+        range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
+        for name in self.files.keys() {
+            let plain = !name.contains('\\') && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+            range(plain, "files", name.clone(), "paths inside the recipe folder")?;
+        }
+        for golden in &self.golden {
+            let listed = self.files.contains_key(&golden.file);
+            range(listed, "golden.file", golden.file.clone(), "a path that stands under [files]")?;
+        }
+        Ok(())
+    }
+
+    /// What the judge needs.
+    pub fn judge_settings(&self) -> Settings {
+        Settings {
+            form: self.difference.form,
+            hee: self.hee,
+            smoothing_sigma: self.score.smoothing_sigma,
+            pooling: self.score.pooling,
+        }
+    }
+}

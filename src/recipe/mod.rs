@@ -1,0 +1,49 @@
+//! Recipes: a folder with all that a product needs to be judged.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `recipe.toml` | the [`Manifest`]: settings, threshold, training summary, SHA-256 of every other file |
+//! | `model.onnx` | the int8 network |
+//! | `noise_mean.png`, `noise_spread.png` | the noise map, 16-bit grey, Q8.8 levels |
+//! | `golden/*.png` | pictures with their expected scores: the self-test at load |
+//! | `float.onnx` | the network before quantisation, for `evaluate` only; may be missing |
+
+mod error;
+mod files;
+mod manifest;
+
+use std::path::{Path, PathBuf};
+
+use crate::difference::deviation::NoiseMap;
+
+pub use error::RecipeError;
+pub use files::{MODEL_FILE, save_noise_map, sha256_hex, write};
+pub use manifest::{DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training};
+
+/// The name of the manifest in its folder.
+pub const MANIFEST_FILE: &str = "recipe.toml";
+/// The network before quantisation. Not part of what a device needs.
+pub const FLOAT_MODEL_FILE: &str = "float.onnx";
+
+/// A recipe whose files are whole: read, limits checked, every hash compared.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The folder.
+    pub folder: PathBuf,
+    /// `recipe.toml`.
+    pub manifest: Manifest,
+    /// The bytes of `model.onnx`.
+    pub model: Vec<u8>,
+    /// The noise map, if the recipe uses one.
+    pub noise: Option<NoiseMap>,
+    /// SHA-256 of `recipe.toml`: it covers every other file through their hashes in it.
+    pub sha256: String,
+}
+
+impl Recipe {
+    /// Reads and checks a recipe folder. What the network answers is checked by
+    /// [`Inspector::new`](crate::inspect::Inspector::new), not here.
+    pub fn load(folder: &Path) -> Result<Self, RecipeError> {
+        files::load(folder)
+    }
+}

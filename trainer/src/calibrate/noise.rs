@@ -1,0 +1,89 @@
+//! The noise map: mean and spread of the difference image over normal pictures.
+
+use beltwatch::difference::deviation::{MAX_FRACTION_BITS, NoiseMap};
+
+/// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a few pictures
+/// does not shout on the line.
+const FLOOR: f64 = 0.25;
+
+/// Collects difference images (Q8.8 levels) of one size.
+#[derive(Clone, Debug)]
+pub struct NoiseStatistics {
+    width: usize,
+    count: u32,
+    sum: Vec<u64>,
+    squares: Vec<u64>,
+}
+
+impl NoiseStatistics {
+    /// Of pictures with `width` x `height` pixels.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self { width, count: 0, sum: vec![0; width * height], squares: vec![0; width * height] }
+    }
+
+    /// Takes in a difference image. Up to a million keep the sums exact.
+    pub fn add(&mut self, difference: &[u16]) {
+        self.count += 1;
+        for ((sum, squares), &d) in self.sum.iter_mut().zip(&mut self.squares).zip(difference) {
+            *sum += u64::from(d);
+            *squares += u64::from(d) * u64::from(d);
+        }
+    }
+}
+
+/// The noise map of what was collected: each pixel's mean and standard deviation, smoothed over 3 x 3 pixels, the
+/// spread raised by a quarter of its mean over the picture. No pictures: mean 0, spread 1 level.
+pub fn noise_map(statistics: &NoiseStatistics) -> NoiseMap {
+    let n = f64::from(statistics.count.max(1));
+    let mean: Vec<f64> = statistics.sum.iter().map(|&s| s as f64 / n).collect();
+    let spread: Vec<f64> =
+        statistics.squares.iter().zip(&mean).map(|(&q, m)| (q as f64 / n - m * m).max(0.0).sqrt()).collect();
+    let floor = match statistics.count {
+        0 => 256.0,
+        _ => FLOOR * spread.iter().sum::<f64>() / spread.len().max(1) as f64,
+    };
+    let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
+    let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
+    NoiseMap {
+        mean: smooth(&mean).into_iter().map(q8_8).collect(),
+        spread: smooth(&spread).into_iter().map(|s| q8_8(s + floor).max(1)).collect(),
+        fraction_bits: MAX_FRACTION_BITS,
+    }
+}
+
+fn box_3x3(plane: &[f64], width: usize) -> Vec<f64> {
+    let height = plane.len() / width;
+    let near = |at: usize, end: usize| at.saturating_sub(1)..=(at + 1).min(end - 1);
+    let mean = |x: usize, y: usize| {
+        let values: Vec<f64> = near(y, height).flat_map(|y| near(x, width).map(move |x| plane[y * width + x])).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    (0..plane.len()).map(|i| mean(i % width, i / width)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_spread_of_two_pictures() {
+        let mut statistics = NoiseStatistics::new(4, 4);
+        statistics.add(&[1000; 16]);
+        statistics.add(&[3000; 16]);
+        let map = noise_map(&statistics);
+        // mean 2000, standard deviation 1000, raised by a quarter of the mean spread
+        assert_eq!((map.mean, map.spread), (vec![2000; 16], vec![1250; 16]));
+    }
+
+    #[test]
+    fn a_quiet_pixel_has_a_spread_all_the_same() {
+        let mut statistics = NoiseStatistics::new(8, 8);
+        let mut picture = [0u16; 64];
+        statistics.add(&picture);
+        picture[..32].fill(4000);
+        statistics.add(&picture);
+        let map = noise_map(&statistics);
+        assert_eq!(map.spread[63], 250);
+        assert!(noise_map(&NoiseStatistics::new(2, 2)).spread.iter().all(|&s| s == 256));
+    }
+}
