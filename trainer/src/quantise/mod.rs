@@ -1,0 +1,117 @@
+//! From the trained network to the int8 model that the device runs.
+//!
+//! Post-training quantisation with pictures of good parts ([`quantise`]), the ONNX file ([`export`]), and the proof
+//! that the device computes from it what the trainer means ([`verify`]).
+
+use beltwatch::picture::Picture;
+use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
+
+use crate::network::folded::FoldedNetwork;
+
+pub mod calibrate;
+mod check;
+pub mod float;
+mod float_model;
+mod histogram;
+mod network;
+mod onnx;
+#[cfg(test)]
+mod tests;
+
+pub use float_model::FloatReconstructor;
+pub use network::{QuantisedNetwork, QuantisedSide};
+pub use onnx::{export, export_float};
+
+/// Why a network cannot be quantised, or a model is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum QuantiseError {
+    /// There is nothing to calibrate with.
+    #[error("no pictures of good parts to calibrate with")]
+    NoPictures,
+    /// A calibration or test picture of another size.
+    #[error(
+        "picture {index} is {width} x {height} with {channels} channels; the network takes {size} x {size} with {expected_channels}"
+    )]
+    PictureShape {
+        /// Which one, from 0.
+        index: usize,
+        /// Its width.
+        width: usize,
+        /// Its height.
+        height: usize,
+        /// Its channels.
+        channels: usize,
+        /// The network's width and height.
+        size: usize,
+        /// The network's channels.
+        expected_channels: usize,
+    },
+    /// A buffer of another length than the model's picture.
+    #[error("a picture of {found} bytes where the model needs {expected}")]
+    PictureLength {
+        /// Bytes given.
+        found: usize,
+        /// Bytes needed.
+        expected: usize,
+    },
+    /// Layers that do not fit each other, or numbers that are not finite.
+    #[error("the trained network is inconsistent: {0}")]
+    Network(String),
+    /// The float model does not load or run.
+    #[error("float model: {0}")]
+    FloatModel(String),
+    /// The int8 model does not load or run.
+    #[error("the written model cannot be run: {0}")]
+    Reconstruct(#[from] ReconstructError),
+    /// The device's result differs from the emulation.
+    #[error(
+        "picture {index}: {count} of {total} values of the written model differ from the emulation, by up to {largest}"
+    )]
+    Mismatch {
+        /// Which picture, from 0.
+        index: usize,
+        /// Values that differ.
+        count: usize,
+        /// All values.
+        total: usize,
+        /// Largest difference, in steps.
+        largest: u8,
+    },
+}
+
+/// Quantises a network to int8, calibrated on pictures of good parts (those kept out of training).
+pub fn quantise(net: &FoldedNetwork, normals: &[Picture]) -> Result<QuantisedNetwork, QuantiseError> {
+    check::check(net).map_err(QuantiseError::Network)?;
+    if normals.is_empty() {
+        return Err(QuantiseError::NoPictures);
+    }
+    check_pictures(net.size, net.channels, normals)?;
+    Ok(QuantisedNetwork::new(net, &calibrate::calibrate(net, normals)))
+}
+
+/// Loads a written model as the device does and compares its reconstructions with the emulation, byte for byte.
+pub fn verify(model: &[u8], q: &QuantisedNetwork, pictures: &[Picture]) -> Result<(), QuantiseError> {
+    check_pictures(q.size, q.channels, pictures)?;
+    let mut device = Reconstructor::load(model, InputShape { size: q.size, channels: q.channels })?;
+    for (index, picture) in pictures.iter().enumerate() {
+        let mut output = vec![0; picture.data.len()];
+        device.reconstruct(&picture.data, &mut output)?;
+        let emulated = q.emulate(&picture.data);
+        let differences = output.iter().zip(&emulated).map(|(a, b)| a.abs_diff(*b)).filter(|d| *d > 0);
+        let (count, total) = (differences.clone().count(), output.len());
+        if let Some(largest) = differences.max() {
+            return Err(QuantiseError::Mismatch { index, count, total, largest });
+        }
+    }
+    Ok(())
+}
+
+fn check_pictures(size: usize, expected_channels: usize, pictures: &[Picture]) -> Result<(), QuantiseError> {
+    let fits = |p: &Picture| [p.width, p.height, p.channels] == [size, size, expected_channels];
+    match pictures.iter().enumerate().find(|(_, p)| !fits(p)) {
+        None => Ok(()),
+        Some((index, &Picture { width, height, channels, .. })) => {
+            Err(QuantiseError::PictureShape { index, width, height, channels, size, expected_channels })
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Float forward, float ONNX, int8 emulation and device against each other, on random networks.
+
+use beltwatch::picture::Picture;
+use beltwatch::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
+
+use super::float::FloatNetwork;
+use super::*;
+use crate::network::folded::{Conv, Memory, Side, UpConv};
+
+/// Numbers from a seed (xorshift).
+struct Random(u64);
+
+impl Random {
+    /// Roughly normal, mean 0, variance 1.
+    fn normal(&mut self) -> f32 {
+        let sum: f64 = (0..12).map(|_| self.uniform()).sum();
+        (sum - 6.0) as f32
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn weights(&mut self, count: usize, fan_in: usize) -> Vec<f32> {
+        let deviation = (2.0 / fan_in as f32).sqrt();
+        (0..count).map(|_| self.normal() * deviation).collect()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    None,
+    Skip,
+    /// Grid and items.
+    Memory(usize, usize),
+}
+
+fn network(size: usize, channels: usize, levels: &[(usize, Kind)], random: &mut Random) -> FoldedNetwork {
+    let (mut encoder, mut sides, mut decoder) = (vec![], vec![], vec![]);
+    let mut inputs = channels;
+    for (i, &(outputs, kind)) in levels.iter().enumerate() {
+        let weight = random.weights(outputs * inputs * 9, inputs * 9);
+        let bias = (0..outputs).map(|_| random.normal() * 0.1).collect();
+        encoder.push(Conv { outputs, inputs, weight, bias });
+        inputs = outputs;
+        sides.push(match kind {
+            Kind::None => Side::None,
+            Kind::Skip => Side::Skip,
+            Kind::Memory(grid, items) => {
+                let dimension = ((size >> (i + 1)) / grid).pow(2);
+                let values = (0..grid * grid * items * dimension).map(|_| random.normal() * 0.5 + 0.3).collect();
+                Side::Memory(Memory { grid, items, dimension, temperature: 0.1, values })
+            }
+        });
+    }
+    for level in (0..levels.len()).rev() {
+        let outputs = if level == 0 { channels } else { levels[level - 1].0 };
+        let mut weight = random.weights(inputs * outputs * 16, inputs * 4);
+        if level == 0 {
+            weight.iter_mut().for_each(|w| *w *= 0.15);
+        }
+        let bias = (0..outputs).map(|_| random.normal() * 0.05).collect();
+        decoder.push(UpConv { inputs, outputs, weight, bias });
+        inputs = if level == 0 || matches!(levels[level - 1].1, Kind::None) { outputs } else { 2 * outputs };
+    }
+    FoldedNetwork { size, channels, encoder, sides, decoder }
+}
+
+fn picture(size: usize, channels: usize, random: &mut Random) -> Picture {
+    let mut picture = Picture::filled(size, size, channels, 0);
+    let waves: Vec<[f64; 3]> = (0..channels * 3).map(|_| [(); 3].map(|()| random.uniform() * 0.5)).collect();
+    for (i, value) in picture.data.iter_mut().enumerate() {
+        let (x, y, c) = (i / channels % size, i / channels / size, i % channels);
+        let sum: f64 =
+            waves[3 * c..3 * c + 3].iter().map(|w| (w[0] * x as f64 + w[1] * y as f64 + 9.0 * w[2]).sin()).sum();
+        *value = (128.0 + 38.0 * sum + 4.0 * f64::from(random.normal())) as u8;
+    }
+    picture
+}
+
+/// A network of each kind with its pictures.
+fn cases() -> Vec<(FoldedNetwork, Vec<Picture>)> {
+    use Kind::{Memory, None, Skip};
+    let shapes: [(usize, usize, &[(usize, Kind)]); 7] = [
+        (16, 1, &[(5, None)]),
+        (16, 3, &[(8, Memory(2, 5))]),
+        (32, 3, &[(8, None), (16, Skip), (12, None)]),
+        (32, 1, &[(16, Skip), (7, Memory(2, 6)), (24, Memory(1, 9))]),
+        (64, 3, &[(16, None), (33, None), (32, Memory(2, 20)), (64, Memory(2, 20))]),
+        (64, 3, &[(16, Memory(4, 10)), (16, Skip), (32, Memory(4, 10)), (20, Skip), (40, Memory(1, 10))]),
+        (48, 1, &[(10, Memory(3, 7)), (18, Memory(2, 7))]),
+    ];
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let case = |(size, channels, levels)| {
+        let net = network(size, channels, levels, &mut random);
+        let pictures = (0..6).map(|_| picture(size, channels, &mut random)).collect();
+        (net, pictures)
+    };
+    shapes.map(case).into()
+}
+
+#[test]
+fn float_model_equals_the_forward() {
+    for (net, pictures) in cases() {
+        let model = FloatReconstructor::load(&export_float(&net)).unwrap();
+        let float = FloatNetwork::new(&net);
+        for picture in &pictures {
+            let (found, expected) = (model.run(&picture.data).unwrap(), float.run(&picture.data));
+            for (found, expected) in found.iter().zip(&expected.output().data) {
+                assert!((found - expected).abs() < 1e-4, "{found} instead of {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn device_equals_the_emulation_with_every_kernel() {
+    for (net, pictures) in cases() {
+        let q = quantise(&net, &pictures[..4]).unwrap();
+        let model = export(&q);
+        for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
+            let shape = InputShape { size: net.size, channels: net.channels };
+            let mut device = Reconstructor::load_with(&model, shape, kernel).unwrap();
+            for picture in &pictures {
+                let mut output = vec![0; picture.data.len()];
+                device.reconstruct(&picture.data, &mut output).unwrap();
+                assert_eq!(output, q.emulate(&picture.data), "{kernel}");
+            }
+        }
+        verify(&model, &q, &pictures).unwrap();
+    }
+}
+
+#[test]
+fn int8_is_close_to_float() {
+    for (net, pictures) in cases() {
+        let q = quantise(&net, &pictures[..4]).unwrap();
+        let float = FloatReconstructor::load(&export_float(&net)).unwrap();
+        let (mut error, mut spread, mut count) = (0.0, 0.0, 0.0);
+        for picture in &pictures {
+            let mut expected = vec![0; picture.data.len()];
+            float.reconstruct(&picture.data, &mut expected).unwrap();
+            for (&a, &b) in q.emulate(&picture.data).iter().zip(&expected) {
+                error += f64::from(a.abs_diff(b)).powi(2);
+                spread += (f64::from(b) - 128.0).powi(2);
+                count += 1.0;
+            }
+        }
+        let (error, spread) = ((error / count as f64).sqrt(), (spread / count).sqrt());
+        println!("{} px, {} levels: error {error:.2}, spread {spread:.1} steps", net.size, net.encoder.len());
+        // Random items lie close together, so that a step's difference may choose another one.
+        assert!(error < 0.12 * spread + 1.0, "root mean square error {error:.2} of {spread:.1} steps");
+    }
+}
+
+#[test]
+fn a_changed_model_is_caught() {
+    let (net, pictures) = cases().remove(2);
+    let q = quantise(&net, &pictures).unwrap();
+    let mut other = q.clone();
+    other.decoder[0].bias[0] += 1 << 16;
+    let error = verify(&export(&other), &q, &pictures).unwrap_err();
+    assert!(matches!(error, QuantiseError::Mismatch { index: 0, .. }), "{error}");
+}
+
+#[test]
+fn wrong_inputs_are_named() {
+    let (net, pictures) = cases().remove(2);
+    assert!(matches!(quantise(&net, &[]), Err(QuantiseError::NoPictures)));
+    let wrong = [pictures[0].clone(), Picture::filled(32, 31, 3, 0)];
+    assert!(matches!(quantise(&net, &wrong), Err(QuantiseError::PictureShape { index: 1, height: 31, .. })));
+    let mut broken = net.clone();
+    broken.decoder[1].bias[0] = f32::NAN;
+    let error = quantise(&broken, &pictures).unwrap_err().to_string();
+    assert!(error.contains("decoder 2") && error.contains("not finite"), "{error}");
+    let mut broken = net;
+    broken.encoder[1].inputs = 9;
+    assert!(quantise(&broken, &pictures).unwrap_err().to_string().contains("takes 9 channels, but 8 come in"));
+}
+
+#[test]
+fn a_float_model_is_no_int8_model() {
+    let (net, _) = cases().remove(2);
+    let error = Reconstructor::load(&export_float(&net), InputShape { size: 32, channels: 3 }).unwrap_err();
+    let ReconstructError::Interface { what: "input", expected, found } = error else { panic!("{error}") };
+    assert_eq!((expected.as_str(), found.as_str()), ("int8 [1, 3, 32, 32]", "float [1, 3, 32, 32]"));
+}
