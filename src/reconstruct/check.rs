@@ -52,7 +52,10 @@ fn tensors(proto: &ModelProto) -> Result<(), ReconstructError> {
     }
     for tensor in graph.flat_map(|g| &g.initializer) {
         if !complete(tensor) {
-            let reason = format!("tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit its shape", tensor.name);
+            let reason = format!(
+                "tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit its shape",
+                tensor.name
+            );
             return Err(ReconstructError::NotOnnx(reason));
         }
     }
@@ -107,7 +110,8 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
     let mut values = shape.iter().product();
     for node in &graph.node {
         let Some(kind) = Kind::of(node) else {
-            let operator = [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() { "" } else { "." });
+            let operator =
+                [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() { "" } else { "." });
             return Err(ReconstructError::UnsupportedOperator { node: name(node), operator });
         };
         let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };

@@ -13,7 +13,9 @@ pub enum ReconstructError {
         tensor: String,
     },
     /// An operator that the device does not run in int8.
-    #[error("node `{node}`: operator `{operator}` is not supported; an int8 model has QLinearConv, DepthToSpace, Concat, Clip and beltwatch's PartitionMemoryBank")]
+    #[error(
+        "node `{node}`: operator `{operator}` is not supported; an int8 model has QLinearConv, DepthToSpace, Concat, Clip and beltwatch's PartitionMemoryBank"
+    )]
     UnsupportedOperator {
         /// The node.
         node: String,

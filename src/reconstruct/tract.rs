@@ -19,10 +19,8 @@ const KERNEL: &str = "beltwatch.kernel";
 
 /// Builds a plan from height x width x channels to the same.
 pub(super) fn plan(proto: &ModelProto, shape: Shape, kernel: Kernel) -> TractResult<Arc<TypedSimplePlan>> {
-    let mut onnx = tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .with_ignore_output_types(true)
-        .with_ignore_value_info(true);
+    let mut onnx =
+        tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
     for operator in ["QLinearConv", "DepthToSpace", "Clip", parse::MEMORY_BANK] {
         onnx.op_register.insert(operator, build);
     }
@@ -100,7 +98,8 @@ impl Expansion for Fused {
         solver.equals(&outputs[0].datum_type, i8::datum_type())?;
         solver.given(&inputs[0].shape, move |solver, shape| {
             let [_, channels, height, width] = shape.as_slice() else { bail!("four axes are needed, not {shape:?}") };
-            let [height, width, channels] = self.shape([height.to_usize()?, width.to_usize()?, channels.to_usize()?])?;
+            let [height, width, channels] =
+                self.shape([height.to_usize()?, width.to_usize()?, channels.to_usize()?])?;
             solver.equals(&outputs[0].shape, tvec![1.to_dim(), channels.to_dim(), height.to_dim(), width.to_dim()])
         })
     }

@@ -9,6 +9,8 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
 mod neon_sdot;
 #[cfg(target_arch = "aarch64")]
 mod neon_smlal;

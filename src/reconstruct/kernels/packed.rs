@@ -151,7 +151,13 @@ impl<V: Copy + Default + From<i8>> Packed<V> {
                     let count = K::PIXELS.min(pixels - first);
                     let starts = std::array::from_fn(|i| start(first + i.min(count - 1)));
                     let tile = kernel.tile(block, &windows, &starts);
-                    store(&tile[..count], &mut output[first * conv.outputs..], b * K::OUTPUTS, K::OUTPUTS, conv.outputs);
+                    store(
+                        &tile[..count],
+                        &mut output[first * conv.outputs..],
+                        b * K::OUTPUTS,
+                        K::OUTPUTS,
+                        conv.outputs,
+                    );
                 }
             }
         }

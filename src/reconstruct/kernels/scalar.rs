@@ -48,7 +48,7 @@ impl Overlap {
 
 fn dot(x: &[i8], zero: i8, weight: &[i8]) -> i32 {
     let zero = i16::from(zero);
-    x.iter().zip(weight).fold(0, |sum: i32, (&x, &w)| {
-        sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(i16::from(w)))
-    })
+    x.iter()
+        .zip(weight)
+        .fold(0, |sum: i32, (&x, &w)| sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(i16::from(w))))
 }
