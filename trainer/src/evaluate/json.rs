@@ -1,7 +1,6 @@
 //! All results of an evaluation, and their JSON.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -41,6 +40,9 @@ pub struct RecipeFacts {
     pub threshold_basis: String,
 }
 
+/// The rows that are not deployed, by the names under which a recipe's `comparison_thresholds` holds a threshold for them.
+pub const COMPARISON_ROWS: [&str; 3] = ["float_raw", "float_hee", "int8_raw"];
+
 /// Float and int8 network, each with and without HEE. What was not run has no values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Results {
@@ -67,14 +69,9 @@ impl Results {
 }
 
 impl Evaluation {
-    /// The JSON text, indented.
+    /// The JSON text, indented, with a line end.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("structs of strings and numbers have a JSON form")
-    }
-
-    /// Writes the JSON file.
-    pub fn save_json(&self, path: &Path) -> io::Result<()> {
-        fs::write(path, self.to_json() + "\n")
+        serde_json::to_string_pretty(self).expect("structs of strings and numbers have a JSON form") + "\n"
     }
 }
 

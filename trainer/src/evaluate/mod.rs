@@ -4,7 +4,10 @@ pub mod aupro;
 pub mod json;
 pub mod mask;
 pub mod metrics;
+mod panels;
 pub mod report;
+mod rows;
+pub mod run;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -55,11 +58,11 @@ pub struct Metrics {
     pub pixel_ap: Option<f64>,
     /// AU-PRO up to a false-positive rate of 0.3.
     pub aupro: Option<f64>,
-    /// The share of good parts that are rejected, at the threshold of the recipe.
+    /// The share of good parts that are rejected.
     pub false_reject_rate: Option<f64>,
-    /// The share of bad parts that pass, at the threshold of the recipe.
+    /// The share of bad parts that pass.
     pub miss_rate: Option<f64>,
-    /// The threshold that the two rates are at.
+    /// The threshold that the two rates are at: each row of a table has its own, set by the same rule.
     pub threshold: Option<f64>,
     /// The same for each kind of defect, by name.
     pub per_defect: Vec<DefectRate>,
@@ -103,11 +106,11 @@ impl Counts {
     }
 }
 
-/// The metrics of a test set whose verdicts were made at `threshold`.
-pub fn summarise(scored: &[Scored], threshold: f64) -> Metrics {
+/// The metrics of a test set whose verdicts were made at `threshold`. With none, nothing that hangs on verdicts is given.
+pub fn summarise(scored: &[Scored], threshold: Option<f64>) -> Metrics {
     let counts = Counts::of(scored);
     let images = curve(scored.iter());
-    let rate = |of: usize, all: usize| (all > 0).then(|| of as f64 / all as f64);
+    let rate = |of: usize, all: usize| (threshold.is_some() && all > 0).then(|| of as f64 / all as f64);
     let false_rejects = scored.iter().filter(|s| s.good() && s.rejected).count();
     let misses = scored.iter().filter(|s| !s.good() && !s.rejected).count();
     let mut metrics = Metrics {
@@ -115,8 +118,8 @@ pub fn summarise(scored: &[Scored], threshold: f64) -> Metrics {
         image_ap: images.average_precision(),
         false_reject_rate: rate(false_rejects, counts.good),
         miss_rate: rate(misses, counts.bad),
-        threshold: Some(threshold),
-        per_defect: per_defect(scored),
+        threshold,
+        per_defect: threshold.map_or(Vec::new(), |_| per_defect(scored)),
         roc: images.roc(),
         ..Metrics::default()
     };
@@ -173,7 +176,7 @@ mod tests {
     fn by_hand() {
         let set = test_set();
         assert_eq!(Counts::of(&set), Counts { pictures: 5, good: 2, bad: 3, masks: 3 });
-        let metrics = summarise(&set, 2.0);
+        let metrics = summarise(&set, Some(2.0));
         assert_eq!(metrics.image_auroc, Some(5.0 / 6.0));
         assert_eq!((metrics.false_reject_rate, metrics.miss_rate), (Some(0.5), Some(1.0 / 3.0)));
         let dent = DefectRate { label: "dent".to_owned(), pictures: 2, found: 1, image_auroc: Some(0.75) };
@@ -189,7 +192,7 @@ mod tests {
     fn no_pixel_metrics_without_masks() {
         let mut set = test_set();
         set.iter_mut().for_each(|s| s.mask = None);
-        let metrics = summarise(&set, 2.0);
+        let metrics = summarise(&set, Some(2.0));
         assert_eq!((metrics.pixel_auroc, metrics.pixel_ap, metrics.aupro), (None, None, None));
         assert_eq!(metrics.image_auroc, Some(5.0 / 6.0));
     }
@@ -197,17 +200,20 @@ mod tests {
     #[test]
     fn pictures_without_a_mask_stay_out_of_the_pixel_metrics() {
         let mut set = test_set();
-        let before = summarise(&set, 2.0);
+        let before = summarise(&set, Some(2.0));
         set.push(scored("stain", 9.0, [99, 99, 99, -99], None));
-        let after = summarise(&set, 2.0);
+        let after = summarise(&set, Some(2.0));
         assert_eq!((before.pixel_auroc, before.aupro), (after.pixel_auroc, after.aupro));
         assert_ne!(before.image_auroc, after.image_auroc);
     }
 
     #[test]
     fn nothing_to_rate() {
-        assert_eq!(summarise(&[], 1.0), Metrics { threshold: Some(1.0), ..Metrics::default() });
-        let good = summarise(&test_set()[..2], 2.0);
+        assert_eq!(summarise(&[], Some(1.0)), Metrics { threshold: Some(1.0), ..Metrics::default() });
+        let good = summarise(&test_set()[..2], Some(2.0));
+        let no_verdicts = summarise(&test_set(), None);
+        assert!(no_verdicts.per_defect.is_empty() && no_verdicts.image_auroc.is_some());
+        assert_eq!((no_verdicts.false_reject_rate, no_verdicts.miss_rate), (None, None));
         assert_eq!((good.image_auroc, good.false_reject_rate, good.miss_rate), (None, Some(0.5), None));
     }
 }

@@ -1,0 +1,69 @@
+//! Test pictures as the device sees them, for the report.
+
+use std::path::Path;
+
+use beltwatch::heatmap;
+use beltwatch::inspect::Inspector;
+use beltwatch::picture::Picture;
+
+use super::Scored;
+use super::report::{Choice, Panel, Section, choose};
+use super::rows::Network;
+use super::run::EvaluateError;
+
+/// Panels of each kind at the most.
+const PANELS: usize = 8;
+/// The difference image is shown this much stronger: 64 levels are the end of the scale.
+const DIFFERENCE_GAIN: u16 = 4;
+
+/// The sections of the report: the worst mistakes and the best finds.
+pub(super) fn sections(
+    root: &Path,
+    scored: &[Scored],
+    inspector: &mut Inspector,
+) -> Result<Vec<Section>, EvaluateError> {
+    let Choice { false_rejects, misses, finds } = choose(scored, PANELS);
+    let count = |good, rejected| scored.iter().filter(|s| s.good() == good && s.rejected == rejected).count();
+    let rejects = "Good parts that were rejected";
+    let missed = "Bad parts that were missed";
+    let kinds = [
+        ("false-reject", rejects, "None: every good part passed.", "highest", false_rejects, count(true, true)),
+        ("miss", missed, "None: every bad part was rejected.", "lowest", misses, count(false, false)),
+        ("find", "Clearest finds", "None: no bad part was rejected.", "highest", finds, count(false, true)),
+    ];
+    let mut sections = Vec::new();
+    for (key, title, none, order, chosen, all) in kinds {
+        let about = match all {
+            0 => none.to_owned(),
+            _ if chosen.len() < all => format!("{} of {all}, the {order} scores first.", chosen.len()),
+            _ => format!("All {all}, the {order} scores first."),
+        };
+        let panels = chosen.into_iter().map(|i| panel(root, &scored[i], inspector)).collect::<Result<_, _>>()?;
+        sections.push(Section { key, title: title.to_owned(), about, panels });
+    }
+    Ok(sections)
+}
+
+fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Panel, EvaluateError> {
+    inspector.see(&scored.path)?;
+    let input = inspector.input();
+    let amplified = |d: &u16| (d.saturating_mul(DIFFERENCE_GAIN) >> 8) as u8;
+    let difference: Vec<u8> = inspector.judge().difference().iter().map(amplified).collect();
+    let column = |name: &str, picture: Picture| (name.to_owned(), picture);
+    let mut columns = vec![
+        column("picture", input.clone()),
+        column("reconstruction", inspector.reconstruction().clone()),
+        column("difference", heatmap::plain(&difference, input.width)),
+        column("after HEE", heatmap::overlay(input, &inspector.heat())),
+    ];
+    columns.extend(scored.mask.as_ref().map(|mask| column("mask", mask.picture())));
+    let name = scored.path.strip_prefix(root).unwrap_or(&scored.path);
+    let verdict = if scored.rejected { "rejected" } else { "passed" };
+    let caption = format!(
+        "{}: {verdict}, score {:.2} (threshold {:.2})",
+        scored.label,
+        scored.score,
+        inspector.threshold().to_f64()
+    );
+    Ok(Panel { title: name.display().to_string(), caption, columns })
+}
