@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn mistakes_name_file_line_and_key() {
         let unknown = error(("pulse_ms", "puls_ms"));
-        assert!(unknown.contains("b.toml") && unknown.contains("puls_ms") && unknown.contains("line 24"), "{unknown}");
+        assert!(unknown.contains("b.toml") && unknown.contains("puls_ms") && unknown.contains("line 22"), "{unknown}");
         assert!(error(("format = 1", "format = 7")).contains("format = 7"));
         assert!(error(("period_ms = 200.0", "period_ms = nan")).contains("eye.period_ms = NaN"));
         assert!(error(("delay_ms = 400.0", "delay_ms = 70.0")).contains("gate.delay_ms = 70"));

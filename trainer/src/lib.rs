@@ -3,4 +3,9 @@
 
 pub mod dataset;
 pub mod evaluate;
+pub mod calibrate;
 pub mod network;
+pub mod quantise;
+pub mod synth;
+pub mod teach;
+pub mod train;

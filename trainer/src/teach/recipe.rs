@@ -78,7 +78,7 @@ pub struct ExportSettings {
 }
 
 /// Something that draws pictures as good parts would look.
-type Draw<'a> = &'a mut dyn FnMut(&Picture) -> Result<Picture, ReconstructError>;
+type Draw<'a> = &'a mut dyn FnMut(&Picture) -> Result<Picture, ExportError>;
 
 /// Writes the recipe to `folder`, which must not exist or be empty, and returns its manifest.
 pub fn export(network: &FoldedNetwork, set: &TeachingSet, settings: &ExportSettings, folder: &Path) -> Result<Manifest, ExportError> {
@@ -96,12 +96,14 @@ pub fn export(network: &FoldedNetwork, set: &TeachingSet, settings: &ExportSetti
     let mut int8 = Reconstructor::load(&model, shape)?;
     let mut draw_int8 = |input: &Picture| {
         let mut out = input.clone();
-        int8.reconstruct(&input.data, &mut out.data).map(|()| out)
+        int8.reconstruct(&input.data, &mut out.data)?;
+        Ok(out)
     };
-    let mut float_network = FloatReconstructor::load(&float, shape)?;
+    let float_network = FloatReconstructor::load(&float)?;
     let mut draw_float = |input: &Picture| {
         let mut out = input.clone();
-        float_network.reconstruct(&input.data, &mut out.data).map(|()| out)
+        float_network.reconstruct(&input.data, &mut out.data)?;
+        Ok(out)
     };
 
     let mut preprocessor = Preprocessor::new(network.size, network.channels, &set.sizes);
@@ -170,14 +172,14 @@ impl Calibration {
         Judge::new(&self.settings, self.noise.as_ref(), self.size, self.size)
     }
 
-    fn scores(&self, pictures: &[Picture], with_hee: bool, draw: Draw<'_>) -> Result<Vec<Score>, ReconstructError> {
+    fn scores(&self, pictures: &[Picture], with_hee: bool, draw: Draw<'_>) -> Result<Vec<Score>, ExportError> {
         let mut judge = if with_hee { self.judge() } else { self.judge().without_hee() };
         let score = |p: &Picture| draw(p).map(|r| judge.judge(&p.data, &r.data, p.channels).score);
         pictures.iter().map(score).collect()
     }
 }
 
-fn measure_noise(pictures: &[Picture], draw: Draw<'_>) -> Result<NoiseMap, ReconstructError> {
+fn measure_noise(pictures: &[Picture], draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
     let size = pictures.first().map_or(1, |p| p.width);
     let settings = judge_settings(0.0, 255);
     let (mut judge, mut statistics) = (Judge::new(&settings, None, size, size), NoiseStatistics::new(size, size));
@@ -194,7 +196,7 @@ fn judge_settings(smoothing_sigma: f64, cap: u8) -> Settings {
 }
 
 /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap with it.
-fn calibrate(settings: &ExportSettings, noise: Option<NoiseMap>, held_out: &[Picture], draw: Draw<'_>) -> Result<Calibration, ReconstructError> {
+fn calibrate(settings: &ExportSettings, noise: Option<NoiseMap>, held_out: &[Picture], draw: Draw<'_>) -> Result<Calibration, ExportError> {
     let size = held_out.first().map_or(1, |p| p.width);
     let mut calibration = Calibration { settings: judge_settings(settings.smoothing_sigma, 255), noise, size };
     loop {
