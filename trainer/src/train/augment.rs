@@ -1,0 +1,149 @@
+//! Small changes that a good part may show: place, angle, light.
+
+use beltwatch::picture::Picture;
+use serde::{Deserialize, Serialize};
+
+use super::rng::Rng;
+
+/// How much the good pictures are varied. Every amount is the largest; each picture draws its own below it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Shift along each axis, in pixels.
+    pub shift: f32,
+    /// Rotation either way, in degrees. 0 keeps the pixel grid: nothing is interpolated.
+    pub rotation: f32,
+    /// Relative change of contrast and brightness together: 0.05 is 5 %.
+    pub gain: f32,
+    /// Added brightness, as a part of the full range.
+    pub brightness: f32,
+    /// Mirror images, for textures and parts without a side.
+    pub flips: bool,
+    /// Quarter turns, for textures.
+    pub quarter_turns: bool,
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        Self { shift: 4.0, rotation: 0.0, gain: 0.05, brightness: 0.02, flips: false, quarter_turns: false }
+    }
+}
+
+impl Augmentation {
+    /// A varied copy of a square picture. What comes in from outside repeats the border.
+    pub fn apply(&self, rng: &mut Rng, picture: &Picture) -> Picture {
+        let shift = [0, 1].map(|_| rng.range(-self.shift, self.shift));
+        let angle = rng.range(-self.rotation, self.rotation).to_radians();
+        let gain = 1.0 + rng.range(-self.gain, self.gain);
+        let offset = rng.range(-self.brightness, self.brightness) * 255.0;
+        let (flip, turns) = (rng.chance(0.5) && self.flips, rng.below(4));
+        // Rows of the matrix from the new picture's places to the old one's, about the centre.
+        let mut rows = if self.rotation == 0.0 {
+            [[1.0, 0.0], [0.0, 1.0]]
+        } else {
+            [[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]]
+        };
+        if flip {
+            rows.iter_mut().for_each(|row| row[0] = -row[0]);
+        }
+        for _ in 0..if self.quarter_turns { turns } else { 0 } {
+            rows.iter_mut().for_each(|row| *row = [-row[1], row[0]]);
+        }
+        let shift = if self.rotation == 0.0 { shift.map(f32::round) } else { shift };
+        resample(picture, rows, shift, |v| v * gain + offset)
+    }
+}
+
+/// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps values of 0 to 255.
+fn resample(picture: &Picture, rows: [[f32; 2]; 2], shift: [f32; 2], tone: impl Fn(f32) -> f32) -> Picture {
+    let (width, height, channels) = (picture.width, picture.height, picture.channels);
+    let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
+    let limit = [width as f32 - 1.0, height as f32 - 1.0];
+    let mut data = Vec::with_capacity(picture.data.len());
+    for y in 0..height {
+        for x in 0..width {
+            let from = [x as f32 - centre[0], y as f32 - centre[1]];
+            let [(x0, x1, u), (y0, y1, v)] = [0, 1].map(|axis| {
+                let at = rows[axis][0] * from[0] + rows[axis][1] * from[1] + centre[axis] + shift[axis];
+                let at = at.clamp(0.0, limit[axis]);
+                let low = at.floor();
+                (low as usize, (low + 1.0).min(limit[axis]) as usize, at - low)
+            });
+            for c in 0..channels {
+                let value = |x, y| f32::from(picture.at(x, y, c));
+                let top = value(x0, y0) * (1.0 - u) + value(x1, y0) * u;
+                let bottom = value(x0, y1) * (1.0 - u) + value(x1, y1) * u;
+                data.push(tone(top * (1.0 - v) + bottom * v).round() as u8);
+            }
+        }
+    }
+    Picture { width, height, channels, data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STILL: Augmentation =
+        Augmentation { shift: 0.0, rotation: 0.0, gain: 0.0, brightness: 0.0, flips: false, quarter_turns: false };
+
+    fn picture() -> Picture {
+        let mut rng = Rng::new(&[9]);
+        Picture { width: 8, height: 8, channels: 3, data: (0..192).map(|_| rng.bits() as u8).collect() }
+    }
+
+    #[test]
+    fn nothing_asked_nothing_changed() {
+        assert_eq!(STILL.apply(&mut Rng::new(&[1]), &picture()), picture());
+    }
+
+    #[test]
+    fn shifts_move_whole_pixels_and_repeat_the_border() {
+        let moved = resample(&picture(), [[1.0, 0.0], [0.0, 1.0]], [2.0, -1.0], |v| v);
+        for (x, y) in (0..8).flat_map(|x| (0..8).map(move |y| (x, y))) {
+            let from = ((x + 2).min(7), y.max(1) - 1);
+            assert_eq!(moved.at(x, y, 1), picture().at(from.0, from.1, 1));
+        }
+    }
+
+    #[test]
+    fn quarter_turns_and_flips_permute_the_pixels() {
+        let config = Augmentation { flips: true, quarter_turns: true, ..STILL };
+        let mut sorted = picture().data;
+        sorted.sort_unstable();
+        let mut seen = std::collections::HashSet::new();
+        for key in 0..100 {
+            let turned = config.apply(&mut Rng::new(&[key]), &picture());
+            let mut values = turned.data.clone();
+            values.sort_unstable();
+            assert_eq!(values, sorted);
+            seen.insert(turned.data);
+        }
+        assert_eq!(seen.len(), 8, "all of the square's symmetries");
+    }
+
+    #[test]
+    fn light_changes_stay_in_their_range_and_saturate() {
+        let config = Augmentation { gain: 0.1, brightness: 0.1, ..STILL };
+        let (grey, white) = (Picture::filled(4, 4, 1, 100), Picture::filled(4, 4, 1, 255));
+        let mut values = std::collections::HashSet::new();
+        for key in 0..200 {
+            let value = config.apply(&mut Rng::new(&[key]), &grey).data[0];
+            assert!((64..=136).contains(&value), "{value}");
+            values.insert(value);
+            assert!(config.apply(&mut Rng::new(&[key]), &white).data[0] > 200);
+        }
+        assert!(values.len() > 30);
+    }
+
+    #[test]
+    fn rotation_keeps_the_middle_and_moves_the_rim() {
+        let mut picture = Picture::filled(33, 33, 1, 0);
+        picture.data[16 * 33 + 16] = 255;
+        picture.data[16 * 33 + 32] = 200;
+        let config = Augmentation { rotation: 20.0, ..STILL };
+        let turned = config.apply(&mut Rng::new(&[4]), &picture);
+        assert_eq!(turned.at(16, 16, 0), 255);
+        assert!(turned.at(32, 16, 0) < 100);
+    }
+}

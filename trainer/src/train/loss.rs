@@ -1,0 +1,138 @@
+//! The loss: `MSE + (1 - SSIM) + entropy`.
+//!
+//! All on the network's own values, `(u8 - 128) / 128` in [-1, 1], so the range of SSIM is 2.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::network::model::Output;
+
+/// Weights of the loss's terms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossWeights {
+    /// Of the mean squared error.
+    pub mse: f32,
+    /// Of `1 - SSIM`.
+    pub ssim: f32,
+    /// Of the memories' mean addressing entropy (nats, summed over the memories).
+    pub entropy: f32,
+}
+
+impl Default for LossWeights {
+    fn default() -> Self {
+        Self { mse: 1.0, ssim: 1.0, entropy: 2e-4 }
+    }
+}
+
+/// The loss and its terms, `[1]` each.
+pub struct Loss<B: Backend> {
+    /// What is minimised.
+    pub total: Tensor<B, 1>,
+    /// Mean squared error.
+    pub mse: Tensor<B, 1>,
+    /// Structural similarity, 1 at best.
+    pub ssim: Tensor<B, 1>,
+    /// Addressing entropy.
+    pub entropy: Tensor<B, 1>,
+}
+
+impl LossWeights {
+    /// The loss of `output` against the clean pictures `target` (C x N x S x S); `window` is [`ssim_window`]'s.
+    pub fn loss<B: Backend>(&self, output: Output<B>, target: Tensor<B, 4>, window: &Tensor<B, 2>) -> Loss<B> {
+        let mse = (output.picture.clone() - target.clone()).square().mean();
+        let ssim = ssim(output.picture, target, window);
+        let total =
+            mse.clone() * self.mse + (ssim.clone().neg() + 1.0) * self.ssim + output.entropy.clone() * self.entropy;
+        Loss { total, mse, ssim, entropy: output.entropy }
+    }
+}
+
+/// The Gaussian window of SSIM (Wang et al. 2004; 11 taps, sigma 1.5) as a banded `size` x `size` matrix: `W x W^T`
+/// blurs a picture. Rows sum to 1, at the border the window is cut and renormalised.
+pub fn ssim_window<B: Backend>(size: usize, device: &B::Device) -> Tensor<B, 2> {
+    let mut window = vec![0.0_f32; size * size];
+    for (row, values) in window.chunks_exact_mut(size).enumerate() {
+        let first = row.saturating_sub(5);
+        let last = (row + 5).min(size - 1);
+        let tap = |at: usize| (-(at as f32 - row as f32).powi(2) / (2.0 * 1.5 * 1.5)).exp();
+        let sum: f32 = (first..=last).map(tap).sum();
+        (first..=last).for_each(|at| values[at] = tap(at) / sum);
+    }
+    Tensor::from_data(TensorData::new(window, [size, size]), device)
+}
+
+/// Mean SSIM of two batches of pictures with values in [-1, 1].
+pub fn ssim<B: Backend>(a: Tensor<B, 4>, b: Tensor<B, 4>, window: &Tensor<B, 2>) -> Tensor<B, 1> {
+    const C1: f32 = (0.01 * 2.0) * (0.01 * 2.0);
+    const C2: f32 = (0.03 * 2.0) * (0.03 * 2.0);
+    let [channels, pictures, size, _] = a.dims();
+    let planes = channels * pictures;
+    let right = window.clone().transpose();
+    let left = window.clone().unsqueeze::<3>();
+    let blur = |x: Tensor<B, 2>| {
+        left.clone().matmul(x.matmul(right.clone()).reshape([planes, size, size])).reshape([planes * size, size])
+    };
+    let (a, b) = (a.reshape([planes * size, size]), b.reshape([planes * size, size]));
+    let (mean_a, mean_b) = (blur(a.clone()), blur(b.clone()));
+    let product = mean_a.clone() * mean_b.clone();
+    let squares = mean_a.square() + mean_b.square();
+    let covariance = blur(a.clone() * b.clone()) - product.clone();
+    // One blur serves both variances, which only ever occur as their sum.
+    let variances = blur(a.square() + b.square()) - squares.clone();
+    ((product * 2.0 + C1) * (covariance * 2.0 + C2) / ((squares + C1) * (variances + C2))).mean()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::train::rng::Rng;
+
+    fn pictures(rng: &mut Rng) -> Vec<f32> {
+        (0..2 * 24 * 24).map(|_| rng.range(-1.0, 1.0)).collect()
+    }
+
+    fn tensor(values: &[f32]) -> Tensor<Flex, 4> {
+        Tensor::from_data(TensorData::new(values.to_vec(), [1, 2, 24, 24]), &Default::default())
+    }
+
+    /// Window by window, in double precision, as the definition says.
+    fn slow_ssim(a: &[f32], b: &[f32]) -> f64 {
+        let mut sum = 0.0;
+        for (a, b) in a.chunks_exact(576).zip(b.chunks_exact(576)) {
+            for place in 0..576_i32 {
+                let (row, column) = (place / 24, place % 24);
+                let (mut weights, mut moments) = (0.0, [0.0; 5]);
+                for (r, c) in (row - 5..=row + 5).flat_map(|r| (column - 5..=column + 5).map(move |c| (r, c))) {
+                    if (0..24).contains(&r) && (0..24).contains(&c) {
+                        let w = (-f64::from((r - row).pow(2) + (c - column).pow(2)) / 4.5).exp();
+                        let (x, y) = (f64::from(a[(r * 24 + c) as usize]), f64::from(b[(r * 24 + c) as usize]));
+                        weights += w;
+                        moments.iter_mut().zip([x, y, x * x, y * y, x * y]).for_each(|(m, v)| *m += w * v);
+                    }
+                }
+                let [x, y, xx, yy, xy] = moments.map(|m| m / weights);
+                let (c1, c2) = (0.0004, 0.0036);
+                let top = (2.0 * x * y + c1) * (2.0 * (xy - x * y) + c2);
+                sum += top / ((x * x + y * y + c1) * (xx - x * x + yy - y * y + c2));
+            }
+        }
+        sum / 1152.0
+    }
+
+    #[test]
+    fn ssim_equals_its_definition() {
+        let mut rng = Rng::new(&[3]);
+        let a = pictures(&mut rng);
+        let b: Vec<f32> = a.iter().map(|v| (v * 0.7 + rng.range(-0.3, 0.3)).clamp(-1.0, 1.0)).collect();
+        let window = ssim_window(24, &Default::default());
+        let fast = ssim(tensor(&a), tensor(&b), &window).into_scalar();
+        let slow = slow_ssim(&a, &b);
+        assert!((f64::from(fast) - slow).abs() < 1e-5, "{fast} {slow}");
+        assert!((0.3..0.95).contains(&slow), "{slow}");
+        assert!((ssim(tensor(&a), tensor(&a), &window).into_scalar() - 1.0).abs() < 1e-6);
+    }
+}

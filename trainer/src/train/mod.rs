@@ -1,0 +1,151 @@
+//! Training of the reconstruction network on pictures of good parts.
+
+pub mod augment;
+pub mod batch;
+pub mod checkpoint;
+pub mod config;
+pub mod defects;
+pub mod device;
+pub mod loss;
+pub mod progress;
+pub mod rng;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use beltwatch::picture::Picture;
+
+pub use augment::Augmentation;
+pub use config::{TrainConfig, TrainConfigError};
+pub use defects::{DefectConfig, DefectKind};
+pub use device::{Device, DeviceError, Wanted};
+pub use loss::LossWeights;
+pub use progress::{Progress, ProgressLine};
+
+use crate::network::FoldedNetwork;
+
+/// What a run gave.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The network after the last step done.
+    pub network: FoldedNetwork,
+    /// Steps done, those of earlier sessions included.
+    pub steps_done: usize,
+    /// Whether all steps were done; false where the run was stopped.
+    pub finished: bool,
+    /// Running mean of the loss, none where this session did no step.
+    pub final_loss: Option<f32>,
+    /// Seconds of this session.
+    pub seconds: f64,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A bad configuration.
+    #[error(transparent)]
+    Config(#[from] TrainConfigError),
+    /// No pictures.
+    #[error("there are no pictures of good parts to learn from")]
+    NoPictures,
+    /// A picture has not the network's size.
+    #[error(
+        "picture {index} is {width} x {height} with {channels} channels, the network takes {size} x {size} with {expected}"
+    )]
+    PictureSize {
+        /// Place in the list.
+        index: usize,
+        /// Its width in pixels.
+        width: usize,
+        /// Its height in pixels.
+        height: usize,
+        /// Its channels.
+        channels: usize,
+        /// The network's width and height in pixels.
+        size: usize,
+        /// The network's channels.
+        expected: usize,
+    },
+    /// The build has no CUDA.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The loss is no number any more.
+    #[error("the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept")]
+    Diverged {
+        /// Steps done.
+        step: usize,
+    },
+    /// The checkpoint belongs to another run.
+    #[error(
+        "{path}: is the checkpoint of a run with another configuration or other pictures; \
+         use another folder, or remove the file to begin anew"
+    )]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The checkpoint cannot be used.
+    #[error("{path}: is damaged ({reason}); remove the file to begin anew")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of the run cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the run cannot be written.
+    #[error("{path}: cannot be written: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Trains a network on `pictures` of good parts, already of the network's size and channels.
+///
+/// The run's folder gets a checkpoint about every 30 seconds and at the end; where it holds one of the same
+/// configuration and pictures, the run goes on from there, with the same result as if it had never been interrupted
+/// (bit for bit on the same CPU). Once `stop` is set the run ends after the step in progress, as an [`Outcome`] that
+/// is not finished. `progress` is called after every step.
+///
+/// # Errors
+/// See [`TrainError`].
+pub fn train(
+    config: &TrainConfig,
+    pictures: &[Picture],
+    folder: &Path,
+    device: Device,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Outcome, TrainError> {
+    config.validate()?;
+    if pictures.is_empty() {
+        return Err(TrainError::NoPictures);
+    }
+    let (size, expected) = (config.network.size, config.network.channels);
+    for (index, picture) in pictures.iter().enumerate() {
+        let Picture { width, height, channels, .. } = *picture;
+        if (width, height, channels) != (size, size, expected) {
+            return Err(TrainError::PictureSize { index, width, height, channels, size, expected });
+        }
+    }
+    std::fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.to_owned(), source })?;
+    let run = run::Run { config, pictures, folder, stop };
+    match device {
+        Device::Cpu => run.train::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default(), progress),
+        #[cfg(feature = "cuda")]
+        Device::Cuda => run.train::<burn::backend::Autodiff<burn::backend::Cuda>>(&Default::default(), progress),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda => Err(DeviceError::NoCuda("this program was built without CUDA".to_owned()).into()),
+    }
+}
