@@ -23,7 +23,8 @@ fn stderr(output: &Output) -> String {
 
 /// Good and plainly bad rendered parts, in the layout of a test set.
 fn parts(root: &Path, count: u64) {
-    for (folder, defect) in [("good", None), ("scratch", Some(DefectKind::Scratch)), ("stain", Some(DefectKind::Stain))] {
+    for (folder, defect) in [("good", None), ("scratch", Some(DefectKind::Scratch)), ("stain", Some(DefectKind::Stain))]
+    {
         fs::create_dir_all(root.join(folder)).expect("writable");
         for index in 0..count {
             let part = render(SEED, index + 1000 * folder.len() as u64, 256, defect, 1.0);
@@ -101,13 +102,19 @@ fn a_picture_that_cannot_be_judged_is_a_reject_and_the_others_are_judged() {
     let files = [path(&broken), path(&wide), path(&missing), path(&good)];
     let output = beltwatch(&[&["inspect", "--recipe", "DEMO", "--json"], &files[..]].concat());
     assert_eq!(output.status.code(), Some(5));
-    let lines: Vec<Value> = String::from_utf8_lossy(&output.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let lines: Vec<Value> =
+        String::from_utf8_lossy(&output.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     for line in &lines[..3] {
-        assert_eq!((&line["verdict"], &line["cause"], &line["score"]), (&"reject".into(), &"no-image".into(), &Value::Null));
+        assert_eq!(
+            (&line["verdict"], &line["cause"], &line["score"]),
+            (&"reject".into(), &"no-image".into(), &Value::Null)
+        );
     }
     assert_eq!(lines[3]["cause"], Value::Null);
     let messages = stderr(&output);
-    for part in ["broken.png: is not a readable", "640x200", "taught on 256x256", "missing.png: cannot be opened", "3 of 4"] {
+    for part in
+        ["broken.png: is not a readable", "640x200", "taught on 256x256", "missing.png: cannot be opened", "3 of 4"]
+    {
         assert!(messages.contains(part), "{part} is not in {messages}");
     }
 }
@@ -123,7 +130,22 @@ fn exit_codes_tell_what_was_refused() {
         (&["run", "--recipe", "DEMO", "--board", path(&board)], 4, "puls_ms"),
         (&["run", "--recipe", "DEMO", "--speed", "0"], 2, "eye.period_ms"),
         (&["run", "--recipe", "DEMO", "--pictures", &format!("{none}/nowhere")], 5, "cannot be listed"),
-        (&["run", "--recipe", "DEMO", "--parts", "1", "--quiet", "--sheet", "/dev/null/x.png", "--json", "/dev/null/x"], 6, "cannot be written"),
+        (
+            &[
+                "run",
+                "--recipe",
+                "DEMO",
+                "--parts",
+                "1",
+                "--quiet",
+                "--sheet",
+                "/dev/null/x.png",
+                "--json",
+                "/dev/null/x",
+            ],
+            6,
+            "cannot be written",
+        ),
         (&["inspect"], 2, "--recipe"),
     ];
     for (args, code, message) in cases {

@@ -23,7 +23,11 @@ impl PartCamera for Rendered {
     fn show(&mut self, index: u64) -> Result<Shown, CaptureError> {
         let part = self.schedule.part(index, SIZE);
         let truth = part.defect.map_or(Truth::Good, |d| Truth::Defect(d.name().to_owned()));
-        Ok(Shown { name: format!("rendered part {} of seed {}", index, self.schedule.seed), truth, picture: part.picture })
+        Ok(Shown {
+            name: format!("rendered part {} of seed {}", index, self.schedule.seed),
+            truth,
+            picture: part.picture,
+        })
     }
 
     fn parts(&self) -> Option<u64> {

@@ -114,7 +114,10 @@ impl<'a> Core<'a> {
                 match self.queue.eye_edge(eye) {
                     Ok(tag) => self.report(Event::Edge(tag, eye)),
                     Err((tag, _)) => {
-                        log::error!("part {} does not fit: {IN_FLIGHT} parts are in flight; it is rejected by its time", tag.0);
+                        log::error!(
+                            "part {} does not fit: {IN_FLIGHT} parts are in flight; it is rejected by its time",
+                            tag.0
+                        );
                         self.reject(eye, Cause::Fault);
                     }
                 }
@@ -123,7 +126,10 @@ impl<'a> Core<'a> {
                 Some(tag) => {
                     // a queue that is full costs this part its verdict, never the next one its time
                     if let Err(TrySendError::Full(job)) = self.jobs.try_send(Job { tag, frame }) {
-                        self.report(Event::Unjudged { name: job.frame.shown.name, why: "the inspection is behind".to_owned() });
+                        self.report(Event::Unjudged {
+                            name: job.frame.shown.name,
+                            why: "the inspection is behind".to_owned(),
+                        });
                     }
                 }
                 None => {

@@ -2,13 +2,18 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::{Event, Inspected, Input, Job, Reject};
+use super::{Event, Input, Inspected, Job, Reject};
 use crate::inspect::Inspector;
 use crate::time::MonoNanos;
 use crate::verdict::{Cause, Verdict};
 
 /// Judges jobs until there are no more. A picture that cannot be judged rejects its part as `NoImage`.
-pub(super) fn work(mut inspector: Inspector, jobs: &Receiver<Job>, verdicts: &SyncSender<Input>, events: &SyncSender<Event>) {
+pub(super) fn work(
+    mut inspector: Inspector,
+    jobs: &Receiver<Job>,
+    verdicts: &SyncSender<Input>,
+    events: &SyncSender<Event>,
+) {
     for Job { tag, frame } in jobs {
         let result = inspector.inspect(&frame.shown.picture);
         let verdict = result.as_ref().map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);

@@ -135,7 +135,11 @@ impl fmt::Display for Report {
             writeln!(f, "  defective parts passed     {:>8}", t.missed)?;
         }
         if self.gate_disagrees > 0 {
-            writeln!(f, "  gate not as the verdict    {:>8}   (a neighbour's pulse covers the part: shorten pulse_ms)", self.gate_disagrees)?;
+            writeln!(
+                f,
+                "  gate not as the verdict    {:>8}   (a neighbour's pulse covers the part: shorten pulse_ms)",
+                self.gate_disagrees
+            )?;
         }
         writeln!(f, "times, ms                         p50       p99       max")?;
         let ms = |us: u64| us as f64 / 1000.0;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use super::belt::Belt;
 use super::core::{Core, Counts};
+use super::screen::Screen;
 use super::{CORE_QUEUE, Event, IN_FLIGHT, Input, REPORT_QUEUE, Recorder, Report, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
 use crate::gate::output::SimulatedOutput;
 use crate::inspect::Inspector;
 use crate::recipe::{Recipe, RecipeError};
-use super::screen::Screen;
 use crate::time::MonoNanos;
 
 /// Before the first part: the threads are up by then.
@@ -45,7 +45,12 @@ pub struct Options {
 }
 
 /// Runs the line until its parts have passed the gate, or `stop` is set and those on the belt have.
-pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool) -> Result<(Report, Recorder), LineError> {
+pub fn run(
+    recipe: &Recipe,
+    board: &Board,
+    options: &Options,
+    stop: &AtomicBool,
+) -> Result<(Report, Recorder), LineError> {
     let inspector = Inspector::new(recipe)?;
     log::info!("recipe {} passed its self-test; kernel {}", recipe.folder.display(), inspector.kernel_name());
     let threshold = inspector.threshold();

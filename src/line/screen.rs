@@ -47,7 +47,8 @@ impl Screen {
         let colour = |code: &str, text: &str| {
             if self.terminal { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
         };
-        let verdict = colour(if part.cause.is_some() { "1;31" } else { "32" }, &format!("{:<6}", part.verdict.to_uppercase()));
+        let verdict =
+            colour(if part.cause.is_some() { "1;31" } else { "32" }, &format!("{:<6}", part.verdict.to_uppercase()));
         let clear = if self.terminal { "\r\x1b[2K" } else { "" };
         print(&format!("{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}\n", part.tag));
     }

@@ -35,7 +35,9 @@ pub enum RecipeError {
         message: String,
     },
     /// another version of the format
-    #[error("{path}: recipe format {found} is not supported, this version reads format {supported}. Teach the recipe again, or update beltwatch")]
+    #[error(
+        "{path}: recipe format {found} is not supported, this version reads format {supported}. Teach the recipe again, or update beltwatch"
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -57,7 +59,9 @@ pub enum RecipeError {
         allowed: &'static str,
     },
     /// a file that is not the one that was written
-    #[error("{path}: SHA-256 is {found}, the manifest says {expected}: the file was changed or cut short. Copy the recipe folder again")]
+    #[error(
+        "{path}: SHA-256 is {found}, the manifest says {expected}: the file was changed or cut short. Copy the recipe folder again"
+    )]
     Hash {
         /// The file.
         path: PathBuf,
@@ -94,7 +98,9 @@ pub enum RecipeError {
         source: PreprocessError,
     },
     /// the self-test
-    #[error("{path}: self-test failed: the score is {found}, the recipe promises {expected}. This machine does not compute what the recipe was taught with; do not use it")]
+    #[error(
+        "{path}: self-test failed: the score is {found}, the recipe promises {expected}. This machine does not compute what the recipe was taught with; do not use it"
+    )]
     GoldenMismatch {
         /// The golden picture.
         path: PathBuf,

@@ -45,13 +45,15 @@ pub(super) fn load(folder: &Path) -> Result<Recipe, RecipeError> {
         contents.insert(name.as_str(), content);
     }
     let mut take = |name: &str| {
-        let unlisted = || RecipeError::Manifest { path: path.clone(), message: format!("[files] does not name {name}") };
+        let unlisted =
+            || RecipeError::Manifest { path: path.clone(), message: format!("[files] does not name {name}") };
         contents.remove(name).ok_or_else(unlisted)
     };
     let model = take(MODEL_FILE)?;
     let size = manifest.input.size;
     let noise = if manifest.difference.noise_map {
-        let [mean, spread] = NOISE_FILES.map(|name| take(name).and_then(|b| decode_plane(&b, &folder.join(name), size)));
+        let [mean, spread] =
+            NOISE_FILES.map(|name| take(name).and_then(|b| decode_plane(&b, &folder.join(name), size)));
         Some(NoiseMap { mean: mean?, spread: spread?, fraction_bits: manifest.difference.fraction_bits })
     } else {
         None
@@ -92,8 +94,8 @@ pub fn write(folder: &Path, mut manifest: Manifest, names: &[String]) -> Result<
         manifest.files.insert(name.clone(), sha256_hex(&read(&folder.join(name))?));
     }
     let path: PathBuf = folder.join(MANIFEST_FILE);
-    let text = toml::to_string(&manifest)
-        .map_err(|e| RecipeError::Manifest { path: path.clone(), message: e.to_string() })?;
+    let text =
+        toml::to_string(&manifest).map_err(|e| RecipeError::Manifest { path: path.clone(), message: e.to_string() })?;
     Manifest::parse(&text, &path)?;
     let partial = folder.join("recipe.toml.partial");
     fs::write(&partial, text)

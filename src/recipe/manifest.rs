@@ -123,7 +123,8 @@ impl Manifest {
         let bad = |message: String| RecipeError::Manifest { path: path.to_owned(), message };
         let table: toml::Table = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         let found = table.get("format").and_then(toml::Value::as_integer);
-        let found = found.ok_or_else(|| bad(format!("the key `format` is missing; this version writes format = {FORMAT}")))?;
+        let found =
+            found.ok_or_else(|| bad(format!("the key `format` is missing; this version writes format = {FORMAT}")))?;
         if found != FORMAT {
             return Err(RecipeError::Version { path: path.to_owned(), found, supported: FORMAT });
         }

@@ -9,6 +9,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 use tract_onnx::prelude::Framework;
 
 use super::error::ReconstructError;
+use super::kernels::Kernel;
 use super::operator::Shape;
 use super::parse::{self, Kind};
 
@@ -16,6 +17,8 @@ use super::parse::{self, Kind};
 const MAX_BYTES: usize = 256 << 20;
 /// Most nodes.
 const MAX_NODES: usize = 1024;
+/// The first operator set with all operators in the form that we read.
+const MIN_OPSET: i64 = 12;
 /// Most values in all activations together.
 const MAX_VALUES: usize = 1 << 28;
 
@@ -29,6 +32,11 @@ pub(super) fn check(model: &[u8], shape: Shape) -> Result<ModelProto, Reconstruc
     let Some(graph) = &proto.graph else {
         return Err(ReconstructError::NotOnnx("it holds no graph".into()));
     };
+    if !proto.opset_import.iter().any(|set| matches!(set.domain.as_str(), "" | "ai.onnx") && set.version >= MIN_OPSET) {
+        return Err(ReconstructError::NotOnnx(format!(
+            "it names no ONNX operator set of version {MIN_OPSET} or later"
+        )));
+    }
     limit("nodes", graph.node.len(), MAX_NODES)?;
     tensors(&proto)?;
     let input = interface(graph, shape)?;
@@ -109,20 +117,19 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
     let mut shapes = HashMap::from([(input, shape)]);
     let mut values = shape.iter().product();
     for node in &graph.node {
-        let Some(kind) = Kind::of(node) else {
+        if Kind::of(node).is_none() {
             let operator =
                 [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() { "" } else { "." });
             return Err(ReconstructError::UnsupportedOperator { node: name(node), operator });
-        };
+        }
         let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };
-        let output_shape = match parse::operator(node, graph).map_err(refuse)? {
+        // The reference packs nothing, so this is quick.
+        let output_shape = match parse::operator(node, graph, Kernel::Scalar).map_err(refuse)? {
             Some(operator) => operator.output_shape(activation(node, 0, &shapes).map_err(refuse)?),
             None => concatenated(node, &shapes),
         };
         let output_shape = output_shape.map_err(refuse)?;
-        debug_assert!(kind != Kind::Concat || output_shape[2] > 0);
-        // Windows and blocks are small and the sum before was in bounds, so this cannot overflow.
-        values += output_shape.iter().product::<usize>();
+        values += output_shape.iter().fold(1, |product: usize, &side| product.saturating_mul(side).min(MAX_VALUES + 1));
         limit("values in its activations", values, MAX_VALUES)?;
         let [output] = node.output.as_slice() else {
             return Err(refuse(format!("it has {} outputs instead of 1", node.output.len())));

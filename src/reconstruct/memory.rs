@@ -5,7 +5,9 @@
 //! does not depend on the width of the processor's vectors.
 
 /// Channels that are computed together.
-const LANES: usize = 16;
+const LANES: usize = 32;
+/// Adding and taking away 1.5 * 2^23 rounds a small number to the nearest integer, ties to even, without a call.
+const ROUND: f32 = 12_582_912.0;
 
 type Lanes = [f32; LANES];
 
@@ -29,7 +31,9 @@ impl Quantisation {
 
     /// The nearest stored number, ties to even, saturating.
     pub fn store(self, value: f32) -> i8 {
-        ((value / self.scale).round_ties_even() + f32::from(self.zero_point)).clamp(-128.0, 127.0) as i8
+        let zero = f32::from(self.zero_point);
+        let steps = (value / self.scale).clamp(-128.0 - zero, 127.0 - zero);
+        ((steps + ROUND) - ROUND + zero) as i8
     }
 }
 
@@ -61,6 +65,7 @@ pub struct PartitionMemory {
 pub struct Scratch {
     queries: Vec<Lanes>,
     weights: Vec<Lanes>,
+    drawn: Vec<Lanes>,
 }
 
 impl PartitionMemory {
@@ -81,18 +86,19 @@ impl PartitionMemory {
     pub fn run(&self, input: &[i8], channels: usize, output: &mut [i8], scratch: &mut Scratch) {
         let length = self.size()[0] * self.size()[1] * channels;
         assert_eq!([input.len(), output.len()], [length; 2], "input and output length");
-        let block_values = self.items * self.dimension();
+        let (items, dimension) = (self.items, self.dimension());
+        let Scratch { queries, weights, drawn } = scratch;
         for block in 0..self.grid * self.grid {
-            let keys = &self.keys[block * block_values..][..block_values];
-            let values = &self.values[block * block_values..][..block_values];
+            let keys = &self.keys[block * items * dimension..][..items * dimension];
+            let values = &self.values[block * items * dimension..][..items * dimension];
             for first in (0..channels).step_by(LANES) {
                 let count = LANES.min(channels - first);
-                self.load(block, input, channels, first, count, &mut scratch.queries);
-                normalise(&mut scratch.queries);
-                compare(keys, &scratch.queries, &mut scratch.weights);
-                let total = address(&mut scratch.weights);
-                for place in 0..self.dimension() {
-                    let sum = draw(values, place, self.dimension(), &scratch.weights);
+                self.load(block, input, channels, first, count, queries);
+                normalise(queries);
+                multiply(keys, items, [dimension, 1], queries, weights);
+                let total = address(weights);
+                multiply(values, dimension, [1, dimension], weights, drawn);
+                for (place, sum) in drawn.iter().enumerate() {
                     let to = self.offset(block, place) * channels + first;
                     for (lane, stored) in output[to..to + count].iter_mut().enumerate() {
                         *stored = self.output.store(sum[lane] / total[lane]);
@@ -139,17 +145,20 @@ fn normalise(queries: &mut [Lanes]) {
     }
 }
 
-/// Cosine / temperature of each query with each item: `[items]`.
-fn compare(keys: &[f32], queries: &[Lanes], weights: &mut Vec<Lanes>) {
-    weights.clear();
-    weights.extend(keys.chunks_exact(queries.len()).map(|key| {
-        let mut sum = [0.0; LANES];
-        for (query, &key) in queries.iter().zip(key) {
-            for (sum, value) in sum.iter_mut().zip(query) {
-                *sum += value * key;
+/// `out[row] = sum over i of matrix[row][i] * columns[i]`, in the order of i; `strides` are those of rows and of i.
+///
+/// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the items.
+fn multiply(matrix: &[f32], rows: usize, strides: [usize; 2], columns: &[Lanes], out: &mut Vec<Lanes>) {
+    out.clear();
+    out.extend((0..rows).map(|row| {
+        let mut sums = [0.0; LANES];
+        for (i, column) in columns.iter().enumerate() {
+            let factor = matrix[row * strides[0] + i * strides[1]];
+            for (sum, value) in sums.iter_mut().zip(column) {
+                *sum += value * factor;
             }
         }
-        sum
+        sums
     }));
 }
 
@@ -180,17 +189,6 @@ fn address(weights: &mut [Lanes]) -> Lanes {
     total
 }
 
-/// The weighted sum of the items' values at `place`.
-fn draw(values: &[f32], place: usize, dimension: usize, weights: &[Lanes]) -> Lanes {
-    let mut sum = [0.0; LANES];
-    for (item, weight) in values.chunks_exact(dimension).zip(weights) {
-        for (sum, weight) in sum.iter_mut().zip(weight) {
-            *sum += weight * item[place];
-        }
-    }
-    sum
-}
-
 /// The larger one, by comparison alone (`f32::max` leaves the sign of zeros open).
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
@@ -201,15 +199,15 @@ fn larger(a: f32, b: f32) -> f32 {
 /// 2^n * e^r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; ln 2 in two parts after Cody and Waite.
 fn exp(x: f32) -> f32 {
     let x = larger(x, -87.0);
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer with additions only.
-    const ROUND: f32 = 12_582_912.0;
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
     let mut power = 1.0 / 5040.0;
     for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         power = power * r + factor;
     }
-    power * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    // The low bits of `shifted` are n; moved to the exponent, they make 2^n.
+    power * f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()))
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::kernels::{self, Kernel, PackedConvolution};
+use super::kernels::{self, PackedConvolution};
 use super::memory::{self, PartitionMemory};
-use super::qlinear_conv::QLinearConv;
 
 /// Height, width and channels of an activation.
 pub(super) type Shape = [usize; 3];
@@ -12,10 +11,10 @@ pub(super) type Shape = [usize; 3];
 /// An operator with one activation as input and one as output.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operator {
-    Convolution(QLinearConv),
+    Convolution(Box<PackedConvolution>),
     DepthToSpace(DepthToSpace),
     Clip(Clip),
-    Memory(PartitionMemory),
+    Memory(Box<PartitionMemory>),
 }
 
 /// Moves channels to space: `block` x `block` pixels out of one.
@@ -38,18 +37,13 @@ impl Operator {
     /// The output's shape, or why an input of `shape` does not fit.
     pub(super) fn output_shape(&self, [height, width, channels]: Shape) -> Result<Shape, String> {
         match self {
-            Self::Convolution(conv) if conv.inputs != channels => {
-                Err(format!("weights for {} input channels, but the input has {channels}", conv.inputs))
+            Self::Convolution(conv) if conv.inputs() != channels => {
+                Err(format!("weights for {} input channels, but the input has {channels}", conv.inputs()))
             }
-            Self::Convolution(conv) => {
-                let rows = height + conv.padding.top + conv.padding.bottom;
-                let columns = width + conv.padding.left + conv.padding.right;
-                let steps = |size: usize, window: usize| size.checked_sub(window).map(|rest| rest / conv.stride + 1);
-                match (steps(rows, conv.window[0]), steps(columns, conv.window[1])) {
-                    (Some(rows), Some(columns)) => Ok([rows, columns, conv.outputs]),
-                    _ => Err(format!("the window does not fit an input of {height} x {width}")),
-                }
-            }
+            Self::Convolution(conv) => match conv.output_size(height, width) {
+                Some([rows, columns]) => Ok([rows, columns, conv.outputs()]),
+                None => Err(format!("the window does not fit an input of {height} x {width}")),
+            },
             Self::DepthToSpace(DepthToSpace { block, .. }) => match channels.checked_rem(block * block) {
                 Some(0) => Ok([height * block, width * block, channels / (block * block)]),
                 _ => Err(format!("{channels} channels cannot be divided into blocks of {block} x {block}")),
@@ -60,33 +54,6 @@ impl Operator {
                 Err(format!("memory for a map of {rows} x {columns}, but the input has {height} x {width}"))
             }
             Self::Memory(_) => Ok([height, width, channels]),
-        }
-    }
-}
-
-/// An operator made ready to run.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Prepared {
-    Convolution(Box<PackedConvolution>),
-    DepthToSpace(DepthToSpace),
-    Clip(Clip),
-    Memory(Box<PartitionMemory>),
-}
-
-thread_local! {
-    /// Working memory; a thread runs one operator at a time.
-    static SCRATCH: RefCell<(kernels::Scratch, memory::Scratch)> = RefCell::default();
-}
-
-impl Prepared {
-    pub(super) fn new(operator: Operator, kernel: Kernel) -> Self {
-        match operator {
-            Operator::Convolution(conv) => {
-                Self::Convolution(Box::new(PackedConvolution::new(conv.to_convolution(), kernel)))
-            }
-            Operator::DepthToSpace(op) => Self::DepthToSpace(op),
-            Operator::Clip(op) => Self::Clip(op),
-            Operator::Memory(memory) => Self::Memory(Box::new(memory)),
         }
     }
 
@@ -100,6 +67,11 @@ impl Prepared {
             Self::Memory(memory) => memory.run(input, channels, output, memory_scratch),
         });
     }
+}
+
+thread_local! {
+    /// Working memory; a thread runs one operator at a time.
+    static SCRATCH: RefCell<(kernels::Scratch, memory::Scratch)> = RefCell::default();
 }
 
 impl DepthToSpace {

@@ -3,6 +3,7 @@
 //! ONNX says NCHW, the kernels work in NHWC: each operator is wired between two moves of the channel axis, and tract
 //! cancels the moves between neighbours.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use tract_onnx::model::ParsingContext;
@@ -11,7 +12,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::kernels::Kernel;
-use super::operator::{Operator, Prepared, Shape};
+use super::operator::{Operator, Shape};
 use super::parse;
 
 /// The model's property that says which kernel its convolutions are packed for.
@@ -48,21 +49,24 @@ fn build(context: &ParsingContext<'_>, node: &NodeProto) -> TractResult<(Box<dyn
     let graph = context.model.graph.as_ref().context("a model has a graph")?;
     let kernel = context.template.properties.get(KERNEL).context("the kernel is set")?;
     let kernel = Kernel::from_name(kernel.try_as_plain_ram()?.to_scalar::<String>()?).context("a known kernel")?;
-    let operator = parse::operator(node, graph).map_err(TractError::msg)?.context("a fused operator")?;
-    let prepared = Prepared::new(operator.clone(), kernel);
-    Ok((expand(Fused { operator: Arc::new(operator), prepared: Arc::new(prepared) }), vec![]))
+    let operator = parse::operator(node, graph, kernel).map_err(TractError::msg)?.context("a fused operator")?;
+    Ok((expand(Fused(Arc::new(operator))), vec![]))
 }
 
 /// An operator of ours: ONNX's shape rules, and the typed operator in NHWC.
-#[derive(Clone, Debug)]
-struct Fused {
-    operator: Arc<Operator>,
-    prepared: Arc<Prepared>,
+#[derive(Clone)]
+struct Fused(Arc<Operator>);
+
+impl Debug for Fused {
+    /// The name alone: tract's messages hold whole models, ours need not hold all weights.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.label())
+    }
 }
 
 impl PartialEq for Fused {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.prepared, &other.prepared)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -70,11 +74,11 @@ impl Eq for Fused {}
 
 impl Fused {
     fn shape(&self, input: Shape) -> TractResult<Shape> {
-        self.operator.output_shape(input).map_err(TractError::msg)
+        self.0.output_shape(input).map_err(TractError::msg)
     }
 
     fn label(&self) -> StaticName {
-        match *self.operator {
+        match *self.0 {
             Operator::Convolution(_) => "BeltwatchConvolution".into(),
             Operator::DepthToSpace(_) => "BeltwatchDepthToSpace".into(),
             Operator::Clip(_) => "BeltwatchClip".into(),
@@ -129,7 +133,7 @@ impl EvalOp for Fused {
         let [height, width, channels] = self.shape(shape)?;
         let mut output = Tensor::zero::<i8>(&[1, height, width, channels])?;
         let values = input.try_as_plain_ram()?;
-        self.prepared.run(values.as_slice::<i8>()?, shape, output.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?);
+        self.0.run(values.as_slice::<i8>()?, shape, output.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?);
         Ok(tvec![output.into_tvalue()])
     }
 }

@@ -1,9 +1,9 @@
 //! The library behind `beltwatch-train`: teaching, quantisation, export and evaluation.
 #![forbid(unsafe_code)]
 
+pub mod calibrate;
 pub mod dataset;
 pub mod evaluate;
-pub mod calibrate;
 pub mod network;
 pub mod quantise;
 pub mod synth;

@@ -15,7 +15,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Teaches beltwatch recipes from pictures of good parts.
 #[derive(Parser)]
-#[command(version, after_help = "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 130 stopped by a signal, with a checkpoint")]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 130 stopped by a signal, with a checkpoint"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

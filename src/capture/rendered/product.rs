@@ -41,8 +41,8 @@ pub(super) struct Product {
 
 impl Product {
     pub(super) fn new(rng: &mut Rng) -> Self {
-        let centre = [rng.within(-2.5, 2.5), rng.within(-2.5, 2.5)];
-        let angle = rng.within(-3.0, 3.0).to_radians();
+        let centre = [rng.within(-1.5, 1.5), rng.within(-1.5, 1.5)];
+        let angle = rng.within(-1.2, 1.2).to_radians();
         let streaks = Noise::new(rng);
         let mottle = Noise::new(rng);
         let belt = Noise::new(rng);

@@ -93,6 +93,7 @@ pub struct Scratch {
 /// A convolution made ready for a kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackedConvolution {
+    /// Without its weights where they are packed.
     convolution: Convolution,
     weights: Weights,
 }
@@ -110,7 +111,7 @@ enum Weights {
 
 impl PackedConvolution {
     /// Packs the weights. A kernel that this processor lacks gives way to the reference.
-    pub fn new(convolution: Convolution, kernel: Kernel) -> Self {
+    pub fn new(mut convolution: Convolution, kernel: Kernel) -> Self {
         let weights = match kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 if kernel.is_supported() => Weights::Avx2(Packed::new::<avx2::Avx2>(&convolution)),
@@ -122,12 +123,25 @@ impl PackedConvolution {
             Kernel::NeonSdot if kernel.is_supported() => Weights::Sdot(Packed::new::<neon_sdot::Sdot>(&convolution)),
             _ => Weights::Scalar,
         };
+        if weights != Weights::Scalar {
+            convolution.weight = Vec::new();
+        }
         Self { convolution, weights }
     }
 
-    /// What was packed.
-    pub fn convolution(&self) -> &Convolution {
-        &self.convolution
+    /// Input channels.
+    pub fn inputs(&self) -> usize {
+        self.convolution.inputs
+    }
+
+    /// Output channels.
+    pub fn outputs(&self) -> usize {
+        self.convolution.outputs
+    }
+
+    /// Height and width of the output, see [`Convolution::output_size`].
+    pub fn output_size(&self, height: usize, width: usize) -> Option<[usize; 2]> {
+        self.convolution.output_size(height, width)
     }
 
     /// Convolves `input` (height x width x inputs, `size` is height and width) into `output`

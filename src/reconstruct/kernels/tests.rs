@@ -1,4 +1,5 @@
 //! Every kernel of this processor against the reference, and the reference against a case worked out by hand.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 

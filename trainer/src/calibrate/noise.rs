@@ -55,7 +55,8 @@ fn box_3x3(plane: &[f64], width: usize) -> Vec<f64> {
     let height = plane.len() / width;
     let near = |at: usize, end: usize| at.saturating_sub(1)..=(at + 1).min(end - 1);
     let mean = |x: usize, y: usize| {
-        let values: Vec<f64> = near(y, height).flat_map(|y| near(x, width).map(move |x| plane[y * width + x])).collect();
+        let values: Vec<f64> =
+            near(y, height).flat_map(|y| near(x, width).map(move |x| plane[y * width + x])).collect();
         values.iter().sum::<f64>() / values.len() as f64
     };
     (0..plane.len()).map(|i| mean(i % width, i / width)).collect()

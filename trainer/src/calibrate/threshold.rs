@@ -25,7 +25,10 @@ pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
     let allowed = (target * (n + 1) as f64).floor() as usize;
     if allowed >= 1 && n > 0 {
         let score = scores[allowed.min(n) - 1];
-        let basis = format!("{n} held-out pictures, the {}", if allowed == 1 { "largest".to_owned() } else { format!("{allowed}. largest score") });
+        let basis = format!(
+            "{n} held-out pictures, the {}",
+            if allowed == 1 { "largest".to_owned() } else { format!("{allowed}. largest score") }
+        );
         return Threshold { score, basis };
     }
     let largest = scores.first().copied().unwrap_or(Score(u16::MAX));
@@ -64,7 +67,10 @@ mod tests {
     fn few_pictures_get_a_bound_above_the_largest() {
         let few = threshold(&scores([500, 520, 540, 560]), 0.01);
         // mean of logs ln(529.5), spread 0.0485, t(0.99; 3) = 4.541
-        assert!((few.score.to_f64() * 256.0 / 529.5 - (4.541f64 * 0.0485 * 1.25f64.sqrt()).exp()).abs() < 0.02, "{few:?}");
+        assert!(
+            (few.score.to_f64() * 256.0 / 529.5 - (4.541f64 * 0.0485 * 1.25f64.sqrt()).exp()).abs() < 0.02,
+            "{few:?}"
+        );
         assert!(few.basis.contains("99 would need"));
         assert_eq!(threshold(&[], 0.01).score, Score(u16::MAX));
     }

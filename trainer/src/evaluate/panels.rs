@@ -35,6 +35,7 @@ pub(super) fn sections(
     for (key, title, none, order, chosen, all) in kinds {
         let about = match all {
             0 => none.to_owned(),
+            1 => "The only one.".to_owned(),
             _ if chosen.len() < all => format!("{} of {all}, the {order} scores first.", chosen.len()),
             _ => format!("All {all}, the {order} scores first."),
         };

@@ -174,3 +174,142 @@ fn facts(recipe: &Recipe) -> RecipeFacts {
         threshold_basis: score.threshold_basis.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use beltwatch::difference::Form;
+    use beltwatch::hee::{Estimator, Hee};
+    use beltwatch::picture::Picture;
+    use beltwatch::recipe::{
+        self, DifferenceSettings, FORMAT, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
+    };
+    use beltwatch::verdict::{Pooling, Score};
+
+    use crate::network::folded::{Conv, FoldedNetwork, Side, UpConv};
+    use crate::quantise::{export, export_float, quantise};
+
+    const SIZE: usize = 32;
+
+    /// A recipe whose network draws every picture in middle grey, so that scores are known beforehand.
+    fn grey_recipe(folder: &Path, with_float: bool) {
+        let encoder = vec![Conv { outputs: 4, inputs: 1, weight: vec![0.01; 36], bias: vec![0.0; 4] }];
+        let decoder = vec![UpConv { inputs: 4, outputs: 1, weight: vec![0.0; 64], bias: vec![0.0] }];
+        let network = FoldedNetwork { size: SIZE, channels: 1, encoder, sides: vec![Side::None], decoder };
+        let quantised = quantise(&network, &[part(0), part(90)]).expect("a valid network");
+        fs::write(folder.join(MODEL_FILE), export(&quantised)).expect("writable");
+        let mut names = vec![MODEL_FILE.to_owned()];
+        if with_float {
+            fs::write(folder.join(FLOAT_MODEL_FILE), export_float(&network)).expect("writable");
+            names.push(FLOAT_MODEL_FILE.to_owned());
+        }
+        let comparison = ["float_hee", "int8_raw"].map(|row| (row.to_owned(), Score::from_f64(15.0)));
+        let manifest = Manifest {
+            format: FORMAT,
+            product: "grey tiles".to_owned(),
+            input: Input { size: SIZE, channels: 1, pictures: vec![] },
+            difference: DifferenceSettings { form: Form::Absolute, noise_map: false, fraction_bits: 0 },
+            hee: Hee { estimator: Estimator::Fixed(3), cap: 255 },
+            score: ScoreSettings {
+                smoothing_sigma: 0.0,
+                pooling: Pooling::Max,
+                threshold: Score::from_f64(50.0),
+                false_reject_target: 0.01,
+                threshold_basis: "by hand".to_owned(),
+                comparison_thresholds: BTreeMap::from(comparison),
+            },
+            training: Training {
+                program: "test".to_owned(),
+                pictures: 2,
+                held_out: 0,
+                seed: 1,
+                steps: 0,
+                finished: true,
+                final_loss: 0.0,
+                network: "grey".to_owned(),
+            },
+            files: BTreeMap::new(),
+            golden: vec![],
+        };
+        recipe::write(folder, manifest, &names).expect("a valid recipe");
+    }
+
+    /// A grey part with a square that differs by `contrast` levels.
+    fn part(contrast: u8) -> Picture {
+        let mut picture = Picture::filled(SIZE, SIZE, 1, 128);
+        (8..16).for_each(|y| picture.data[y * SIZE + 20..][..8].fill(128 + contrast));
+        picture
+    }
+
+    fn save(root: &Path, file: &str, picture: &Picture) {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().expect("inside the root")).expect("writable");
+        picture.save_png(&path).expect("writable");
+    }
+
+    fn mask(size: usize) -> Picture {
+        let mut mask = Picture { data: part(90).data.iter().map(|&v| u8::from(v > 128)).collect(), ..part(0) };
+        mask.data.truncate(size * size);
+        Picture { width: size, height: size, ..mask }
+    }
+
+    #[test]
+    fn scores_known_beforehand() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (data, folder) = (root.path().join("data"), root.path().join("recipe"));
+        fs::create_dir(&folder).expect("writable");
+        grey_recipe(&folder, true);
+        for (file, contrast) in [("good/0", 0), ("good/1", 2), ("good/2", 60), ("dent/0", 90), ("dent/1", 20)] {
+            save(&data, &format!("test/{file}.png"), &part(contrast));
+        }
+        ["0", "1"].map(|name| save(&data, &format!("ground_truth/dent/{name}_mask.png"), &mask(SIZE)));
+        let args = EvaluateArgs {
+            recipe: folder.clone(),
+            data,
+            json: Some(root.path().join("results.json")),
+            report: Some(root.path().join("report")),
+        };
+        let outcome = evaluate(&args).expect("an evaluation");
+        assert_eq!(outcome.evaluation.counts, Counts { pictures: 5, good: 3, bad: 2, masks: 2 });
+        let results = &outcome.evaluation.results;
+        // of the six pairs only (20, 60) is in the wrong order
+        assert!(results.rows().iter().all(|(_, row)| row.image_auroc == Some(5.0 / 6.0)), "{results:?}");
+        // with HEE 57, 87 and 17 against 50; without HEE 60, 90 and 20 against 15
+        let rates = |row: &super::super::Metrics| (row.false_reject_rate, row.miss_rate);
+        assert_eq!(rates(&results.int8_hee), (Some(1.0 / 3.0), Some(0.5)));
+        assert_eq!(rates(&results.int8_raw), (Some(1.0 / 3.0), Some(0.0)));
+        assert_eq!(rates(&results.float_hee), (Some(1.0 / 3.0), Some(0.0)));
+        assert_eq!(rates(&results.float_raw), (None, None), "the recipe has no threshold for this row");
+        assert!(results.int8_hee.pixel_auroc.is_some_and(|v| v > 0.8) && results.int8_hee.aupro.is_some());
+        let json = fs::read_to_string(root.path().join("results.json")).expect("the JSON file");
+        assert_eq!(json, outcome.evaluation.to_json());
+        let page = fs::read_to_string(outcome.page.expect("a page")).expect("the page");
+        for shown in ["false-reject-01-4", "miss-01-5", "find-01-5", "grey tiles", "by hand"] {
+            assert!(page.contains(shown), "{shown}");
+        }
+        assert!(!page.contains("false-reject-01-5") && !page.contains("miss-02"));
+    }
+
+    #[test]
+    fn without_a_float_model_its_rows_are_empty_and_a_note_says_so() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        grey_recipe(root.path(), false);
+        let data = root.path().join("data");
+        save(&data, "test/good/0.png", &part(0));
+        save(&data, "test/dent/0.png", &part(90));
+        let args = EvaluateArgs { recipe: root.path().to_owned(), data: data.clone(), json: None, report: None };
+        let outcome = evaluate(&args).expect("an evaluation");
+        assert_eq!(outcome.evaluation.results.float_hee, super::super::Metrics::default());
+        assert_eq!(outcome.evaluation.results.int8_hee.miss_rate, Some(0.0));
+        assert!(outcome.notes.iter().any(|note| note.contains(FLOAT_MODEL_FILE)), "{:?}", outcome.notes);
+
+        save(&data, "ground_truth/dent/0_mask.png", &mask(SIZE / 2));
+        let error = evaluate(&args).expect_err("a mask of another size").to_string();
+        assert!(error.contains("0_mask.png: the mask is 16x16, its picture 32x32"), "{error}");
+        fs::remove_file(root.path().join(MANIFEST_FILE)).expect("removable");
+        assert!(evaluate(&args).expect_err("no recipe").to_string().contains(MANIFEST_FILE));
+    }
+}

@@ -1,4 +1,7 @@
 //! Float forward, float ONNX, int8 emulation and device against each other, on random networks.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
 
 use beltwatch::picture::Picture;
 use beltwatch::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
@@ -187,4 +190,23 @@ fn a_float_model_is_no_int8_model() {
     let error = Reconstructor::load(&export_float(&net), InputShape { size: 32, channels: 3 }).unwrap_err();
     let ReconstructError::Interface { what: "input", expected, found } = error else { panic!("{error}") };
     assert_eq!((expected.as_str(), found.as_str()), ("int8 [1, 3, 32, 32]", "float [1, 3, 32, 32]"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A damaged file is refused, or it runs.
+    #[test]
+    fn damaged_files_never_panic(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+        let net = network(16, 1, &[(4, Kind::Memory(2, 2)), (4, Kind::Memory(1, 3))], &mut Random(5));
+        let q = quantise(&net, &[Picture::filled(16, 16, 1, 90)]).unwrap();
+        let mut bytes = export(&q);
+        for (index, byte) in damage {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(mut device) = Reconstructor::load(&bytes, InputShape { size: 16, channels: 1 }) {
+            device.reconstruct(&[1; 256], &mut [0; 256]).unwrap();
+        }
+    }
 }

@@ -37,7 +37,9 @@ pub enum DataError {
         source: PreprocessError,
     },
     /// sizes differ
-    #[error("the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to one size")]
+    #[error(
+        "the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to one size"
+    )]
     Sizes,
 }
 
@@ -95,7 +97,11 @@ impl TeachingSet {
 
 /// The product's name: the last part of the data's path.
 pub fn product_name(root: &Path) -> String {
-    root.canonicalize().ok().as_deref().and_then(Path::file_name).map_or_else(|| "part".to_owned(), |n| n.to_string_lossy().into_owned())
+    root.canonicalize()
+        .ok()
+        .as_deref()
+        .and_then(Path::file_name)
+        .map_or_else(|| "part".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -102,7 +102,9 @@ pub enum TeachError {
         source: std::io::Error,
     },
     /// the user stopped it
-    #[error("stopped after step {step}; the same command goes on from there, and with --export-now it makes a recipe of what is learned so far")]
+    #[error(
+        "stopped after step {step}; the same command goes on from there, and with --export-now it makes a recipe of what is learned so far"
+    )]
     Stopped {
         /// Steps done.
         step: usize,
@@ -167,7 +169,8 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
     let manifest = recipe::export(&outcome.network, &set, &settings, &partial)?;
-    let written = toml::to_string(&config).map_err(|e| TeachError::Config { path: partial.clone(), message: e.to_string() })?;
+    let written =
+        toml::to_string(&config).map_err(|e| TeachError::Config { path: partial.clone(), message: e.to_string() })?;
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
     fs::write(run_folder.join("train.toml"), written).map_err(|e| write(&run_folder, e))?;
     remove(&options.out)?;
@@ -178,7 +181,11 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         manifest.score.threshold,
         manifest.score.threshold_basis,
         started.elapsed().as_secs_f64(),
-        if options.float_model { format!("; {FLOAT_MODEL_FILE} is for evaluation only, a device does not need it") } else { String::new() }
+        if options.float_model {
+            format!("; {FLOAT_MODEL_FILE} is for evaluation only, a device does not need it")
+        } else {
+            String::new()
+        }
     );
     Ok(manifest)
 }
@@ -211,7 +218,9 @@ fn beside(folder: &Path, ending: &str) -> PathBuf {
 
 fn remove(folder: &Path) -> Result<(), TeachError> {
     match fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(TeachError::Write { path: folder.to_owned(), source }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(TeachError::Write { path: folder.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }

@@ -12,7 +12,8 @@ use beltwatch::judge::{Judge, Settings};
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::{
-    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, Recipe, RecipeError, ScoreSettings, Training,
+    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, Recipe, RecipeError,
+    ScoreSettings, Training,
 };
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 use beltwatch::verdict::{Pooling, Score};
@@ -81,8 +82,15 @@ pub struct ExportSettings {
 type Draw<'a> = &'a mut dyn FnMut(&Picture) -> Result<Picture, ExportError>;
 
 /// Writes the recipe to `folder`, which must not exist or be empty, and returns its manifest.
-pub fn export(network: &FoldedNetwork, set: &TeachingSet, settings: &ExportSettings, folder: &Path) -> Result<Manifest, ExportError> {
-    let write = |path: &Path, bytes: &[u8]| fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source });
+pub fn export(
+    network: &FoldedNetwork,
+    set: &TeachingSet,
+    settings: &ExportSettings,
+    folder: &Path,
+) -> Result<Manifest, ExportError> {
+    let write = |path: &Path, bytes: &[u8]| {
+        fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+    };
     let golden_folder = folder.join("golden");
     fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write { path: golden_folder, source })?;
 
@@ -196,7 +204,12 @@ fn judge_settings(smoothing_sigma: f64, cap: u8) -> Settings {
 }
 
 /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap with it.
-fn calibrate(settings: &ExportSettings, noise: Option<NoiseMap>, held_out: &[Picture], draw: Draw<'_>) -> Result<Calibration, ExportError> {
+fn calibrate(
+    settings: &ExportSettings,
+    noise: Option<NoiseMap>,
+    held_out: &[Picture],
+    draw: Draw<'_>,
+) -> Result<Calibration, ExportError> {
     let size = held_out.first().map_or(1, |p| p.width);
     let mut calibration = Calibration { settings: judge_settings(settings.smoothing_sigma, 255), noise, size };
     loop {
@@ -217,12 +230,22 @@ fn calibrate(settings: &ExportSettings, noise: Option<NoiseMap>, held_out: &[Pic
 
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own
 /// code gives them.
-fn add_golden(folder: &Path, mut manifest: Manifest, names: &mut Vec<String>, set: &TeachingSet, seed: u64) -> Result<Manifest, ExportError> {
+fn add_golden(
+    folder: &Path,
+    mut manifest: Manifest,
+    names: &mut Vec<String>,
+    set: &TeachingSet,
+    seed: u64,
+) -> Result<Manifest, ExportError> {
     let mut inspector = Inspector::untested(&Recipe::load(folder)?)?;
     let others: Vec<Picture> = set.held_out.iter().map(|(_, picture)| picture.clone()).collect();
     for (number, picture) in others.iter().take(GOLDEN).enumerate() {
         let mut defective = picture.clone();
-        defects::paste(&mut Rng::new(&[seed, number as u64, u64::from_le_bytes(*b"golden--")]), &mut defective, &others);
+        defects::paste(
+            &mut Rng::new(&[seed, number as u64, u64::from_le_bytes(*b"golden--")]),
+            &mut defective,
+            &others,
+        );
         for (shows, picture) in [("good", picture), ("synthetic defect", &defective)] {
             let file = format!("golden/{}-{number}.png", shows.replace(' ', "-"));
             picture.save_png(&folder.join(&file))?;

@@ -67,7 +67,7 @@ pub(super) fn histogram(scores: &[PictureScore], threshold: f64) -> String {
     let unit = (PLOT[3] - PLOT[1]) * 0.94 / (good + bad);
     let zero = PLOT[1] + (PLOT[3] - PLOT[1]) * 0.03 + good * unit;
     let step = (PLOT[2] - PLOT[0]) / bars.good.len() as f64;
-    let tick = nice((good + bad) / 4.0).max(1.0);
+    let tick = nice((good + bad) / 6.0).max(1.0);
     for (side, most) in [(-1.0, good), (1.0, bad)] {
         for t in (0..=(most / tick) as usize).map(|t| t as f64 * tick).filter(|&t| side < 0.0 || t > 0.0) {
             grid_across(&mut svg, zero + side * t * unit, &format!("{t:.0}"));
