@@ -22,6 +22,7 @@ fn halved(picture: &Picture) -> Vec<f32> {
         .collect()
 }
 
+/// After a wanted change of the pictures, the hashes that a failure prints are the new ones.
 #[test]
 fn same_bytes_on_every_processor() {
     let golden = [
