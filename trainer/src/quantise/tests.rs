@@ -87,7 +87,8 @@ fn picture(size: usize, channels: usize, random: &mut Random) -> Picture {
 /// A network of each kind with its pictures.
 fn cases() -> Vec<(FoldedNetwork, Vec<Picture>)> {
     use Kind::{Memory, None, Skip};
-    let shapes: [(usize, usize, &[(usize, Kind)]); 7] = [
+    type Levels<'a> = &'a [(usize, Kind)];
+    let shapes: [(usize, usize, Levels<'_>); 7] = [
         (16, 1, &[(5, None)]),
         (16, 3, &[(8, Memory(2, 5))]),
         (32, 3, &[(8, None), (16, Skip), (12, None)]),
@@ -152,7 +153,7 @@ fn int8_is_close_to_float() {
                 count += 1.0;
             }
         }
-        let (error, spread) = ((error / count as f64).sqrt(), (spread / count).sqrt());
+        let (error, spread) = ((error / count).sqrt(), (spread / count).sqrt());
         println!("{} px, {} levels: error {error:.2}, spread {spread:.1} steps", net.size, net.encoder.len());
         // Random items lie close together, so that a step's difference may choose another one.
         assert!(error < 0.12 * spread + 1.0, "root mean square error {error:.2} of {spread:.1} steps");
