@@ -265,7 +265,9 @@ mod tests {
         for (file, contrast) in [("good/0", 0), ("good/1", 2), ("good/2", 60), ("dent/0", 90), ("dent/1", 20)] {
             save(&data, &format!("test/{file}.png"), &part(contrast));
         }
-        ["0", "1"].map(|name| save(&data, &format!("ground_truth/dent/{name}_mask.png"), &mask(SIZE)));
+        for name in ["0", "1"] {
+            save(&data, &format!("ground_truth/dent/{name}_mask.png"), &mask(SIZE));
+        }
         let args = EvaluateArgs {
             recipe: folder.clone(),
             data,
