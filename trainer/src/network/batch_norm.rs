@@ -5,7 +5,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
+
+use super::kernels::Kernels;
 
 /// Added to the variance.
 pub const EPSILON: f32 = 1e-5;
@@ -36,18 +39,22 @@ impl<B: Backend> BatchNorm<B> {
             shift: Param::from_tensor(Tensor::zeros([channels, 1], device)),
         }
     }
+}
 
+impl<B: Kernels> BatchNorm<B> {
     /// Normalises `x` (C x N x H x W) by its own moments, or by `fixed` ones, then applies a ReLU.
     /// Returns the moments used.
     pub fn forward_relu(&self, x: Tensor<B, 4>, fixed: Option<&Moments<B>>) -> (Tensor<B, 4>, Moments<B>) {
         let dims = x.dims();
         let rows = x.reshape([dims[0], dims[1] * dims[2] * dims[3]]);
-        let mean = fixed.map_or_else(|| rows.clone().mean_dim(1), |moments| moments.mean.clone());
-        // Centred before squaring: E[x^2] - E[x]^2 cancels in single precision.
-        let centred = rows - mean.clone();
-        let variance = fixed.map_or_else(|| centred.clone().square().mean_dim(1), |moments| moments.variance.clone());
-        let scale = self.scale.val() / (variance.clone() + EPSILON).sqrt();
-        let y = burn::tensor::activation::relu(centred * scale + self.shift.val());
-        (y.reshape(dims), Moments { mean: mean.detach(), variance: variance.detach() })
+        let (scale, shift) = (self.scale.val(), self.shift.val());
+        let (y, moments) = match fixed {
+            None => B::normalise_relu(rows, scale, shift),
+            Some(moments) => {
+                let scale = scale / (moments.variance.clone() + EPSILON).sqrt();
+                (relu((rows - moments.mean.clone()) * scale + shift), moments.clone())
+            }
+        };
+        (y.reshape(dims), moments)
     }
 }

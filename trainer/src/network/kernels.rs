@@ -1,24 +1,63 @@
-//! The network's two convolutions, per backend.
+//! The network's heavy operations, per backend.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::batch_norm::{EPSILON, Moments};
+
 /// A backend that can run the network. All features are C x N x H x W.
+///
+/// The provided methods are made of burn's own operations and serve every backend. The CPU has faster ones in
+/// [`super::flex`]: stock convolutions and norms spend most of a step in strided walks.
 pub trait Kernels: Backend {
     /// Convolution with a 3x3 `weight` `[outputs, inputs, 3, 3]`, stride 2, padding 1.
     fn down(x: Tensor<Self, 4>, weight: Tensor<Self, 4>) -> Tensor<Self, 4> {
-        let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
-        conv2d(x.swap_dims(0, 1), weight, None, options).swap_dims(0, 1)
+        stock_down(x, weight)
     }
 
     /// Transposed convolution with a 4x4 `weight` `[inputs, outputs, 4, 4]`, stride 2, padding 1.
     fn up(x: Tensor<Self, 4>, weight: Tensor<Self, 4>) -> Tensor<Self, 4> {
-        let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
-        conv_transpose2d(x.swap_dims(0, 1), weight, None, options).swap_dims(0, 1)
+        stock_up(x, weight)
+    }
+
+    /// Normalises the rows of `x` `[C, length]` by their own moments, scales and shifts them (`[C, 1]` each), and
+    /// applies a ReLU. The moments returned carry no gradient.
+    fn normalise_relu(
+        x: Tensor<Self, 2>,
+        scale: Tensor<Self, 2>,
+        shift: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Moments<Self>) {
+        stock_normalise_relu(x, scale, shift)
     }
 }
 
-impl Kernels for burn::backend::Flex {}
-impl Kernels for burn::backend::Autodiff<burn::backend::Flex> {}
+pub(super) fn stock_down<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tensor<B, 4> {
+    let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
+    conv2d(x.swap_dims(0, 1), weight, None, options).swap_dims(0, 1)
+}
+
+pub(super) fn stock_up<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tensor<B, 4> {
+    let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
+    conv_transpose2d(x.swap_dims(0, 1), weight, None, options).swap_dims(0, 1)
+}
+
+pub(super) fn stock_normalise_relu<B: Backend>(
+    x: Tensor<B, 2>,
+    scale: Tensor<B, 2>,
+    shift: Tensor<B, 2>,
+) -> (Tensor<B, 2>, Moments<B>) {
+    let mean = x.clone().mean_dim(1);
+    // Centred before squaring: E[x^2] - E[x]^2 cancels in single precision.
+    let centred = x - mean.clone();
+    let variance = centred.clone().square().mean_dim(1);
+    let scale = scale / (variance.clone() + EPSILON).sqrt();
+    (relu(centred * scale + shift), Moments { mean: mean.detach(), variance: variance.detach() })
+}
+
+#[cfg(feature = "cuda")]
+impl Kernels for burn::backend::Cuda {}
+#[cfg(feature = "cuda")]
+impl Kernels for burn::backend::Autodiff<burn::backend::Cuda> {}

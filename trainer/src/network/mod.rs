@@ -1,12 +1,15 @@
 //! The reconstruction network with partition memory banks, after Xing and Li (2023).
 
 pub mod batch_norm;
+mod columns;
 pub mod config;
+mod flex;
 pub mod fold;
 pub mod folded;
 pub mod kernels;
 pub mod memory;
 pub mod model;
+mod normalise;
 
 pub use config::{ConfigError, NetworkConfig, SideKind};
 pub use folded::FoldedNetwork;
