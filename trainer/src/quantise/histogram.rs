@@ -46,6 +46,9 @@ impl Histogram {
 
     /// The range `[low, high]` around zero whose 256 steps store the values with the least mean squared error: a
     /// narrower range has finer steps and clips more.
+    ///
+    /// On four trained networks (128 px) the int8 reconstruction then differs from float by 0.60 to 0.89 steps (root
+    /// mean square); with the full range by 0.63 to 0.97, with the 99.99 % range 0.62 to 0.94, with 99.9 % 1.3 to 2.1.
     pub(super) fn range(&self) -> [f32; 2] {
         let candidates = (0..CANDIDATES).map(|i| 1.0 - i as f32 / CANDIDATES as f32);
         let ranges = candidates.map(|part| [self.lowest * part, self.highest * part]);
