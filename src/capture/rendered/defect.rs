@@ -38,13 +38,13 @@ struct Limits {
 /// The faintest defect that is drawn and the plainest. A good part's own grain and noise are about 2 grey levels at
 /// 128 x 128 (a test measures it), so the faintest are a few times as strong over about [`SPOT`](super::contrast::SPOT) pixels.
 const LIMITS: [Limits; 7] = [
-    Limits { kind: DefectKind::Scratch, size: [22.0, 70.0], contrast: [26.0, 60.0] },
-    Limits { kind: DefectKind::Dent, size: [6.5, 13.0], contrast: [24.0, 60.0] },
-    Limits { kind: DefectKind::Stain, size: [7.0, 18.0], contrast: [20.0, 50.0] },
+    Limits { kind: DefectKind::Scratch, size: [22.0, 70.0], contrast: [30.0, 60.0] },
+    Limits { kind: DefectKind::Dent, size: [6.5, 13.0], contrast: [28.0, 60.0] },
+    Limits { kind: DefectKind::Stain, size: [7.0, 18.0], contrast: [21.0, 50.0] },
     Limits { kind: DefectKind::Chip, size: [5.5, 12.0], contrast: [30.0, 80.0] },
-    Limits { kind: DefectKind::Crack, size: [14.0, 40.0], contrast: [28.0, 60.0] },
+    Limits { kind: DefectKind::Crack, size: [14.0, 40.0], contrast: [32.0, 60.0] },
     Limits { kind: DefectKind::MissingMark, size: [1.0, 1.0], contrast: [50.0, 200.0] },
-    Limits { kind: DefectKind::ForeignBody, size: [9.0, 30.0], contrast: [28.0, 80.0] },
+    Limits { kind: DefectKind::ForeignBody, size: [9.0, 30.0], contrast: [35.0, 80.0] },
 ];
 
 impl DefectKind {
