@@ -32,9 +32,13 @@ impl QLinearConv {
     /// The form that the kernels compute.
     pub fn to_convolution(&self) -> Convolution {
         let taps = self.window[0] * self.window[1];
-        let weight = self.weight.chunks_exact(self.inputs * taps).flat_map(|output| {
-            (0..taps).flat_map(move |tap| (0..self.inputs).map(move |input| output[input * taps + tap]))
-        });
+        let mut weight = vec![0; self.weight.len()];
+        let length = self.inputs * taps;
+        for (planar, interleaved) in self.weight.chunks_exact(length).zip(weight.chunks_exact_mut(length)) {
+            for (i, value) in planar.iter().enumerate() {
+                interleaved[i % taps * self.inputs + i / taps] = *value;
+            }
+        }
         // In this order: it is also the one of ONNX Runtime.
         let multiplier = self.weight_scale.iter().map(|scale| self.input.scale * scale / self.output.scale);
         Convolution {
@@ -43,7 +47,7 @@ impl QLinearConv {
             window: self.window,
             stride: self.stride,
             padding: self.padding,
-            weight: weight.collect(),
+            weight,
             bias: self.bias.clone(),
             multiplier: multiplier.collect(),
             input_zero: self.input.zero_point,
