@@ -1,5 +1,5 @@
 //! The library behind `beltwatch-train`: teaching, quantisation, export and evaluation.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod calibrate;
 pub mod dataset;

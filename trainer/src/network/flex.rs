@@ -2,12 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Shape, Tensor, TensorData, TensorMetadata, TensorPrimitive};
 use burn_flex::FlexTensor;
 
 use super::batch_norm::Moments;
+use super::blocks;
 use super::columns::{fold, unfold};
 use super::kernels::Kernels;
 use super::normalise::{self, Normalised};
@@ -133,6 +134,42 @@ impl Backward<Flex, 3> for NormaliseRelu {
     }
 }
 
+fn cut(x: FlexTensor, grid: usize) -> FlexTensor {
+    let [planes, size, _]: [usize; 3] = x.shape().dims();
+    let block = size / grid;
+    tensor(blocks::cut(values(&x.to_contiguous()), size, grid), [grid * grid, planes, block * block])
+}
+
+fn join(x: FlexTensor, grid: usize) -> FlexTensor {
+    let [_, planes, pixels]: [usize; 3] = x.shape().dims();
+    let size = grid * pixels.isqrt();
+    tensor(blocks::join(values(&x.to_contiguous()), size, grid), [planes, size, size])
+}
+
+#[derive(Debug)]
+struct Cut;
+
+impl Backward<Flex, 1> for Cut {
+    /// The grid.
+    type State = usize;
+
+    fn backward(self, ops: Ops<usize, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Flex, _>(ops.parents, ops.node, grads, |dy| join(dy, ops.state));
+    }
+}
+
+#[derive(Debug)]
+struct Join;
+
+impl Backward<Flex, 1> for Join {
+    /// The grid.
+    type State = usize;
+
+    fn backward(self, ops: Ops<usize, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Flex, _>(ops.parents, ops.node, grads, |dy| cut(dy, ops.state));
+    }
+}
+
 fn normalise_relu(x: &FlexTensor, scale: &FlexTensor, shift: &FlexTensor) -> (FlexTensor, [Vec<f32>; 2]) {
     let shape: [usize; 2] = x.shape().dims();
     let Normalised { y, mean, variance } = normalise::forward(values(x), values(scale), values(shift));
@@ -173,6 +210,14 @@ impl Kernels for Flex {
         let [x, scale, shift] = [x, scale, shift].map(|t| t.into_primitive().tensor().to_contiguous());
         let (y, of) = normalise_relu(&x, &scale, &shift);
         (wrap(y), moments(of, &device))
+    }
+
+    fn cut(x: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        wrap(cut(x.into_primitive().tensor(), grid))
+    }
+
+    fn join(blocks: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        wrap(join(blocks.into_primitive().tensor(), grid))
     }
 }
 
@@ -216,11 +261,29 @@ impl Kernels for Diff {
         };
         (wrap(y), moments(of, &device))
     }
+
+    fn cut(x: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        let x = x.into_primitive().tensor();
+        let y = cut(x.primitive, grid);
+        wrap(match Cut.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful() {
+            OpsKind::Tracked(node) => node.finish(grid, y),
+            OpsKind::UnTracked(node) => node.finish(y),
+        })
+    }
+
+    fn join(blocks: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        let blocks = blocks.into_primitive().tensor();
+        let x = join(blocks.primitive, grid);
+        wrap(match Join.prepare::<NoCheckpointing>([blocks.node]).compute_bound().stateful() {
+            OpsKind::Tracked(node) => node.finish(grid, x),
+            OpsKind::UnTracked(node) => node.finish(x),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::kernels::{stock_down, stock_normalise_relu, stock_up};
+    use super::super::kernels::{stock_cut, stock_down, stock_join, stock_normalise_relu, stock_up};
     use super::*;
     use crate::network::fold::floats;
     use crate::train::rng::Rng;
@@ -295,6 +358,18 @@ mod tests {
                 |[x, scale, shift]| Diff::normalise_relu(x, scale, shift).0,
                 |[x, scale, shift]| stock_normalise_relu(x, scale, shift).0,
             );
+        }
+    }
+
+    #[test]
+    fn blocks_equal_the_stock_ones_forwards_and_back() {
+        let rng = &mut Rng::new(&[4]);
+        for (planes, size, grid) in [(3, 6, 2), (1, 4, 4), (2, 12, 3), (5, 8, 1)] {
+            let x = random(rng, [planes, size, size]);
+            same([x.clone()], |[x]| Diff::cut(x, grid), |[x]| stock_cut(x, grid));
+            let blocks = stock_cut(x.clone(), grid);
+            same([blocks], |[x]| Diff::join(x, grid), |[x]| stock_join(x, grid));
+            close(Diff::join(Diff::cut(x.clone(), grid), grid), x);
         }
     }
 }

@@ -32,6 +32,16 @@ pub trait Kernels: Backend {
     ) -> (Tensor<Self, 2>, Moments<Self>) {
         stock_normalise_relu(x, scale, shift)
     }
+
+    /// Cuts `x` `[planes, S, S]` into `grid` x `grid` blocks of h x h: `[grid * grid, planes, h * h]`.
+    fn cut(x: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        stock_cut(x, grid)
+    }
+
+    /// Puts blocks `[grid * grid, planes, h * h]` back to their places: `[planes, S, S]`.
+    fn join(blocks: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
+        stock_join(blocks, grid)
+    }
 }
 
 pub(super) fn stock_down<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tensor<B, 4> {
@@ -55,6 +65,20 @@ pub(super) fn stock_normalise_relu<B: Backend>(
     let variance = centred.clone().square().mean_dim(1);
     let scale = scale / (variance.clone() + EPSILON).sqrt();
     (relu(centred * scale + shift), Moments { mean: mean.detach(), variance: variance.detach() })
+}
+
+pub(super) fn stock_cut<B: Backend>(x: Tensor<B, 3>, grid: usize) -> Tensor<B, 3> {
+    let [planes, size, _] = x.dims();
+    let block = size / grid;
+    let blocks = x.reshape([planes, grid, block, grid, block]).permute([1, 3, 0, 2, 4]);
+    blocks.reshape([grid * grid, planes, block * block])
+}
+
+pub(super) fn stock_join<B: Backend>(blocks: Tensor<B, 3>, grid: usize) -> Tensor<B, 3> {
+    let [_, planes, pixels] = blocks.dims();
+    let block = pixels.isqrt();
+    let x = blocks.reshape([grid, grid, planes, block, block]).permute([2, 0, 3, 1, 4]);
+    x.reshape([planes, grid * block, grid * block])
 }
 
 #[cfg(feature = "cuda")]

@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
+use super::kernels::Kernels;
 use crate::train::rng::Rng;
 
 /// Added to a squared length before its root: the gradient at the zero vector (a channel that is off) stays finite.
@@ -39,26 +40,21 @@ impl<B: Backend> Memory<B> {
     pub fn temperature(&self) -> f32 {
         self.temperature
     }
+}
 
+impl<B: Kernels> Memory<B> {
     /// Redraws `x` (C x N x S x S) from the items. Also returns the mean entropy of the addressing in nats, `[1]`.
     pub fn forward(&self, x: Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 1>) {
-        let [channels, pictures, size, _] = x.dims();
-        let (grid, block, queries) = (self.grid, size / self.grid, channels * pictures);
+        let dims = x.dims();
+        let [channels, pictures, size, _] = dims;
+        let (grid, queries) = (self.grid, channels * pictures);
         let values = self.values.val();
-        let query = x.reshape([queries, grid, block, grid, block]).permute([1, 3, 0, 2, 4]).reshape([
-            grid * grid,
-            queries,
-            block * block,
-        ]);
+        let query = B::cut(x.reshape([queries, size, size]), grid);
         // The query's length divides the products, not the query: one column instead of a copy of the feature.
         let cosine = query.clone().matmul((values.clone() / length(values.clone())).swap_dims(1, 2)) / length(query);
         let address = address(softmax(cosine / self.temperature, 2));
         let entropy = (address.clone() * (address.clone() + 1e-12).log()).sum().neg() / (grid * grid * queries) as f32;
-        let y = address
-            .matmul(values)
-            .reshape([grid, grid, queries, block, block])
-            .permute([2, 0, 3, 1, 4])
-            .reshape([channels, pictures, size, size]);
+        let y = B::join(address.matmul(values), grid).reshape(dims);
         (y, entropy)
     }
 }

@@ -1,6 +1,7 @@
 //! The reconstruction network with partition memory banks, after Xing and Li (2023).
 
 pub mod batch_norm;
+mod blocks;
 mod columns;
 pub mod config;
 mod flex;

@@ -63,11 +63,46 @@ impl Device {
     }
 }
 
-/// The GPU's name, or why there is none. Nothing of CUDA is touched before its libraries are known to load: the
-/// framework would panic.
+/// The GPU's name, or why there is none.
 #[cfg(not(feature = "cuda"))]
 fn probe() -> Result<String, String> {
     Err("this program was built without CUDA (build it with --features cuda)".to_owned())
+}
+
+/// The GPU's name, or why there is none. CUDA's bindings and the framework panic where a library is missing, so both
+/// are tried once here, where a panic does no harm: first the driver alone, then a whole computation, which also needs
+/// NVRTC and CUDA's headers.
+#[cfg(feature = "cuda")]
+fn probe() -> Result<String, String> {
+    use burn::tensor::Tensor;
+    use cudarc::driver::CudaContext;
+
+    let driver = || match CudaContext::device_count() {
+        Ok(count) if count > 0 => CudaContext::new(0).and_then(|gpu| gpu.name()).map_err(|e| e.to_string()),
+        Ok(_) => Err("the NVIDIA driver finds no GPU".to_owned()),
+        Err(error) => Err(format!("the NVIDIA driver answers: {error}")),
+    };
+    let name = quietly(driver).unwrap_or_else(|_| Err("no NVIDIA driver is installed (libcuda)".to_owned()))?;
+    let compute = || Tensor::<burn::backend::Cuda, 1>::ones([64], &Default::default()).sum().into_scalar();
+    match quietly(compute) {
+        Ok(64.0) => Ok(name),
+        Ok(sum) => Err(format!("{name} computes wrongly (64 ones add up to {sum})")),
+        Err(why) => Err(format!("{name} cannot run a kernel; is the CUDA toolkit installed (NVRTC, CUDA_PATH)? {why}")),
+    }
+}
+
+/// Runs `attempt`; where it panics, the first line of the message comes back and nothing is printed.
+#[cfg(feature = "cuda")]
+fn quietly<T>(attempt: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
+    std::panic::set_hook(hook);
+    result.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        text.lines().next().unwrap_or_default().to_owned()
+    })
 }
 
 #[cfg(test)]

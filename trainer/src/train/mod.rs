@@ -10,6 +10,8 @@ pub mod loss;
 pub mod progress;
 pub mod rng;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
