@@ -13,6 +13,11 @@ use beltwatch_train::train::Wanted;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+/// Training frees and allocates large blocks at every step; the C library hands them back to the kernel each time, which
+/// costs a fifth of the step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Teaches beltwatch recipes from pictures of good parts.
 #[derive(Parser)]
 #[command(

@@ -1,8 +1,6 @@
 //! The reconstruction network with partition memory banks, after Xing and Li (2023).
 
 pub mod batch_norm;
-mod blocks;
-mod columns;
 pub mod config;
 mod flex;
 pub mod fold;
@@ -10,7 +8,6 @@ pub mod folded;
 pub mod kernels;
 pub mod memory;
 pub mod model;
-mod normalise;
 
 pub use config::{ConfigError, NetworkConfig, SideKind};
 pub use folded::FoldedNetwork;

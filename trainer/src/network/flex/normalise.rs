@@ -1,31 +1,38 @@
 //! Batch norm and ReLU in one walk along each channel, forwards and back.
 
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
+use burn::backend::autodiff::grads;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::{TensorMetadata, ops::FloatTensor};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::batch_norm::EPSILON;
+use super::{Diff, tensor, values};
+use crate::network::batch_norm::EPSILON;
 
 /// What a forward pass gives, each a value a channel but `y`.
-pub(super) struct Normalised {
+struct Normalised {
     /// As large as the input.
-    pub(super) y: Vec<f32>,
+    y: Vec<f32>,
     /// Mean of the channel.
-    pub(super) mean: Vec<f32>,
+    mean: Vec<f32>,
     /// Biased variance of the channel.
-    pub(super) variance: Vec<f32>,
+    variance: Vec<f32>,
 }
 
 /// Gradients of the loss.
-pub(super) struct Gradients {
+struct Gradients {
     /// By the input.
-    pub(super) x: Vec<f32>,
+    x: Vec<f32>,
     /// By the scale of each channel.
-    pub(super) scale: Vec<f32>,
+    scale: Vec<f32>,
     /// By the shift of each channel.
-    pub(super) shift: Vec<f32>,
+    shift: Vec<f32>,
 }
 
 /// `relu((x - mean) / sqrt(variance + epsilon) * scale + shift)`; `x` has one row a channel.
-pub(super) fn forward(x: &[f32], scale: &[f32], shift: &[f32]) -> Normalised {
+fn forward(x: &[f32], scale: &[f32], shift: &[f32]) -> Normalised {
     let length = x.len() / scale.len();
     let mut y = vec![0.0; x.len()];
     let rows = y.par_chunks_exact_mut(length).zip(x.par_chunks_exact(length)).zip(scale.par_iter().zip(shift));
@@ -42,7 +49,7 @@ pub(super) fn forward(x: &[f32], scale: &[f32], shift: &[f32]) -> Normalised {
 }
 
 /// The gradients from `dy`, the gradient by the output, and what [`forward`] was given and gave.
-pub(super) fn backward(dy: &[f32], x: &[f32], scale: &[f32], y: &[f32], mean: &[f32], variance: &[f32]) -> Gradients {
+fn backward(dy: &[f32], x: &[f32], scale: &[f32], y: &[f32], mean: &[f32], variance: &[f32]) -> Gradients {
     let length = x.len() / scale.len();
     let mut dx = vec![0.0; x.len()];
     let rows = dx.par_chunks_exact_mut(length).zip(x.par_chunks_exact(length));
@@ -83,4 +90,48 @@ fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
         lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (&a, &b))| *lane += f(a, b));
     }
     lanes.iter().sum::<f32>() + rest
+}
+
+/// The output for contiguous `x`, and the mean and variance of each channel.
+pub(super) fn normalise_relu(x: &FlexTensor, scale: &FlexTensor, shift: &FlexTensor) -> (FlexTensor, [Vec<f32>; 2]) {
+    let shape: [usize; 2] = x.shape().dims();
+    let Normalised { y, mean, variance } = forward(values(x), values(scale), values(shift));
+    (tensor(y, shape), [mean, variance])
+}
+
+/// Input, scale, output; mean and variance.
+#[derive(Clone, Debug)]
+struct State([FlexTensor; 3], [Vec<f32>; 2]);
+
+#[derive(Debug)]
+struct NormaliseRelu;
+
+impl Backward<Flex, 3> for NormaliseRelu {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 3>, grads: &mut grads::Gradients, _: &mut Checkpointer) {
+        let dy = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let State([x, scale, y], [mean, variance]) = ops.state;
+        let shape: [usize; 2] = x.shape().dims();
+        let column = [shape[0], 1];
+        let of = backward(values(&dy), values(&x), values(&scale), values(&y), &mean, &variance);
+        let gradients = [tensor(of.x, shape), tensor(of.scale, column), tensor(of.shift, column)];
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let Some(node) = parent {
+                grads.register::<Flex>(node.id, gradient);
+            }
+        }
+    }
+}
+
+/// [`normalise_relu`] of input, scale and shift, with gradients.
+pub(super) fn tracked(inputs: [FloatTensor<Diff>; 3]) -> (FloatTensor<Diff>, [Vec<f32>; 2]) {
+    let [x, scale, shift] = [0, 1, 2].map(|i| inputs[i].primitive.to_contiguous());
+    let (y, of) = normalise_relu(&x, &scale, &shift);
+    let state = State([x, scale, y.clone()], of.clone());
+    let y = match NormaliseRelu.prepare::<NoCheckpointing>(inputs.map(|t| t.node)).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish(state, y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    (y, of)
 }

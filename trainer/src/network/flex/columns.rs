@@ -1,19 +1,27 @@
 //! A convolution as one matrix product: the picture's windows as the columns of a matrix, and back.
 //!
 //! Both directions know one geometry, stride 2 and padding 1, with windows of 3 x 3 or 4 x 4: that of the encoder's
-//! convolutions and the decoder's transposed convolutions. With features as C x N x H x W, the product takes the whole
-//! batch at once, and every inner loop runs along memory.
+//! convolutions and the decoder's transposed convolutions. With features as C x N x H x W the product takes several
+//! pictures at once, and every inner loop runs along memory.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// The windows of `x` (C x N x H x W, H and W even) as a matrix of `C * window * window` rows, tap by tap, and
-/// `N * H/2 * W/2` columns.
-pub(super) fn unfold(x: &[f32], [channels, pictures, height, width]: [usize; 4], window: usize) -> Vec<f32> {
+/// The windows of some `pictures` of `x` (C x N x H x W, H and W even) as a matrix of `C * window * window` rows, tap by
+/// tap, and `pictures * H/2 * W/2` columns.
+pub(super) fn unfold(
+    x: &[f32],
+    [channels, all, height, width]: [usize; 4],
+    pictures: Range<usize>,
+    window: usize,
+) -> Vec<f32> {
     let (rows, columns) = (height / 2, width / 2);
-    let plane = pictures * rows * columns;
+    let plane = pictures.len() * rows * columns;
     let mut matrix = vec![0.0; channels * window * window * plane];
     let taps = matrix.par_chunks_exact_mut(window * window * plane);
-    taps.zip(x.par_chunks_exact(pictures * height * width)).for_each(|(taps, x)| {
+    taps.zip(x.par_chunks_exact(all * height * width)).for_each(|(taps, x)| {
+        let x = &x[pictures.start * height * width..pictures.end * height * width];
         for (n, picture) in x.chunks_exact(height * width).enumerate() {
             for (tap, to) in taps.chunks_exact_mut(plane).enumerate() {
                 let to = &mut to[n * rows * columns..][..rows * columns];
