@@ -57,9 +57,9 @@ pub(super) fn patch(rng: &mut Rng, picture: &Picture, others: &[Picture]) -> Vec
     filled
 }
 
-/// The picture out of focus.
+/// The picture out of focus, or a median-like smear along one axis.
 pub(super) fn blur(rng: &mut Rng, picture: &Picture, side: f32) -> Vec<u8> {
-    let reach = (rng.log_range(0.01, 0.06) * side).round().max(1.0) as usize;
+    let reach = (rng.log_range(0.008, 0.05) * side).round().max(1.0) as usize;
     let mut values: Vec<f32> = picture.data.iter().map(|&v| f32::from(v)).collect();
     for _ in 0..2 {
         box_blur(&mut values, picture.width, picture.height, picture.channels, reach);

@@ -102,9 +102,7 @@ pub fn paste_kind(rng: &mut Rng, picture: &mut Picture, others: &[Picture], kind
     let side = width.min(height) as f32;
     let centre = [rng.unit() * width as f32, rng.unit() * height as f32];
     let mut cover = Cover::new(width, height);
-    // Half of them not small: what is large teaches more and is as likely on a real part.
-    let least = if rng.chance(0.5) { 0.01 } else { 0.08 };
-    let size = rng.log_range(least, 0.35) * side;
+    let size = rng.log_range(0.01, 0.3) * side;
     let filled = match kind {
         DefectKind::Scratch => {
             cover.scratch(rng, centre, side);
@@ -115,7 +113,7 @@ pub fn paste_kind(rng: &mut Rng, picture: &mut Picture, others: &[Picture], kind
             fill::tint(rng, picture)
         }
         DefectKind::Stain => {
-            cover.stain(rng, centre, size.max(0.08 * side));
+            cover.stain(rng, centre, size.max(0.06 * side));
             fill::tint(rng, picture)
         }
         DefectKind::Patch => {
@@ -128,18 +126,17 @@ pub fn paste_kind(rng: &mut Rng, picture: &mut Picture, others: &[Picture], kind
             fill::patch(rng, picture, others)
         }
         DefectKind::Blur => {
-            cover.lobes(rng, centre, size.max(0.1 * side) / 2.0);
+            cover.lobes(rng, centre, size.max(0.06 * side) / 2.0);
             fill::blur(rng, picture, side)
         }
         DefectKind::Shade => {
-            let size = rng.log_range(0.08, 2.5) * side;
+            let size = rng.log_range(0.05, 2.5) * side;
             cover.lobes(rng, centre, size / 2.0);
             cover.soften(rng.log_range(0.005, 0.3) * size);
             fill::shade(rng, picture)
         }
     };
-    let faint = kind != DefectKind::Patch && rng.chance(0.3);
-    let strength = if faint { rng.log_range(0.15, 0.5) } else { rng.range(0.5, 1.0) };
+    let strength = if kind == DefectKind::Patch { rng.range(0.5, 1.0) } else { rng.log_range(0.2, 1.0) };
     blend(picture, &filled, &cover, strength);
 }
 

@@ -36,8 +36,8 @@ impl Cover {
 
     /// A curved line that begins at `from`; its length, width and bends are random.
     pub(super) fn scratch(&mut self, rng: &mut Rng, from: [f32; 2], side: f32) {
-        let length = rng.log_range(0.08, 1.0) * side;
-        let width = rng.log_range(0.007, 0.04) * side;
+        let length = rng.log_range(0.05, 0.8) * side;
+        let width = rng.log_range(0.006, 0.03) * side;
         let (mut direction, mut bend) = (rng.range(0.0, std::f32::consts::TAU), rng.range(-2.0, 2.0) / length);
         let wobble = rng.range(0.0, 2.0) / length;
         let (waves, phase) = (rng.range(1.0, 6.0), rng.range(0.0, 6.0));
@@ -84,8 +84,8 @@ impl Cover {
 
     /// The hills of a noise landscape within a soft window of this size.
     pub(super) fn stain(&mut self, rng: &mut Rng, centre: [f32; 2], size: f32) {
-        let grain = size * rng.log_range(0.12, 0.6);
-        let (key, level, sharp) = (rng.bits(), rng.range(0.4, 0.55), rng.log_range(3.0, 30.0));
+        let grain = size * rng.log_range(0.08, 0.5);
+        let (key, level, sharp) = (rng.bits(), rng.range(0.45, 0.6), rng.log_range(3.0, 30.0));
         self.raise(centre, size, |dx, dy| {
             let window = 1.0 - (dx.hypot(dy) / size).powi(2);
             let hills =
