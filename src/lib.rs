@@ -15,6 +15,7 @@ pub mod preprocess;
 pub mod recipe;
 pub mod reconstruct;
 pub mod smooth;
+pub mod splitmix;
 pub mod time;
 pub mod track;
 pub mod verdict;

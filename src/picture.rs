@@ -10,6 +10,15 @@ use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageReader, Limits};
 /// The longest side that is read, in pixels: a line camera's picture is far below it, a decompression bomb is not.
 pub const MAX_SIDE: u32 = 16_384;
 
+/// Endings of the names of picture files, in lower case.
+const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+
+/// Whether a path is a file with the name of a picture that [`Picture::open`] reads.
+pub fn is_picture_file(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) && path.is_file()
+}
+
 /// An 8-bit picture, grey or RGB, interleaved (`height` x `width` x `channels`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {

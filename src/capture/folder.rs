@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{CaptureError, PartCamera, Shown, Truth};
-use crate::picture::Picture;
-
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+use crate::picture::{Picture, is_picture_file};
 
 /// The pictures below a folder, each once, ordered by path. A picture in a sub-folder `good` is good, one in a
 /// sub-folder of another name has the defect of that name (the layout of MVTec AD's `test`), and of one directly in the
@@ -62,11 +60,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
 }
 
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
-    let is_picture = |path: &PathBuf| {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
-    };
-    Ok(entries(folder)?.into_iter().filter(is_picture).collect())
+    Ok(entries(folder)?.into_iter().filter(|path| is_picture_file(path)).collect())
 }
 
 #[cfg(test)]

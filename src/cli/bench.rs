@@ -44,11 +44,9 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
         inspector.kernel_name()
     );
     println!("load and self-test {:.0} ms", loaded.as_secs_f64() * 1e3);
-    println!("ms a frame                        p50       p99       max");
+    println!("{}", Latency::heading("ms a frame"));
     let row = |name: &str, pick: fn(&beltwatch::inspect::StageTimes) -> Duration| {
-        let l = Latency::of(times.iter().map(pick));
-        let ms = |us: u64| us as f64 / 1000.0;
-        println!("  {name:<26} {:>9.2} {:>9.2} {:>9.2}", ms(l.p50_us), ms(l.p99_us), ms(l.max_us));
+        println!("{}", Latency::of(times.iter().map(pick)).row(name, 2));
     };
     row("preprocess", |t| t.preprocess);
     row("reconstruct", |t| t.reconstruct);

@@ -79,7 +79,7 @@ impl From<LineError> for Failure {
         match error {
             LineError::Recipe(e) => Self::Recipe(e),
             LineError::Capture(e) => Self::Capture(e),
-            LineError::Thread(e) => Self::System(format!("a thread cannot be started: {e}")),
+            LineError::Thread(_) => Self::System(error.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Event, Frame, Input};
 use crate::board::{Board, milliseconds};
 use crate::capture::PartCamera;
+use crate::splitmix::{GAMMA, SplitMix64};
 use crate::time::MonoNanos;
 
 /// When the parts come: the same times for the same seed.
@@ -32,7 +33,8 @@ impl Belt {
 
     /// The eye edge of the part at place `index`.
     pub(super) fn edge(&self, index: u64) -> MonoNanos {
-        let early_to_late = scatter(self.seed, index) % (2 * self.scatter.as_nanos() as u64 + 1);
+        let mut chance = SplitMix64(self.seed.wrapping_add(index.wrapping_mul(GAMMA)));
+        let early_to_late = chance.bits() % (2 * self.scatter.as_nanos() as u64 + 1);
         self.start + Duration::from_nanos(self.period.as_nanos() as u64 * (index + 1) + early_to_late) - self.scatter
     }
 
@@ -76,14 +78,6 @@ impl Belt {
             index += 1;
         }
     }
-}
-
-/// SplitMix64 of Steele, Lea and Flood (2014).
-fn scatter(seed: u64, index: u64) -> u64 {
-    let mut z = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

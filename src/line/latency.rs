@@ -25,6 +25,17 @@ impl Latency {
         let rank = |percent: usize| us.get((us.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or(0);
         Self { count: us.len(), p50_us: rank(50), p99_us: rank(99), max_us: rank(100) }
     }
+
+    /// The heading of a table of [`Latency::row`]s.
+    pub fn heading(title: &str) -> String {
+        format!("{title:<28} {:>9} {:>9} {:>9}", "p50", "p99", "max")
+    }
+
+    /// A row in milliseconds with so many decimals.
+    pub fn row(&self, name: &str, decimals: usize) -> String {
+        let [p50, p99, max] = [self.p50_us, self.p99_us, self.max_us].map(|us| us as f64 / 1000.0);
+        format!("  {name:<26} {p50:>9.decimals$} {p99:>9.decimals$} {max:>9.decimals$}")
+    }
 }
 
 #[cfg(test)]

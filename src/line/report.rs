@@ -141,13 +141,11 @@ impl fmt::Display for Report {
                 self.gate_disagrees
             )?;
         }
-        writeln!(f, "times, ms                         p50       p99       max")?;
-        let ms = |us: u64| us as f64 / 1000.0;
+        writeln!(f, "{}", Latency::heading("times, ms"))?;
         for (stage, l) in &self.latency {
             let name = stage.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            writeln!(f, "  {name:<26} {:>9.2} {:>9.2} {:>9.2}", ms(l.p50_us), ms(l.p99_us), ms(l.max_us))?;
+            writeln!(f, "{}", l.row(name, 2))?;
         }
-        let g = &self.gate_error;
-        write!(f, "  {:<26} {:>9.3} {:>9.3} {:>9.3}", "gate error", ms(g.p50_us), ms(g.p99_us), ms(g.max_us))
+        write!(f, "{}", self.gate_error.row("gate error", 3))
     }
 }

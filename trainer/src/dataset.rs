@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+use beltwatch::picture::is_picture_file;
+
 /// The folder, and the label, of good parts.
 pub const GOOD: &str = "good";
 
@@ -180,10 +181,7 @@ fn some_pictures(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 /// The pictures of a folder by name.
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = entries(folder)?;
-    found.retain(|path| {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) && path.is_file()
-    });
+    found.retain(|path| is_picture_file(path));
     Ok(found)
 }
 

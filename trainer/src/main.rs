@@ -62,7 +62,7 @@ struct Teach {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where to train
-    #[arg(long, value_parser = device, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_name = "auto|cpu|cuda")]
     device: Wanted,
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
@@ -117,15 +117,6 @@ struct Synth {
     /// Defective pictures of each kind
     #[arg(long, default_value_t = 20)]
     test_defects: usize,
-}
-
-fn device(text: &str) -> Result<Wanted, String> {
-    match text {
-        "auto" => Ok(Wanted::Auto),
-        "cpu" => Ok(Wanted::Cpu),
-        "cuda" => Ok(Wanted::Cuda),
-        _ => Err("auto, cpu or cuda".to_owned()),
-    }
 }
 
 fn main() -> ExitCode {

@@ -1,31 +1,25 @@
 //! Random numbers and noise that are the same on every processor: integer hashes and plain IEEE arithmetic only.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-#[derive(Clone, Debug)]
-pub(super) struct Rng(u64);
+use crate::splitmix::{SplitMix64, mix as scramble};
 
-/// The finaliser of SplitMix64: a bijection of 64 bits that leaves no visible pattern.
-fn scramble(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+/// A stream of [`SplitMix64`].
+#[derive(Clone, Debug)]
+pub(super) struct Rng(SplitMix64);
 
 impl Rng {
     /// The stream `purpose` of part `index` of `seed`: streams do not influence each other, so a part with a defect is
     /// the same part as without it.
     pub(super) fn new(seed: u64, index: u64, purpose: u64) -> Self {
-        Self(scramble(scramble(scramble(seed).wrapping_add(index)).wrapping_add(purpose)))
+        Self(SplitMix64(scramble(scramble(scramble(seed).wrapping_add(index)).wrapping_add(purpose))))
     }
 
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        scramble(self.0)
+        self.0.bits()
     }
 
     /// Uniform in 0 .. 1.
     pub(super) fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 * (1.0 / 16_777_216.0)
+        self.0.unit()
     }
 
     pub(super) fn within(&mut self, low: f32, high: f32) -> f32 {

@@ -2,6 +2,7 @@
 
 pub mod noise;
 pub mod quantile;
+pub mod scoring;
 pub mod threshold;
 
 pub use noise::noise_map;

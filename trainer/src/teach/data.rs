@@ -1,6 +1,6 @@
 //! The teaching pictures: read, checked, split.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
@@ -95,18 +95,10 @@ impl TeachingSet {
     }
 }
 
-/// The product's name: the last part of the data's path.
-pub fn product_name(root: &Path) -> String {
-    root.canonicalize()
-        .ok()
-        .as_deref()
-        .and_then(Path::file_name)
-        .map_or_else(|| "part".to_owned(), |n| n.to_string_lossy().into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn write(dir: &Path, count: usize, channels: usize, width: usize) -> Vec<PathBuf> {
         let files: Vec<PathBuf> = (0..count).map(|i| dir.join(format!("{channels}-{width}-{i:03}.png"))).collect();

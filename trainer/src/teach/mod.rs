@@ -128,15 +128,15 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         return Err(TeachError::Exists { path: options.out.clone() });
     }
     let dataset = Dataset::open(&options.data)?;
-    let mut config = configuration(options, 3)?;
-    let set = TeachingSet::load(&dataset.train_good, config.network.size, options.seed)?;
+    let mut config = configuration(options)?;
+    let set = TeachingSet::load(dataset.for_teaching()?, config.network.size, options.seed)?;
     config.network.channels = set.channels;
     let sigma = options.smoothing_sigma.unwrap_or(config.network.size as f64 / 64.0);
     if !(0.0..=8.0).contains(&sigma) {
         return Err(TeachError::Smoothing(sigma));
     }
     let (device, why) = Device::choose(options.device)?;
-    let product = data::product_name(&dataset.root);
+    let product = dataset.name();
     eprintln!("teaching {product} on {} pictures, {} held out; {why}", set.train.len(), set.held_out.len());
 
     let run_folder = beside(&options.out, ".run");
@@ -190,7 +190,9 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     Ok(manifest)
 }
 
-fn configuration(options: &TeachOptions, channels: usize) -> Result<TrainConfig, TeachError> {
+fn configuration(options: &TeachOptions) -> Result<TrainConfig, TeachError> {
+    // how many channels there are the pictures say, later
+    let channels = 3;
     let mut config = match (&options.config, options.preset) {
         (Some(path), _) => {
             let bad = |message: String| TeachError::Config { path: path.clone(), message };

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
-use beltwatch::hee::{self, Estimator, Hee};
-use beltwatch::inspect::Inspector;
-use beltwatch::judge::{Judge, Settings};
+use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::{
@@ -16,10 +13,10 @@ use beltwatch::recipe::{
     ScoreSettings, Training,
 };
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
-use beltwatch::verdict::{Pooling, Score};
 
 use super::data::TeachingSet;
 use crate::calibrate::noise::NoiseStatistics;
+use crate::calibrate::scoring::{Redrawn, Scoring};
 use crate::calibrate::{noise_map, threshold};
 use crate::network::folded::FoldedNetwork;
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
@@ -30,8 +27,6 @@ use crate::train::rng::Rng;
 const CALIBRATION_PICTURES: usize = 64;
 /// Golden pictures of each kind.
 const GOLDEN: usize = 2;
-/// Held-out scores stay below this share of the range, so that defects have room above them.
-const MOST_NORMAL_SCORE: u16 = u16::MAX / 2;
 
 /// Why no recipe was made.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +46,9 @@ pub enum ExportError {
     /// a golden picture
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// a golden picture gets no score
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
     /// a file
     #[error("{path}: cannot be written: {source}")]
     Write {
@@ -79,7 +77,7 @@ pub struct ExportSettings {
 }
 
 /// Something that draws pictures as good parts would look.
-type Draw<'a> = &'a mut dyn FnMut(&Picture) -> Result<Picture, ExportError>;
+type Draw<'a> = &'a mut dyn FnMut(Picture) -> Result<Redrawn, ExportError>;
 
 /// Writes the recipe to `folder`, which must not exist or be empty, and returns its manifest.
 pub fn export(
@@ -102,16 +100,16 @@ pub fn export(
 
     let shape = InputShape { size: network.size, channels: network.channels };
     let mut int8 = Reconstructor::load(&model, shape)?;
-    let mut draw_int8 = |input: &Picture| {
-        let mut out = input.clone();
-        int8.reconstruct(&input.data, &mut out.data)?;
-        Ok(out)
+    let mut draw_int8 = |picture: Picture| {
+        let mut reconstruction = picture.clone();
+        int8.reconstruct(&picture.data, &mut reconstruction.data)?;
+        Ok(Redrawn { picture, reconstruction })
     };
     let float_network = FloatReconstructor::load(&float)?;
-    let mut draw_float = |input: &Picture| {
-        let mut out = input.clone();
-        float_network.reconstruct(&input.data, &mut out.data)?;
-        Ok(out)
+    let mut draw_float = |picture: Picture| {
+        let mut reconstruction = picture.clone();
+        float_network.reconstruct(&picture.data, &mut reconstruction.data)?;
+        Ok(Redrawn { picture, reconstruction })
     };
 
     let mut preprocessor = Preprocessor::new(network.size, network.channels, &set.sizes);
@@ -121,16 +119,17 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let noise = if settings.noise_map { Some(measure_noise(&set.train, &mut draw_int8)?) } else { None };
-    let calibration = calibrate(settings, noise, &held_out, &mut draw_int8)?;
-    let float_scores = [true, false].map(|with_hee| calibration.scores(&held_out, with_hee, &mut draw_float));
-    let [float_hee, float_raw] = float_scores;
-    let set_threshold = |scores: &[Score]| threshold(scores, settings.false_reject_target);
-    let deployed = set_threshold(&calibration.scores(&held_out, true, &mut draw_int8)?);
+    let noise = settings.noise_map.then(|| measure_noise(&set.train, network.size, &mut draw_int8)).transpose()?;
+    let redraw = |draw: Draw<'_>| held_out.iter().cloned().map(draw).collect::<Result<Vec<_>, _>>();
+    let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
+    let scoring = Scoring::calibrated(settings.smoothing_sigma, noise, network.size, &int8_drawn);
+    let threshold =
+        |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee), settings.false_reject_target);
+    let deployed = threshold(&int8_drawn, true);
     let comparison_thresholds = BTreeMap::from([
-        ("int8_raw".to_owned(), set_threshold(&calibration.scores(&held_out, false, &mut draw_int8)?).score),
-        ("float_hee".to_owned(), set_threshold(&float_hee?).score),
-        ("float_raw".to_owned(), set_threshold(&float_raw?).score),
+        ("int8_raw".to_owned(), threshold(&int8_drawn, false).score),
+        ("float_hee".to_owned(), threshold(&float_drawn, true).score),
+        ("float_raw".to_owned(), threshold(&float_drawn, false).score),
     ]);
 
     let mut names = vec![MODEL_FILE.to_owned()];
@@ -139,7 +138,7 @@ pub fn export(
         write(&folder.join(FLOAT_MODEL_FILE), &float)?;
         names.push(FLOAT_MODEL_FILE.to_owned());
     }
-    if let Some(noise) = &calibration.noise {
+    if let Some(noise) = &scoring.noise {
         names.extend(recipe::save_noise_map(folder, noise, network.size)?);
     }
     let mut manifest = Manifest {
@@ -147,14 +146,14 @@ pub fn export(
         product: settings.product.clone(),
         input: Input { size: network.size, channels: network.channels, pictures: set.sizes.clone() },
         difference: DifferenceSettings {
-            form: calibration.settings.form,
-            noise_map: calibration.noise.is_some(),
-            fraction_bits: calibration.noise.as_ref().map_or(0, |n| n.fraction_bits),
+            form: scoring.settings.form,
+            noise_map: scoring.noise.is_some(),
+            fraction_bits: scoring.noise.as_ref().map_or(0, |n| n.fraction_bits),
         },
-        hee: calibration.settings.hee,
+        hee: scoring.settings.hee,
         score: ScoreSettings {
             smoothing_sigma: settings.smoothing_sigma,
-            pooling: calibration.settings.pooling,
+            pooling: scoring.settings.pooling,
             threshold: deployed.score,
             false_reject_target: settings.false_reject_target,
             threshold_basis: deployed.basis,
@@ -168,64 +167,15 @@ pub fn export(
     add_golden(folder, manifest, &mut names, set, settings.training.seed)
 }
 
-/// Noise map, HEE's cap: all that scores depend on but the threshold.
-struct Calibration {
-    settings: Settings,
-    noise: Option<NoiseMap>,
-    size: usize,
-}
-
-impl Calibration {
-    fn judge(&self) -> Judge {
-        Judge::new(&self.settings, self.noise.as_ref(), self.size, self.size)
-    }
-
-    fn scores(&self, pictures: &[Picture], with_hee: bool, draw: Draw<'_>) -> Result<Vec<Score>, ExportError> {
-        let mut judge = if with_hee { self.judge() } else { self.judge().without_hee() };
-        let score = |p: &Picture| draw(p).map(|r| judge.judge(&p.data, &r.data, p.channels).score);
-        pictures.iter().map(score).collect()
-    }
-}
-
-fn measure_noise(pictures: &[Picture], draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
-    let size = pictures.first().map_or(1, |p| p.width);
-    let settings = judge_settings(0.0, 255);
-    let (mut judge, mut statistics) = (Judge::new(&settings, None, size, size), NoiseStatistics::new(size, size));
+/// The noise map of the teaching pictures; one of them is in memory at a time.
+fn measure_noise(pictures: &[Picture], size: usize, draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
+    let mut judge = Scoring::uncapped(0.0, None, size).judge();
+    let mut statistics = NoiseStatistics::new(size, size);
     for picture in pictures {
-        judge.judge(&picture.data, &draw(picture)?.data, picture.channels);
+        draw(picture.clone())?.judge(&mut judge);
         statistics.add(judge.difference());
     }
     Ok(noise_map(&statistics))
-}
-
-fn judge_settings(smoothing_sigma: f64, cap: u8) -> Settings {
-    let hee = Hee { estimator: Estimator::Mode, cap };
-    Settings { form: Form::Absolute, hee, smoothing_sigma, pooling: Pooling::Max }
-}
-
-/// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap with it.
-fn calibrate(
-    settings: &ExportSettings,
-    noise: Option<NoiseMap>,
-    held_out: &[Picture],
-    draw: Draw<'_>,
-) -> Result<Calibration, ExportError> {
-    let size = held_out.first().map_or(1, |p| p.width);
-    let mut calibration = Calibration { settings: judge_settings(settings.smoothing_sigma, 255), noise, size };
-    loop {
-        calibration.settings.hee.cap = 255;
-        let mut judge = calibration.judge();
-        let mut errors = Vec::new();
-        for picture in held_out {
-            errors.push(judge.judge(&picture.data, &draw(picture)?.data, picture.channels).error);
-        }
-        calibration.settings.hee.cap = hee::cap(errors, judge.zero());
-        let largest = calibration.scores(held_out, true, draw)?.into_iter().max().unwrap_or_default();
-        match &mut calibration.noise {
-            Some(noise) if noise.fraction_bits > 0 && largest.0 > MOST_NORMAL_SCORE => noise.fraction_bits -= 1,
-            _ => return Ok(calibration),
-        }
-    }
 }
 
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own
@@ -249,11 +199,8 @@ fn add_golden(
         for (shows, picture) in [("good", picture), ("synthetic defect", &defective)] {
             let file = format!("golden/{}-{number}.png", shows.replace(' ', "-"));
             picture.save_png(&folder.join(&file))?;
-            let score = inspector.inspect(picture).map_err(|e| match e {
-                beltwatch::inspect::InspectError::Preprocess(e) => ExportError::Preprocess(e),
-                beltwatch::inspect::InspectError::Reconstruct(e) => ExportError::Reconstruct(e),
-            })?;
-            manifest.golden.push(Golden { file: file.clone(), shows: shows.to_owned(), score: score.score });
+            let score = inspector.inspect(picture)?.score;
+            manifest.golden.push(Golden { file: file.clone(), shows: shows.to_owned(), score });
             names.push(file);
         }
     }

@@ -1,33 +1,26 @@
 //! A small generator, so that a run is the same on every machine and with every version of every crate.
 
-/// SplitMix64 (Steele, Lea and Flood 2014). Each use has a stream of its own, named by its keys.
-#[derive(Clone, Debug)]
-pub struct Rng(u64);
+use beltwatch::splitmix::{GAMMA, SplitMix64, mix};
 
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+/// [`SplitMix64`]. Each use has a stream of its own, named by its keys.
+#[derive(Clone, Debug)]
+pub struct Rng(SplitMix64);
 
 impl Rng {
     /// The stream named by `keys`, for example seed, step and place in the batch.
     pub fn new(keys: &[u64]) -> Self {
-        Self(
-            keys.iter()
-                .fold(keys.len() as u64, |state, &key| mix(state ^ mix(key.wrapping_add(0x9e37_79b9_7f4a_7c15)))),
-        )
+        let mixed = |state: u64, key: &u64| mix(state ^ mix(key.wrapping_add(GAMMA)));
+        Self(SplitMix64(keys.iter().fold(keys.len() as u64, mixed)))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.0.bits()
     }
 
     /// Uniform in [0, 1), 24 bits.
     pub fn unit(&mut self) -> f32 {
-        (self.bits() >> 40) as f32 / 16_777_216.0
+        self.0.unit()
     }
 
     /// Uniform between `low` and `high`.
@@ -77,7 +70,7 @@ mod tests {
     #[test]
     fn known_values_of_splitmix64() {
         // From the reference C code with seed 1234567.
-        let mut rng = Rng(1_234_567);
+        let mut rng = Rng(SplitMix64(1_234_567));
         assert_eq!([rng.bits(), rng.bits()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 

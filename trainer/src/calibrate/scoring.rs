@@ -1,0 +1,105 @@
+//! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught on.
+
+use beltwatch::difference::Form;
+use beltwatch::difference::deviation::NoiseMap;
+use beltwatch::hee::{self, Estimator, Hee};
+use beltwatch::judge::{Judge, Settings};
+use beltwatch::picture::Picture;
+use beltwatch::verdict::{Pooling, Score};
+
+/// Held-out scores stay below this, half of the range, so that defects have room above them.
+const MOST_NORMAL_SCORE: Score = Score(u16::MAX / 2);
+
+/// A preprocessed picture and how a network draws it; both of one square shape.
+#[derive(Clone, Debug)]
+pub struct Redrawn {
+    /// As the network sees it.
+    pub picture: Picture,
+    /// As the network draws it.
+    pub reconstruction: Picture,
+}
+
+impl Redrawn {
+    /// Lets `judge` score it.
+    pub fn judge(&self, judge: &mut Judge) -> beltwatch::judge::Judgement {
+        judge.judge(&self.picture.data, &self.reconstruction.data, self.picture.channels)
+    }
+}
+
+/// How pictures are scored.
+#[derive(Clone, Debug)]
+pub struct Scoring {
+    /// For the recipe.
+    pub settings: Settings,
+    /// For the recipe; with its unit set.
+    pub noise: Option<NoiseMap>,
+    size: usize,
+}
+
+impl Scoring {
+    /// Plain scoring, HEE without a cap.
+    pub fn uncapped(smoothing_sigma: f64, noise: Option<NoiseMap>, size: usize) -> Self {
+        let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
+        Self { settings: Settings { form: Form::Absolute, hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
+    }
+
+    /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap in it.
+    pub fn calibrated(smoothing_sigma: f64, mut noise: Option<NoiseMap>, size: usize, held_out: &[Redrawn]) -> Self {
+        loop {
+            let mut scoring = Self::uncapped(smoothing_sigma, noise.take(), size);
+            let mut judge = scoring.judge();
+            let errors = held_out.iter().map(|r| r.judge(&mut judge).error);
+            scoring.settings.hee.cap = hee::cap(errors.collect::<Vec<_>>(), judge.zero());
+            let largest = scoring.scores(held_out, true).into_iter().max().unwrap_or_default();
+            match &mut scoring.noise {
+                Some(noise) if noise.fraction_bits > 0 && largest > MOST_NORMAL_SCORE => noise.fraction_bits -= 1,
+                _ => return scoring,
+            }
+            noise = scoring.noise;
+        }
+    }
+
+    /// A judge that scores so.
+    pub fn judge(&self) -> Judge {
+        Judge::new(&self.settings, self.noise.as_ref(), self.size, self.size)
+    }
+
+    /// The scores of pictures, with HEE or without.
+    pub fn scores(&self, pictures: &[Redrawn], with_hee: bool) -> Vec<Score> {
+        let mut judge = if with_hee { self.judge() } else { self.judge().without_hee() };
+        pictures.iter().map(|r| r.judge(&mut judge).score).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn off_by(levels: u8) -> Redrawn {
+        let flat = |value| Picture::filled(32, 32, 1, value);
+        Redrawn { picture: flat(100 + levels), reconstruction: flat(100) }
+    }
+
+    #[test]
+    fn the_cap_comes_from_the_held_out_pictures() {
+        let scoring = Scoring::calibrated(0.0, None, 32, &[off_by(3), off_by(7)]);
+        // the mode's upper edge is 8, and half as far again
+        assert_eq!(scoring.settings.hee.cap, 12);
+        assert_eq!(scoring.scores(&[off_by(40)], true), [Score(28 * 256)]);
+        assert_eq!(scoring.scores(&[off_by(40)], false), [Score(40 * 256)]);
+    }
+
+    #[test]
+    fn normal_pictures_leave_room_for_defects() {
+        let noise = NoiseMap { mean: vec![0; 1024], spread: vec![256; 1024], fraction_bits: 4 };
+        // a spot of twelve spreads on a held-out picture fills the range in Q4.4
+        let mut spotted = off_by(0);
+        for y in 8..16 {
+            spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
+        }
+        let bits = |r: &Redrawn| {
+            Scoring::calibrated(0.0, Some(noise.clone()), 32, std::slice::from_ref(r)).noise.map(|n| n.fraction_bits)
+        };
+        assert_eq!((bits(&off_by(0)), bits(&spotted)), (Some(4), Some(3)));
+    }
+}
