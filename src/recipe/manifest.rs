@@ -99,8 +99,9 @@ pub struct Training {
     pub steps: usize,
     /// Whether the run came to its end, or was stopped and exported early.
     pub finished: bool,
-    /// The loss of the last steps.
-    pub final_loss: f64,
+    /// The loss of the last steps; missing where the recipe was made of a checkpoint without another step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_loss: Option<f64>,
     /// The network in one line.
     pub network: String,
 }

@@ -228,7 +228,7 @@ mod tests {
                 seed: 1,
                 steps: 0,
                 finished: true,
-                final_loss: 0.0,
+                final_loss: None,
                 network: "grey".to_owned(),
             },
             files: BTreeMap::new(),

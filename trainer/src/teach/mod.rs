@@ -162,7 +162,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             seed: options.seed,
             steps: outcome.steps_done,
             finished: outcome.finished,
-            final_loss: outcome.final_loss.map_or(f64::NAN, |l| (f64::from(l) * 1e6).round() / 1e6),
+            final_loss: outcome.final_loss.map(|l| (f64::from(l) * 1e6).round() / 1e6),
             network: config.network.to_string(),
         },
     };
