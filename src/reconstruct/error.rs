@@ -52,6 +52,9 @@ pub enum ReconstructError {
         /// The limit.
         limit: usize,
     },
+    /// A kernel was asked for by name.
+    #[error("this processor has no instructions for the kernel `{0}`")]
+    KernelNotSupported(super::Kernel),
     /// tract refused the model or failed while running it.
     #[error("tract: {0}")]
     Tract(String),

@@ -57,11 +57,13 @@ impl Reconstructor {
         Self::load_with(model, shape, Kernel::best())
     }
 
-    /// Loads with a kernel of choice; one that this processor lacks gives way to the reference.
+    /// Loads with a kernel of choice.
     pub fn load_with(model: &[u8], shape: InputShape, kernel: Kernel) -> Result<Self, ReconstructError> {
+        if !kernel.is_supported() {
+            return Err(ReconstructError::KernelNotSupported(kernel));
+        }
         let hwc = [shape.size, shape.size, shape.channels];
         let proto = check::check(model, hwc)?;
-        let kernel = if kernel.is_supported() { kernel } else { Kernel::Scalar };
         let plan = tract::plan(&proto, hwc, kernel).map_err(ReconstructError::tract)?;
         Ok(Self { plan, shape, kernel })
     }
