@@ -109,7 +109,7 @@ impl Inspector {
             reconstruct: reconstructed - preprocessed,
             judge: reconstructed.elapsed(),
         };
-        Ok(Inspection { verdict: Verdict::judge(score, self.threshold), score, error, times })
+        Ok(Inspection { verdict: score.judge(self.threshold), score, error, times })
     }
 
     /// The threshold in force.

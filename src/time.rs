@@ -1,66 +1,37 @@
 //! The one clock: CLOCK_MONOTONIC in nanoseconds. No decision on the line looks at the wall clock.
 
-use std::fmt;
-use std::ops::{Add, Sub};
-use std::time::Duration;
-
 use rustix::io::Errno;
 use rustix::thread::{ClockId, clock_nanosleep_absolute};
 use rustix::time::{Timespec, clock_gettime};
 
-/// A point of CLOCK_MONOTONIC, in nanoseconds. It wraps after 584 years of uptime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MonoNanos(pub u64);
+pub use beltwatch_core::MonoNanos;
 
-impl MonoNanos {
+/// What only the running program can do with a time: the pure core gets it as an argument.
+pub trait Clock: Sized {
     /// The time now.
-    pub fn now() -> Self {
+    fn now() -> Self;
+
+    /// Waits until this time; returns at once where it is past.
+    fn sleep(self);
+}
+
+impl Clock for MonoNanos {
+    fn now() -> Self {
         let t = clock_gettime(rustix::time::ClockId::Monotonic);
         Self(t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64)
     }
 
-    /// Waits until this time; returns at once where it is past.
-    pub fn sleep(self) {
+    fn sleep(self) {
         let until = Timespec { tv_sec: (self.0 / 1_000_000_000) as _, tv_nsec: (self.0 % 1_000_000_000) as _ };
         // a signal ends the wait early: the same absolute time is waited for again
         while clock_nanosleep_absolute(ClockId::Monotonic, &until) == Err(Errno::INTR) {}
-    }
-
-    /// The time from `earlier` to this, zero where it is not later.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// Nanoseconds from `planned` to this, negative where it is before.
-    pub fn error_to(self, planned: Self) -> i64 {
-        self.0.wrapping_sub(planned.0) as i64
-    }
-}
-
-impl Add<Duration> for MonoNanos {
-    type Output = Self;
-
-    fn add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by.as_nanos().min(u128::from(u64::MAX)) as u64))
-    }
-}
-
-impl Sub<Duration> for MonoNanos {
-    type Output = Self;
-
-    fn sub(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(by.as_nanos().min(u128::from(u64::MAX)) as u64))
-    }
-}
-
-impl fmt::Display for MonoNanos {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:09} s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -70,12 +41,5 @@ mod tests {
         let until = start + Duration::from_millis(5);
         until.sleep();
         assert!(MonoNanos::now() >= until);
-    }
-
-    #[test]
-    fn arithmetic_stops_at_the_ends() {
-        assert_eq!(MonoNanos(5) - Duration::from_secs(1), MonoNanos(0));
-        assert_eq!(MonoNanos(u64::MAX) + Duration::MAX, MonoNanos(u64::MAX));
-        assert_eq!((MonoNanos(3).since(MonoNanos(9)), MonoNanos(9).error_to(MonoNanos(12))), (Duration::ZERO, -3));
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use beltwatch_core::{Cause, Verdict};
+
 /// How different a part is from a good one: Q8.8 of the anomaly map's unit, 0 to 255.996.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Score(pub u16);
@@ -12,6 +14,11 @@ impl Score {
     /// The nearest score to a number; numbers out of range go to the nearer end.
     pub fn from_f64(value: f64) -> Self {
         Self((value * 256.0).round().clamp(0.0, f64::from(u16::MAX)) as u16)
+    }
+
+    /// Rejects a score above the threshold.
+    pub fn judge(self, threshold: Self) -> Verdict {
+        if self > threshold { Verdict::Reject(Cause::Defect) } else { Verdict::Pass }
     }
 
     /// The score as a number, exactly.
@@ -39,71 +46,6 @@ impl<'de> Deserialize<'de> for Score {
             return Ok(Self::from_f64(value));
         }
         Err(serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
-    }
-}
-
-/// Why a part is rejected; the names are those of the counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// The score is above the threshold.
-    Defect,
-    /// No verdict came by the deadline.
-    NoVerdict,
-    /// The part got no picture, or none that can be judged.
-    NoImage,
-    /// Something of the device is broken, or a queue was full.
-    Fault,
-}
-
-impl Cause {
-    /// All causes, in the order in which tables show them.
-    pub const ALL: [Self; 4] = [Self::Defect, Self::NoVerdict, Self::NoImage, Self::Fault];
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Defect => "defect",
-            Self::NoVerdict => "no-verdict",
-            Self::NoImage => "no-image",
-            Self::Fault => "fault",
-        })
-    }
-}
-
-/// What happens to a part at the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes on.
-    Pass,
-    /// It leaves.
-    Reject(Cause),
-}
-
-impl Verdict {
-    /// Rejects a score above the threshold.
-    pub fn judge(score: Score, threshold: Score) -> Self {
-        if score > threshold { Self::Reject(Cause::Defect) } else { Self::Pass }
-    }
-
-    /// `pass` or `reject`, as records have it.
-    pub fn name(self) -> &'static str {
-        if self == Self::Pass { "pass" } else { "reject" }
-    }
-
-    /// Why it leaves, if it does.
-    pub fn cause(self) -> Option<Cause> {
-        match self {
-            Self::Pass => None,
-            Self::Reject(cause) => Some(cause),
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(if *self == Self::Pass { "PASS" } else { "REJECT" })
     }
 }
 
@@ -143,8 +85,8 @@ mod tests {
 
     #[test]
     fn only_above_the_threshold_is_a_reject() {
-        assert_eq!(Verdict::judge(Score(256), Score(256)), Verdict::Pass);
-        assert_eq!(Verdict::judge(Score(257), Score(256)), Verdict::Reject(Cause::Defect));
+        assert_eq!(Score(256).judge(Score(256)), Verdict::Pass);
+        assert_eq!(Score(257).judge(Score(256)), Verdict::Reject(Cause::Defect));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Switch;
-use crate::time::MonoNanos;
+use crate::time::{Clock, MonoNanos};
 
 /// A digital output.
 pub trait Output: Send {

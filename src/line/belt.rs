@@ -8,7 +8,7 @@ use super::{Event, Frame, Input};
 use crate::board::{Board, milliseconds};
 use crate::capture::PartCamera;
 use crate::splitmix::{GAMMA, SplitMix64};
-use crate::time::MonoNanos;
+use crate::time::{Clock, MonoNanos};
 
 /// When the parts come: the same times for the same seed.
 #[derive(Clone, Copy, Debug)]

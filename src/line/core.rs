@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Event, IN_FLIGHT, Input, Job};
 use crate::gate::GateSchedule;
 use crate::gate::output::Output;
-use crate::time::MonoNanos;
+use crate::time::{Clock, MonoNanos};
 use crate::track::{Placed, Timing, TrackingQueue};
 use crate::verdict::{Cause, Verdict};
 

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::{Event, Input, Inspected, Job, Reject};
 use crate::inspect::Inspector;
-use crate::time::MonoNanos;
+use crate::time::{Clock, MonoNanos};
 use crate::verdict::{Cause, Verdict};
 
 /// Judges jobs until there are no more. A picture that cannot be judged rejects its part as `NoImage`.

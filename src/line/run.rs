@@ -16,7 +16,7 @@ use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
 use crate::gate::output::SimulatedOutput;
 use crate::inspect::Inspector;
 use crate::recipe::{Recipe, RecipeError};
-use crate::time::MonoNanos;
+use crate::time::{Clock, MonoNanos};
 
 /// Before the first part: the threads are up by then.
 const LEAD_IN: Duration = Duration::from_millis(200);

@@ -129,7 +129,7 @@ impl Row {
     fn add(&mut self, (test, mask): &Case, network: &dyn Network, keep_map: bool) {
         let input = network.input();
         let score = self.judge.judge(&input.data, &network.reconstruction().data, input.channels).score;
-        let rejected = self.threshold.is_some_and(|threshold| Verdict::judge(score, threshold) != Verdict::Pass);
+        let rejected = self.threshold.is_some_and(|threshold| score.judge(threshold) != Verdict::Pass);
         self.scored.push(Scored {
             path: test.path.clone(),
             label: test.label.clone(),
