@@ -27,7 +27,8 @@ pub(crate) struct Encoder {
     position: i64,
     furthest: i64,
     forward: bool,
-    last: Option<(MonoNanos, u32)>,
+    last: Option<MonoNanos>,
+    sequence: Option<u32>,
     history: Deque<(MonoNanos, i64), HISTORY>,
     parts_since_pulse: u32,
     /// Pulses that are missing in the kernel's numbering; they count as belt distance.
@@ -44,6 +45,7 @@ impl Encoder {
             furthest: 0,
             forward: true,
             last: None,
+            sequence: None,
             history: Deque::new(),
             parts_since_pulse: 0,
             lost: 0,
@@ -54,18 +56,15 @@ impl Encoder {
     /// A pulse. The kernel numbers its pulses: those that it could not deliver are counted in, as having the direction
     /// of this one.
     pub(crate) fn pulse(&mut self, at: MonoNanos, sequence: u32, forward: bool) {
-        let mut steps = 1;
-        if let Some((last, last_sequence)) = self.last {
-            let missing = sequence.wrapping_sub(last_sequence).wrapping_sub(1);
-            self.lost += u64::from(missing);
-            steps += i64::from(missing);
-            if missing == 0 && at.since(last) < self.settings.min_interval {
-                self.sparks += 1;
-                self.last = Some((last, sequence));
-                return;
-            }
+        let missing = self.sequence.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        self.sequence = Some(sequence);
+        self.lost += u64::from(missing);
+        if missing == 0 && self.last.is_some_and(|last| at.since(last) < self.settings.min_interval) {
+            self.sparks += 1;
+            return;
         }
-        self.last = Some((at, sequence));
+        let steps = 1 + i64::from(missing);
+        self.last = Some(at);
         self.forward = forward;
         self.parts_since_pulse = 0;
         self.position += if forward { steps } else { -steps };
@@ -77,6 +76,11 @@ impl Encoder {
             // room was made above
             let _ = self.history.push_back((at, self.position));
         }
+    }
+
+    /// The kernel numbers its pulses anew.
+    pub(crate) fn renumber(&mut self) {
+        self.sequence = None;
     }
 
     /// A part passed the eye. Whether the encoder has been silent for too many of them.
@@ -97,7 +101,7 @@ impl Encoder {
 
     /// Where the belt was at `time`, between the places remembered; `None` where that is longer ago than they reach.
     pub(crate) fn position_at(&self, time: MonoNanos) -> Option<Along> {
-        let Some((last, _)) = self.last.filter(|_| !self.history.is_empty()) else {
+        let Some(last) = self.last.filter(|_| !self.history.is_empty()) else {
             return Some(Along(self.position));
         };
         let mut later = (last, self.position);

@@ -69,6 +69,11 @@ impl Eye {
         missing
     }
 
+    /// The kernel numbers its edges anew.
+    pub(crate) fn renumber(&mut self) {
+        self.sequence = None;
+    }
+
     /// When [`Eye::advance`] will find something.
     pub(crate) fn due(&self) -> Option<MonoNanos> {
         let settled = self.burst.map(|b| b.last + self.settings.debounce);

@@ -30,7 +30,6 @@ struct Shootable {
 /// What can be due.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Eye,
     Decide,
     Fire,
     FireOverflow,
@@ -123,7 +122,15 @@ impl<const N: usize> Line<N> {
             Input::Confirm { at } => self.confirmed(at, out),
             _ => {}
         }
-        self.advance(now, out);
+        // of a backlog more edges may follow: only up to this input's own time the eye is certain
+        let settled = match input {
+            Input::Eye { at, .. } | Input::Encoder { at, .. } | Input::Confirm { at } => at,
+            Input::Frame { exposed, .. } => exposed,
+            Input::Verdict { .. } | Input::Device { .. } => MonoNanos(0),
+            Input::Command(_) | Input::Time => now,
+        };
+        self.look(settled.min(now), out);
+        self.act(now, out);
         match input {
             Input::Encoder { at, sequence, forward } => self.moves(at, sequence, forward, out),
             Input::Frame { exposed, sequence, quality } => self.frame(exposed, sequence, quality, now, out),
@@ -132,20 +139,25 @@ impl<const N: usize> Line<N> {
             Input::Command(command) => self.command(command, now, out),
             Input::Eye { .. } | Input::Confirm { .. } | Input::Time => {}
         }
-        self.advance(now, out);
+        self.act(now, out);
     }
 
     /// When [`Line::advance`] has something to do, if nothing comes in before.
     pub fn due(&self) -> Option<MonoNanos> {
-        self.next_step().map(|(at, _)| at)
+        [self.eye.due(), self.next_step().map(|(at, _)| at)].into_iter().flatten().min()
     }
 
     /// Does everything that is due at `now`, each thing as of its own time.
     pub fn advance(&mut self, now: MonoNanos, out: Out<'_>) {
+        self.look(now, out);
+        self.act(now, out);
+    }
+
+    /// Everything that is due, but the eye.
+    fn act(&mut self, now: MonoNanos, out: Out<'_>) {
         self.beat.get_or_insert(now);
         while let Some((at, step)) = self.next_step().filter(|&(at, _)| at <= now) {
             match step {
-                Step::Eye => self.look(at, out),
                 Step::Decide => self.decide(out),
                 Step::Fire => {
                     let tag = Self::take_shot(&mut self.rejects, self.settings.shot_step());
@@ -218,12 +230,11 @@ impl<const N: usize> Line<N> {
         self.queue.is_empty() && self.rejects.is_empty() && self.overflow.is_empty() && self.gate.due().is_none()
     }
 
-    /// The earliest thing to do. Of several at one time, parts are decided before they are fired at, and fired at before
+    /// The earliest thing to do but to look at the eye. Of several at one time, parts are decided before they are fired at, and fired at before
     /// the gate closes.
     fn next_step(&self) -> Option<(MonoNanos, Step)> {
         let deadline = self.queue.front().and_then(|p| self.reached(p.at + self.settings.gate - self.settings.guard));
         let steps = [
-            (self.eye.due(), Step::Eye),
             (deadline, Step::Decide),
             (self.rejects.front().and_then(|s| self.reached(s.from)), Step::Fire),
             (self.overflow.front().and_then(|s| self.reached(s.from)), Step::FireOverflow),
@@ -518,6 +529,15 @@ impl<const N: usize> Line<N> {
 
     fn device(&mut self, device: Device, up: bool, out: Out<'_>) {
         let was_up = self.health.device(device, up);
+        match device {
+            // what is opened anew is numbered anew
+            Device::Camera => self.last_frame = self.last_frame.filter(|_| was_up && up),
+            Device::Inputs if !(was_up && up) => {
+                self.eye.renumber();
+                self.encoder.renumber();
+            }
+            _ => {}
+        }
         if device == Device::Camera && up && !was_up {
             self.counters.camera_reconnects += u64::from(core::mem::replace(&mut self.camera_was_up, true));
         }

@@ -542,6 +542,42 @@ fn a_dead_encoder_is_a_fault() {
 }
 
 #[test]
+fn devices_that_come_back_number_anew_and_nothing_counts_as_lost() {
+    let mut rig = Rig::<8>::new(encoder_settings());
+    (0..5).for_each(|i| rig.pulse(500 + 10 * i, true));
+    rig.part(600);
+    rig.frame(660, Quality::Good);
+    for device in [Device::Inputs, Device::Camera] {
+        rig.take(700, Input::Device { device, up: false });
+        rig.take(800, Input::Device { device, up: true });
+    }
+    (rig.edges, rig.frames, rig.pulses) = (0, 0, 0);
+    rig.pulse(900, true);
+    rig.part(1000);
+    rig.frame(1060, Quality::Good);
+    let c = rig.line.counters();
+    assert_eq!((c.eye_edges_lost, c.encoder_pulses_lost, c.frames_lost), (0, 0, 0));
+    assert!(!rig.line.has(Fault::EdgesLost));
+}
+
+#[test]
+fn bounces_that_wait_while_the_program_is_held_up_are_no_parts() {
+    let mut rig = Rig::<8>::new(Settings { lockout: Stretch(0), ..settings() });
+    let us = |us: u64| MonoNanos(us * 1000);
+    // 20 ms long, each contact bounces once; all of it is heard at 1100 ms
+    let edges = [1_000_000, 1_000_300, 1_000_600, 1_020_000, 1_020_300, 1_020_600];
+    for (i, t) in edges.into_iter().enumerate() {
+        rig.take(1100, Input::Eye { at: us(t), sequence: i as u32, blocked: i % 2 == 0 });
+        rig.take(1100, Input::Encoder { at: us(t) + Duration::from_micros(100), sequence: i as u32, forward: true });
+        rig.take(1100, Input::Verdict { tag: Tag(9), verdict: Verdict::Pass });
+    }
+    rig.frame(1060, Quality::Good).expect("its part");
+    rig.until(1200);
+    let c = rig.line.counters();
+    assert_eq!((c.triggers, c.retriggers, c.eye_bounces, c.frames_without_part), (1, 0, 4, 0));
+}
+
+#[test]
 fn settings_that_cannot_work() {
     type Change = fn(&mut Settings);
     let cases: [(Change, SettingsError); 8] = [
