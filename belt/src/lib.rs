@@ -21,7 +21,7 @@ pub use plant::{Body, EyeCause, Happening, Physical, Plant};
 pub use runner::{Decision, Outcome, Pulse, run, run_with};
 pub use scenario::*;
 pub use server::Server;
-pub use truth::{Fate, Ruling, Truth};
+pub use truth::{Certainty, Fate, Ruling, Truth};
 
 /// Milliseconds in nanoseconds.
 fn nanos(ms: f64) -> u64 {

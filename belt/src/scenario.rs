@@ -373,13 +373,13 @@ impl Scenario {
     }
 
     /// The belt's highest speed, either way, in mm/s.
-    pub(crate) fn fastest(&self) -> f64 {
+    pub fn fastest(&self) -> f64 {
         self.belt.profile.iter().map(|l| l.to_mm_s.abs()).fold(0.0, f64::max)
     }
 
     /// How far off the line's idea of a place may be, in millimetres: what an encoder cannot tell, and what it lost on
     /// the way from the eye to the gate; six standard deviations of it.
-    pub(crate) fn slack_mm(&self) -> f64 {
+    pub fn slack_mm(&self) -> f64 {
         if self.line.scale == Scale::Time {
             return 0.0;
         }

@@ -37,8 +37,19 @@ pub struct Fate {
     pub arrival: Option<MonoNanos>,
     /// The tracking queue had no room for it.
     pub overrun: bool,
-    /// Nobody can say more exactly: the encoder cannot tell apart places that make the difference, or was dead.
-    pub is_certain: bool,
+    /// Whether nobody can say otherwise.
+    pub certainty: Certainty,
+}
+
+/// How well a fate can be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// Not at all: the encoder was dead while the part was on its way.
+    Lost,
+    /// The encoder cannot tell apart places that make the difference.
+    Blurred,
+    /// Exactly.
+    Certain,
 }
 
 impl Fate {
@@ -62,7 +73,13 @@ struct Track {
     decided: Option<(Verdict, bool)>,
     arrival: Option<MonoNanos>,
     overrun: bool,
-    is_certain: bool,
+    certainty: Certainty,
+}
+
+impl Track {
+    fn blur(&mut self) {
+        self.certainty = self.certainty.min(Certainty::Blurred);
+    }
 }
 
 /// In the order in which those of one time happen.
@@ -174,7 +191,7 @@ impl Truth {
         while !self.live.is_empty() {
             self.settle_front();
         }
-        let certain = self.fates.iter().all(|f| f.is_certain) && !self.is_lost;
+        let certain = self.fates.iter().all(|f| f.certainty == Certainty::Certain) && !self.is_lost;
         (self.fates, certain.then_some(self.counters))
     }
 
@@ -237,7 +254,9 @@ impl Truth {
                 let defect = self.scenario.is_defective(part);
                 let slack = self.slack > 0.0;
                 if let Some(track) = self.live.iter_mut().find(|t| t.id == track) {
-                    track.is_certain &= !(slack && (track.deadline.0..=track.deadline.1).contains(&at));
+                    if slack && (track.deadline.0..=track.deadline.1).contains(&at) {
+                        track.blur();
+                    }
                     if track.decided.is_none() && track.verdict.is_none() {
                         track.verdict = Some(if defect { Verdict::Reject(Cause::Defect) } else { Verdict::Pass });
                     }
@@ -296,7 +315,9 @@ impl Truth {
         let too_close = distance < min_spacing;
         if too_close || blurred {
             if let Some(before) = self.live.back_mut().filter(|t| t.id + 1 == id && t.decided.is_none()) {
-                before.is_certain &= !blurred;
+                if blurred {
+                    before.blur();
+                }
                 before.forced.get_or_insert(Cause::Spacing);
             }
             self.counters.spacing_faults += u64::from(too_close);
@@ -316,7 +337,11 @@ impl Truth {
             too_close.then_some(Cause::Spacing)
         };
         let overrun = self.live.iter().filter(|t| t.decided.is_none()).count() >= self.capacity;
-        let is_certain = !blurred && !self.is_lost && !self.is_blind(eye, place);
+        let certainty = match () {
+            () if self.is_blind(place) => Certainty::Lost,
+            () if blurred || self.is_lost => Certainty::Blurred,
+            () => Certainty::Certain,
+        };
         self.live.push_back(Track {
             id,
             body,
@@ -329,7 +354,7 @@ impl Truth {
             decided: None,
             arrival: None,
             overrun,
-            is_certain,
+            certainty,
         });
         self.counters.triggers += 1;
         if overrun {
@@ -341,7 +366,7 @@ impl Truth {
     }
 
     /// Whether the encoder fails a part, or did just before it.
-    fn is_blind(&self, eye: MonoNanos, place: f64) -> bool {
+    fn is_blind(&self, place: f64) -> bool {
         if self.slack == 0.0 {
             return false;
         }
@@ -352,7 +377,7 @@ impl Truth {
         spans.any(|(from_ms, to_ms)| {
             let (from, to) = (crate::nanos(from_ms), crate::nanos(to_ms));
             let again = self.course.way(to) + 2.0 * self.scenario.product.spacing_mm;
-            self.course.way(from) <= gate && place <= again && eye.0 + 1 > self.start
+            self.course.way(from) <= gate && place <= again
         })
     }
 
@@ -440,8 +465,14 @@ impl Truth {
         if let Some(track) = self.live.iter_mut().find(|t| t.body == body) {
             track.arrival = Some(at);
         } else if let Body::Part(_) = body {
-            let fate =
-                Fate { body, eye: None, ruling: Ruling::Unseen, arrival: Some(at), overrun: false, is_certain: true };
+            let fate = Fate {
+                body,
+                eye: None,
+                ruling: Ruling::Unseen,
+                arrival: Some(at),
+                overrun: false,
+                certainty: Certainty::Certain,
+            };
             self.fates.push(fate);
         }
         let passed = |t: &Track| t.decided.is_some() && t.arrival.is_some() && t.deadline.1 < at.0;
@@ -451,11 +482,11 @@ impl Truth {
     }
 
     fn settle_front(&mut self) {
-        let Some(Track { body, eye, decided, arrival, overrun, is_certain, .. }) = self.live.pop_front() else {
+        let Some(Track { body, eye, decided, arrival, overrun, certainty, .. }) = self.live.pop_front() else {
             return;
         };
         let ruling = decided.map_or(Ruling::Unseen, |(verdict, bypassed)| Ruling::Decided { verdict, bypassed });
-        let is_certain = is_certain && decided.is_some();
-        self.fates.push(Fate { body, eye: Some(eye), ruling, arrival, overrun, is_certain });
+        let certainty = if decided.is_some() { certainty } else { Certainty::Lost };
+        self.fates.push(Fate { body, eye: Some(eye), ruling, arrival, overrun, certainty });
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use beltwatch_core::{Action, Command, Counters, Device, MonoNanos, OutputLine, Scale, Verdict};
+use beltwatch_core::{Action, Command, Counters, Device, Fault, MonoNanos, OutputLine, Scale, Verdict};
 
 use crate::course::Reach;
 use crate::runner::{Decision, Outcome, Pulse};
 use crate::scenario::Scenario;
-use crate::{Body, Fate, Ruling};
+use crate::{Body, Certainty, Fate, Ruling};
 
 /// Rounding of the plant's times, in nanoseconds.
 const ROUNDING: u64 = 10;
@@ -64,7 +64,7 @@ impl Verifier<'_> {
     fn decisions(&mut self) -> HashMap<MonoNanos, Decision> {
         let decisions: HashMap<_, _> = self.outcome.decisions.iter().map(|d| (d.eye, *d)).collect();
         let mut known = 0;
-        for fate in self.outcome.fates.iter().filter(|f| f.is_certain) {
+        for fate in self.outcome.fates.iter().filter(|f| f.certainty == Certainty::Certain) {
             let (Some(eye), Ruling::Decided { verdict, bypassed }) = (fate.eye, fate.ruling) else { continue };
             known += 1;
             let words = |v: Verdict, b: bool| format!("{v:?}{}", if b { ", bypassed" } else { "" });
@@ -74,7 +74,7 @@ impl Verifier<'_> {
                 found => self.wrong.push(format!("{:?} got {found:?}, should have got {wanted}", fate.body)),
             }
         }
-        let all_certain = self.outcome.fates.iter().all(|f| f.is_certain);
+        let all_certain = self.outcome.fates.iter().all(|f| f.certainty == Certainty::Certain);
         if all_certain && known != self.outcome.decisions.len() {
             self.wrong.push(format!("{} parts decided, there were {known}", self.outcome.decisions.len()));
         }
@@ -97,7 +97,7 @@ impl Verifier<'_> {
             };
             let decided = fate.eye.and_then(|eye| decisions.get(&eye));
             let by_line = decided.is_some_and(|d| d.verdict != Verdict::Pass && !d.bypassed);
-            let leaves = if fate.is_certain { fate.leaves() } else { by_line };
+            let leaves = if fate.certainty == Certainty::Certain { fate.leaves() } else { by_line };
             Arrival { fate, from, at, to, leaves }
         };
         fates.into_iter().map(of).collect()
@@ -105,7 +105,11 @@ impl Verifier<'_> {
 
     /// Times at which the gate may be open.
     fn causes(&self, arrivals: &[Arrival], capacity: usize) -> Vec<(u64, u64)> {
-        let leaving = arrivals.iter().filter(|a| a.leaves).map(|a| (a.from, a.to + self.pulse));
+        let leaving = arrivals.iter().filter(|a| a.leaves).map(|a| match (a.fate.certainty, a.fate.eye) {
+            // a dead encoder may have it anywhere
+            (Certainty::Lost, Some(eye)) => (eye.0, u64::MAX),
+            _ => (a.from, a.to + self.pulse),
+        });
         let fired = self.scenario.commands.iter().filter(|c| c.command == Command::TestFire);
         let fired = fired.map(|c| self.start + self.scenario.awake(crate::nanos(c.at_ms)));
         let mut causes: Vec<_> = leaving.chain(fired.map(|at| (at, at + self.pulse))).collect();
@@ -120,7 +124,7 @@ impl Verifier<'_> {
         let mut merged: Vec<(u64, u64)> = Vec::new();
         for (from, to) in causes {
             match merged.last_mut() {
-                Some(last) if from <= last.1 + ROUNDING => last.1 = last.1.max(to),
+                Some(last) if from <= last.1.saturating_add(ROUNDING) => last.1 = last.1.max(to),
                 _ => merged.push((from, to)),
             }
         }
@@ -141,6 +145,9 @@ impl Verifier<'_> {
 
     /// The gate is open for a part that leaves, and for no other.
     fn arrival(&mut self, a: &Arrival) {
+        if a.fate.certainty == Certainty::Lost {
+            return;
+        }
         let middle = a.at + self.pulse / 2;
         let open = self.is_open(middle, middle);
         // a slow belt stands between two pulses for longer than the gate is open
@@ -155,7 +162,7 @@ impl Verifier<'_> {
             let late = self.scenario.awake(a.at - self.start) + self.start - a.at;
             let tolerance = crate::nanos(self.scenario.line.gate_tolerance_ms);
             let is_timed = self.scenario.line.scale == Scale::Time;
-            if is_timed && late > tolerance + ROUNDING && self.outcome.counters.late_pulses == 0 {
+            if is_timed && late > tolerance + ROUNDING && !self.outcome.faults.contains(&Fault::GateLate) {
                 self.wrong.push(format!("the gate was {late} ns late for {:?}, and no fault", what.0));
             }
         } else if open && !self.was_held(a.from, middle) && a.fate.ruling != Ruling::Unseen && !self.is_excused(a) {
@@ -180,7 +187,7 @@ impl Verifier<'_> {
         let at = |ms| self.start + self.scenario.awake(crate::nanos(ms));
         fired.into_iter().any(|c| (at(c.at_ms)..=at(c.at_ms) + self.pulse).contains(&middle))
             || self.outcome.fates.iter().any(|f| f.overrun)
-            || !a.fate.is_certain
+            || a.fate.certainty != Certainty::Certain
     }
 
     /// A pulse has a cause and is no longer than it may be.
@@ -189,7 +196,7 @@ impl Verifier<'_> {
         let (Some(planned_off), Some(off)) = (p.planned_off, p.off) else {
             return self.wrong.push(format!("the gate opened at {at} ms and never closed"));
         };
-        let cause = causes.partition_point(|c| c.1 + ROUNDING < planned_off.0);
+        let cause = causes.partition_point(|c| c.1.saturating_add(ROUNDING) < planned_off.0);
         let explained = causes.get(cause).is_some_and(|c| c.0 <= p.planned.0 + ROUNDING);
         if !explained {
             self.wrong.push(format!("the gate was open from {at} to {} ms without a cause", self.ms(planned_off.0)));

@@ -73,6 +73,9 @@ impl Scenario {
         if self.eye.bounces % 2 == 1 {
             return Err("eye.bounces must be even, or the level after them is wrong".into());
         }
+        if self.eye.bounces > 0 && self.eye.bounce_us / 1e3 > l.debounce_ms {
+            return Err("line.debounce_ms must be at least as long as the eye bounces, eye.bounce_us".into());
+        }
         for fault in &self.camera.faults {
             in_range("camera.faults.rate", fault.rate, 0.0, 1.0)?;
             in_range("camera.faults.late_ms", fault.late_ms, 0.0, hour)?;
