@@ -338,7 +338,8 @@ impl<const N: usize> Line<N> {
         let too_close = since_last.is_some_and(|s| s < self.settings.min_spacing);
         if too_close {
             self.counters.spacing_faults += 1;
-            if let Some(before) = self.queue.back_mut() {
+            // the part before is not the last one in the queue where that had no room for it
+            if let Some(before) = self.queue.back_mut().filter(|p| p.tag.next() == tag) {
                 before.forced.get_or_insert(Cause::Spacing);
             }
         }

@@ -256,6 +256,25 @@ fn a_queue_that_is_full_stops_the_line_and_lets_nothing_slip_through() {
 }
 
 #[test]
+fn a_part_too_close_to_one_without_room_does_no_harm_to_those_before() {
+    let mut rig = Rig::<1>::new(settings());
+    rig.judged(1000, Verdict::Pass);
+    rig.part(1360);
+    rig.part(1399);
+    rig.until(3000);
+    assert_eq!(rig.decided().iter().map(|d| d.0).collect::<Vec<_>>(), [1, 0, 2]);
+    assert_eq!(rig.decided()[1], (0, Verdict::Pass));
+    let mut rig = Rig::<2>::new(settings());
+    rig.judged(1000, Verdict::Pass);
+    rig.judged(1200, Verdict::Pass);
+    rig.part(1370);
+    // the first one is decided meanwhile, there is room again
+    rig.part(1405);
+    rig.until(3000);
+    assert_eq!(rig.decided().iter().find(|d| d.0 == 1), Some(&(1, Verdict::Pass)));
+}
+
+#[test]
 fn a_gate_that_would_be_late_does_not_hit_the_next_part() {
     let mut rig = Rig::<8>::new(settings());
     rig.judged(1000, DEFECT);
