@@ -93,9 +93,11 @@ enum Event {
     Verdict { track: u64, part: u64 },
 }
 
+/// The beam changes, and has not been steady since.
 #[derive(Clone, Copy, Debug)]
 struct Touch {
-    body: Body,
+    body: Option<Body>,
+    blocked: bool,
     first: MonoNanos,
     last: MonoNanos,
 }
@@ -110,6 +112,7 @@ pub struct Truth {
     slack: f64,
     reach: [Reach; 3],
     touch: Option<Touch>,
+    is_blocked: bool,
     events: BinaryHeap<Reverse<(u64, u8, u64, Event)>>,
     pushed: u64,
     commands: VecDeque<Command>,
@@ -145,6 +148,7 @@ impl Truth {
             capacity,
             slack: scenario.slack_mm(),
             touch: None,
+            is_blocked: false,
             events: BinaryHeap::new(),
             pushed: 0,
             commands: VecDeque::new(),
@@ -232,7 +236,10 @@ impl Truth {
                 self.happen(at, event);
             } else if first[1] {
                 let Some(touch) = self.touch.take() else { return };
-                self.push(self.heard(MonoNanos(at)), Event::Contact { eye: touch.first, body: touch.body });
+                let is_news = std::mem::replace(&mut self.is_blocked, touch.blocked) != touch.blocked;
+                if let Some(body) = touch.body.filter(|_| is_news && touch.blocked) {
+                    self.push(self.heard(MonoNanos(at)), Event::Contact { eye: touch.first, body });
+                }
             } else if let Some((track, part)) = self.server.finish() {
                 self.push(self.heard(MonoNanos(at)), Event::Verdict { track, part });
             }
@@ -246,7 +253,7 @@ impl Truth {
             Event::Frame { exposed, delivered, part, good } => self.frame(at, exposed, delivered, part, good),
             Event::Command => {
                 if let Some(command) = self.commands.pop_front() {
-                    self.command(command);
+                    self.command(at, command);
                 }
             }
             Event::Submit { track, part } => self.server.submit(MonoNanos(at), (track, part)),
@@ -266,12 +273,14 @@ impl Truth {
     }
 
     fn eye(&mut self, at: MonoNanos, blocked: bool, cause: EyeCause) {
-        match (cause, &mut self.touch) {
-            (EyeCause::Front(body), _) if blocked => self.touch = Some(Touch { body, first: at, last: at }),
-            (EyeCause::Bounce, Some(touch)) => touch.last = at,
-            (EyeCause::Bounce, None) => {}
-            // it was gone before it counted
-            (_, touch) => *touch = None,
+        if self.touch.is_none() && blocked {
+            // where it was blocked before, the kernel lost the edge between
+            self.is_blocked = false;
+        }
+        let touch = self.touch.get_or_insert(Touch { body: None, blocked, first: at, last: at });
+        (touch.last, touch.blocked) = (at, blocked);
+        if let EyeCause::Front(body) = cause {
+            touch.body = Some(body).filter(|_| blocked);
         }
     }
 
@@ -445,7 +454,12 @@ impl Truth {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, now: u64, command: Command) {
+        for track in self.live.iter_mut().filter(|_| self.slack > 0.0) {
+            if (track.deadline.0..=track.deadline.1).contains(&now) {
+                track.blur();
+            }
+        }
         match command {
             Command::Start => self.executing = Executing::Yes,
             Command::Single => self.executing = Executing::Single(None),

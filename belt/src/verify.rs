@@ -177,7 +177,7 @@ impl Verifier<'_> {
                 off.0 - p.planned.0 == self.max_on && off.0 + self.pulse >= a.from && off.0 <= a.to + self.pulse
             })
         };
-        self.outcome.counters.gate_cuts > 0 && self.outcome.pulses.iter().any(cut)
+        self.outcome.faults.contains(&Fault::MaxOn) && self.outcome.pulses.iter().any(cut)
     }
 
     /// Somebody fired the gate at the part, or it is between parts for which the queue had no room.
