@@ -2,10 +2,12 @@
 
 mod folder;
 mod parts;
+mod quality;
 pub mod rendered;
 
 pub use folder::Folder;
 pub use parts::Rendered;
+pub use quality::FrameCheck;
 
 use std::path::PathBuf;
 

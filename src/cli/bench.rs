@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use beltwatch::inspect::Inspector;
-use beltwatch::line::Latency;
+use beltwatch::line::{Latency, Times};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
 
@@ -46,7 +46,7 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     println!("load and self-test {:.0} ms", loaded.as_secs_f64() * 1e3);
     println!("{}", Latency::heading("ms a frame"));
     let row = |name: &str, pick: fn(&beltwatch::inspect::StageTimes) -> Duration| {
-        println!("{}", Latency::of(times.iter().map(pick)).row(name, 2));
+        println!("{}", times.iter().map(pick).collect::<Times>().latency().row(name, 2));
     };
     row("preprocess", |t| t.preprocess);
     row("reconstruct", |t| t.reconstruct);

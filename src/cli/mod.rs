@@ -1,7 +1,9 @@
 //! The command line.
 
 mod bench;
+mod control;
 mod inspect;
+mod replay;
 mod run;
 
 use std::path::PathBuf;
@@ -25,7 +27,8 @@ struct Cli {
 const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt.
 
 Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage; 3 the recipe was refused;
-4 the board file was refused; 5 a picture could not be read or judged; 6 a result could not be written";
+4 the board file was refused; 5 a picture could not be read or judged; 6 a result could not be written; 7 a replay
+differs from its record, or is no record";
 
 #[derive(Subcommand)]
 enum Command {
@@ -35,6 +38,12 @@ enum Command {
     Run(run::Args),
     /// Measure each stage of a frame
     Bench(bench::Args),
+    /// Ask a running line for something
+    Control(control::Args),
+    /// Decide once more what a record has, and compare
+    Replay(replay::Args),
+    #[command(hide = true)]
+    Guard,
 }
 
 /// Everything that ends the program early; the variant decides the exit code.
@@ -46,6 +55,10 @@ enum Failure {
     Board(#[from] BoardError),
     #[error("{0}")]
     BoardOption(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Replay(String),
     #[error(transparent)]
     Capture(#[from] CaptureError),
     #[error(transparent)]
@@ -64,12 +77,13 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::System(_) | Self::Output(_) => 1,
-            Self::BoardOption(_) => 2,
+            Self::BoardOption(_) | Self::Usage(_) => 2,
             Self::Recipe(_) => 3,
             Self::Board(_) => 4,
             Self::Capture(_) | Self::NotAllJudged { .. } => 5,
             Self::Picture(PictureError::Write { .. }) | Self::Write { .. } => 6,
             Self::Picture(_) => 5,
+            Self::Replay(_) => 7,
         }
     }
 }
@@ -79,16 +93,23 @@ impl From<LineError> for Failure {
         match error {
             LineError::Recipe(e) => Self::Recipe(e),
             LineError::Capture(e) => Self::Capture(e),
-            LineError::Thread(_) => Self::System(error.to_string()),
+            LineError::Board(why) => Self::BoardOption(why),
+            LineError::File { path, source } => Self::Write { path, source },
+            LineError::Thread(_) | LineError::Outputs(_) | LineError::Guard(_) | LineError::Store(_) => {
+                Self::System(error.to_string())
+            }
         }
     }
 }
 
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Some(Command::Guard) => return beltwatch::guard::serve(),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Bench(args)) => bench::bench(&args),
+        Some(Command::Control(args)) => control::control(&args),
+        Some(Command::Replay(args)) => replay::replay(&args),
         None => run::run(&run::Args::default()),
     };
     match result {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use beltwatch::board::{Board, CameraSource};
 use beltwatch::line::{self, Options};
@@ -16,6 +17,7 @@ const DEMO_PARTS: u64 = 60;
 /// The recipe of the rendered parts, as the repository and the package have it.
 const DEMO_RECIPES: [&str; 2] = ["models/demo", "/usr/share/beltwatch/models/demo"];
 const DEMO_SHEET: &str = "rejects.png";
+const NO_BELT: &str = "--speed is for the simulated belt, and the board has none";
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -46,6 +48,15 @@ pub(crate) struct Args {
     /// Only the end table
     #[arg(long)]
     quiet: bool,
+    /// Keep counters and latencies in this folder over restarts, and the log of operators' actions
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Listen for `beltwatch control` on this socket
+    #[arg(long, value_name = "SOCKET")]
+    control: Option<PathBuf>,
+    /// Write everything that comes in and is decided here, for `beltwatch replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -53,14 +64,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = Recipe::load(&args.recipe.clone().unwrap_or_else(demo_recipe))?;
     let rendered = board.camera.source == CameraSource::Rendered;
     let parts = args.parts.or(rendered.then_some(DEMO_PARTS));
+    beltwatch::guard::abort_on_panic();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
     }
-    let (report, recorder) = line::run(&recipe, &board, &Options { parts, quiet: args.quiet }, &stop)?;
+    let options = Options {
+        parts,
+        quiet: args.quiet,
+        part_list: args.json.is_some(),
+        state: args.state.clone(),
+        control: args.control.clone(),
+        record: args.record.clone(),
+    };
+    let (report, parts) = line::run(&recipe, &board, &options, &stop)?;
     println!("{report}");
     let sheet = args.sheet.clone().unwrap_or_else(|| DEMO_SHEET.into());
-    if let Some(picture) = line::contact_sheet(&recorder) {
+    if let Some(picture) = line::contact_sheet(&parts) {
         picture.save_png(&sheet)?;
         println!("the rejects, each with its heat map: {}", sheet.display());
     }
@@ -75,16 +95,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn board(args: &Args) -> Result<Board, Failure> {
     let mut board = args.board.as_deref().map_or_else(|| Ok(Board::simulated()), Board::load)?;
     if let Some(speed) = args.speed {
-        let scatter = board.eye.scatter_ms / board.eye.period_ms;
-        board.eye.period_ms = 1000.0 / speed;
-        board.eye.scatter_ms = scatter * board.eye.period_ms;
+        let simulated = board.simulated.as_mut().ok_or_else(|| Failure::Usage(NO_BELT.to_owned()))?;
+        if !(0.001..=1000.0).contains(&speed) {
+            return Err(Failure::Usage(format!("--speed {speed}: it must be from 0.001 to 1000 parts a second")));
+        }
+        let period = Duration::from_secs_f64(1.0 / speed);
+        simulated.scatter.0 = simulated.scatter.0.mul_f64(period.div_duration_f64(simulated.period.0));
+        simulated.period.0 = period;
     }
     if let Some(pictures) = &args.pictures {
         board.camera.source = CameraSource::Folder;
         board.camera.pictures = Some(pictures.clone());
     }
     board.camera.seed = args.seed.unwrap_or(board.camera.seed);
-    board.check().map_err(Failure::BoardOption)?;
+    board.settings().map_err(Failure::BoardOption)?;
     Ok(board)
 }
 

@@ -1,155 +1,186 @@
-//! The core: tracking queue, gate schedule and output in one thread.
+//! The core's thread: inputs in, outputs switched at their time.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Event, IN_FLIGHT, Input, Job};
-use crate::gate::GateSchedule;
-use crate::gate::output::Output;
-use crate::time::{Clock, MonoNanos};
-use crate::track::{Placed, Timing, TrackingQueue};
-use crate::verdict::{Cause, Verdict};
+use beltwatch_core::{Action, Command, Counters, Device, Input, Line, MonoNanos, OutputLine};
+use heapless::spsc::{Consumer, Producer};
 
-/// The queue is left this long before something is due; the rest is one absolute sleep.
-const APPROACH: Duration = Duration::from_millis(1);
+use super::queue::Sender;
+use super::stage::Stage;
+use super::{Frame, Job, Shared, Trace, What};
+use crate::guard::Guard;
+use crate::outputs::Outputs;
+use crate::realtime;
+use crate::record::IN_FLIGHT;
+use crate::time::Clock;
 
-/// What the core counts itself, because a report may be dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) triggers: u64,
-    pub(super) passed: u64,
-    pub(super) rejected: [u64; Cause::ALL.len()],
-    pub(super) late_verdicts: u64,
-    pub(super) frames_without_part: u64,
-    pub(super) reports_dropped: u64,
+/// The queues are left this long before something is due; the rest is one precise wait.
+const APPROACH: Duration = Duration::from_micros(500);
+/// The longest sleep: the guard process wants to hear from this thread.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Counters are told this often.
+const TELL: Duration = Duration::from_millis(100);
+/// Real-time priority, below the guard process and the kernel's interrupt threads.
+const PRIORITY: u8 = 40;
+
+/// What comes in, a queue for each thread that it comes from.
+pub(super) struct Inputs<'q> {
+    pub(super) belt: Consumer<'q, Input>,
+    pub(super) frames: Consumer<'q, Box<Frame>>,
+    pub(super) verdicts: Consumer<'q, Input>,
+    pub(super) commands: Consumer<'q, Input>,
 }
 
-pub(super) struct Core<'a> {
-    queue: TrackingQueue<IN_FLIGHT>,
-    schedule: GateSchedule<IN_FLIGHT>,
-    output: &'a mut dyn Output,
-    timing: Timing,
-    jobs: SyncSender<Job>,
-    events: SyncSender<Event>,
-    counts: Counts,
+/// What decisions act on.
+pub(super) struct Hands<'q> {
+    pub(super) outputs: Box<dyn Outputs>,
+    pub(super) guard: Option<Guard>,
+    pub(super) jobs: Sender<'q, Job>,
+    pub(super) trace: Producer<'q, Trace>,
+    /// The frame that is looked at.
+    pub(super) frame: Option<Box<Frame>>,
+    /// Traces that found no room.
+    pub(super) dropped: u64,
+    pub(super) failed: bool,
+    pub(super) shared: &'q Shared,
 }
 
-impl<'a> Core<'a> {
-    pub(super) fn new(
-        timing: Timing,
-        pulse: Duration,
-        output: &'a mut dyn Output,
-        jobs: SyncSender<Job>,
-        events: SyncSender<Event>,
-    ) -> Self {
-        let (queue, schedule) = (TrackingQueue::new(timing), GateSchedule::new(pulse));
-        Self { queue, schedule, output, timing, jobs, events, counts: Counts::default() }
-    }
-
-    /// Works until the belt has ended and every part has passed the gate; the output is closed then.
-    pub(super) fn run(mut self, inputs: &Receiver<Input>) -> Counts {
-        let mut ended = false;
-        loop {
-            self.act(MonoNanos::now());
-            let due = [self.queue.next_deadline(), self.schedule.next().map(|s| s.at)].into_iter().flatten().min();
-            if ended && due.is_none() {
-                return self.counts;
-            }
-            match self.wait(inputs, due) {
-                Some(Input::End) => ended = true,
-                Some(input) => self.take(input),
-                None => {}
-            }
+impl Hands<'_> {
+    fn trace(&mut self, t: MonoNanos, what: What) {
+        if self.dropped > 0 && self.trace.enqueue(Trace { t, what: What::Dropped(self.dropped) }).is_ok() {
+            self.dropped = 0;
+        }
+        if self.dropped > 0 || self.trace.enqueue(Trace { t, what }).is_err() {
+            self.dropped += 1;
         }
     }
 
-    /// The next message, or `None` when `due` has come.
-    fn wait(&self, inputs: &Receiver<Input>, due: Option<MonoNanos>) -> Option<Input> {
-        let Some(due) = due else {
-            // without senders there is nothing to wait for any more
-            return Some(inputs.recv().unwrap_or(Input::End));
-        };
-        let patience = (due - APPROACH).since(MonoNanos::now());
-        if patience.is_zero() {
-            due.sleep();
-            return None;
-        }
-        match inputs.recv_timeout(patience) {
-            Ok(input) => Some(input),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => {
-                due.sleep();
-                None
+    fn act(&mut self, t: MonoNanos, action: Action) {
+        match action {
+            Action::Output { line, on, planned } => {
+                self.failed |= self.outputs.set(line, on).is_err();
+                if line == OutputLine::Gate {
+                    self.shared.gate_open.store(on, Ordering::Release);
+                    self.trace(t, What::Switched { planned, done: MonoNanos::now() });
+                }
             }
+            Action::Judge { tag, .. } => {
+                if let Some(frame) = self.frame.take() {
+                    // an inspection that is behind costs this part its verdict, never the next one its time
+                    let _ = self.jobs.send(Job { tag: Some(tag), frame });
+                }
+            }
+            Action::Part { tag, .. } => self.shared.fault_at(Stage::Core, u64::from(tag.0)),
+            _ => {}
+        }
+        self.trace(t, What::Out(action));
+    }
+}
+
+pub(super) struct Core<'q> {
+    pub(super) line: Line<IN_FLIGHT>,
+    pub(super) inputs: Inputs<'q>,
+    pub(super) hands: Hands<'q>,
+    pub(super) counters: Producer<'q, Counters>,
+    pub(super) told: MonoNanos,
+}
+
+impl Core<'_> {
+    /// Works until the belt has ended and every part has passed the gate. Every output is safe then.
+    pub(super) fn run(mut self) {
+        let shared = self.hands.shared;
+        shared.core_bell.is_mine();
+        realtime::enter(PRIORITY);
+        for device in [Device::Recipe, Device::Inputs, Device::Outputs, Device::Stages] {
+            self.take(Input::Device { device, up: true });
+        }
+        while !self.is_through() {
+            shared.stages.advanced(Stage::Core);
+            self.drain();
+            self.advance();
+            self.look_after_outputs();
+            self.tell();
+            self.wait();
+        }
+        self.take(Input::Command(Command::Halt));
+        // the scribe empties this queue every few milliseconds
+        while self.counters.enqueue(self.line.counters()).is_err() {
+            std::thread::sleep(TICK);
+        }
+        shared.stages.ended(Stage::Core);
+        shared.core_ended.store(true, Ordering::Release);
+    }
+
+    /// Counters for whoever wants to know; where nobody looked since the last time, they are not told.
+    fn tell(&mut self) {
+        let now = MonoNanos::now();
+        if now.since(self.told) >= TELL {
+            self.told = now;
+            let _ = self.counters.enqueue(self.line.counters());
         }
     }
 
-    /// Everything that is due: verdicts become pulses before the gate is looked at.
-    fn act(&mut self, now: MonoNanos) {
-        while let Some((part, verdict)) = self.queue.decide(now) {
-            match verdict {
-                Verdict::Pass => self.counts.passed += 1,
-                Verdict::Reject(cause) => self.reject(part.eye, cause),
-            }
-            self.report(Event::Decided { part, verdict });
-        }
-        while let Some(switch) = self.schedule.next().filter(|s| s.at <= now) {
-            let done = self.output.set(switch.open);
-            self.schedule.done();
-            self.report(Event::Switched { planned: switch.at, done });
-        }
-    }
-
-    fn reject(&mut self, eye: MonoNanos, cause: Cause) {
-        self.counts.rejected[cause as usize] += 1;
-        if self.schedule.add(self.timing.pulse_start(eye)).is_err() {
-            log::error!("more than {IN_FLIGHT} reject pulses are waiting: the gate stays open until the last of them");
-        }
+    fn is_through(&self) -> bool {
+        let Inputs { belt, frames, verdicts, commands } = &self.inputs;
+        self.hands.shared.belt_ended.load(Ordering::Acquire)
+            && !(belt.ready() || frames.ready() || verdicts.ready() || commands.ready())
+            && self.line.is_drained()
     }
 
     fn take(&mut self, input: Input) {
-        match input {
-            Input::Edge(eye) => {
-                self.counts.triggers += 1;
-                match self.queue.eye_edge(eye) {
-                    Ok(tag) => self.report(Event::Edge(tag, eye)),
-                    Err((tag, _)) => {
-                        log::error!(
-                            "part {} does not fit: {IN_FLIGHT} parts are in flight; it is rejected by its time",
-                            tag.0
-                        );
-                        self.reject(eye, Cause::Fault);
-                    }
-                }
+        let Self { line, hands, .. } = self;
+        let now = MonoNanos::now();
+        hands.trace(now, What::In(input));
+        line.take(now, input, &mut |action| hands.act(now, action));
+    }
+
+    /// Everything that came in. Edges first: a frame must find its part.
+    fn drain(&mut self) {
+        while let Some(input) = self.inputs.belt.dequeue() {
+            self.take(input);
+        }
+        while let Some(frame) = self.inputs.frames.dequeue() {
+            let input = Input::Frame { exposed: frame.exposed, sequence: frame.sequence, quality: frame.quality };
+            self.hands.frame = Some(frame);
+            self.take(input);
+            if let Some(frame) = self.hands.frame.take() {
+                // shown and not judged; where there is no room for that it is only counted
+                let _ = self.hands.jobs.send(Job { tag: None, frame });
             }
-            Input::Frame(frame) => match self.queue.match_frame(frame.exposed) {
-                Some(tag) => {
-                    // a queue that is full costs this part its verdict, never the next one its time
-                    if let Err(TrySendError::Full(job)) = self.jobs.try_send(Job { tag, frame }) {
-                        self.report(Event::Unjudged {
-                            name: job.frame.shown.name,
-                            why: "the inspection is behind".to_owned(),
-                        });
-                    }
-                }
-                None => {
-                    self.counts.frames_without_part += 1;
-                    self.report(Event::Unjudged { name: frame.shown.name, why: "no part was there for it".to_owned() });
-                }
-            },
-            Input::Verdict(tag, verdict) => {
-                if self.queue.verdict(tag, verdict, MonoNanos::now()) == Placed::Late {
-                    self.counts.late_verdicts += 1;
-                    self.report(Event::Late(tag));
-                }
-            }
-            Input::End => {}
+        }
+        while let Some(input) = self.inputs.verdicts.dequeue() {
+            self.take(input);
+        }
+        while let Some(input) = self.inputs.commands.dequeue() {
+            self.take(input);
         }
     }
 
-    fn report(&mut self, event: Event) {
-        if self.events.try_send(event).is_err() {
-            self.counts.reports_dropped += 1;
+    /// What time alone brings.
+    fn advance(&mut self) {
+        let now = MonoNanos::now();
+        if self.line.due().is_some_and(|due| due <= now) {
+            self.take(Input::Time);
+        }
+    }
+
+    fn look_after_outputs(&mut self) {
+        let guarded = self.hands.guard.as_mut().is_none_or(Guard::alive);
+        if std::mem::take(&mut self.hands.failed) || !guarded {
+            self.take(Input::Device { device: Device::Outputs, up: false });
+            self.hands.guard = self.hands.guard.take().filter(|_| guarded);
+        }
+    }
+
+    fn wait(&self) {
+        let now = MonoNanos::now();
+        let tick = now + TICK;
+        match self.line.due().filter(|&due| due < tick) {
+            Some(due) if due.since(now) <= APPROACH => realtime::wait_until(due),
+            Some(due) => std::thread::park_timeout(due.since(now) - APPROACH),
+            None => std::thread::park_timeout(TICK),
         }
     }
 }

@@ -1,34 +1,75 @@
-//! The inspection thread: frames in, verdicts out.
+//! The inspection's thread: frames in, verdicts out.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
 
-use super::{Event, Input, Inspected, Job, Reject};
+use beltwatch_core::{Cause, Device, Input, MonoNanos, Quality, Verdict};
+use heapless::spsc::Consumer;
+
+use super::queue::{Sender, next};
+use super::stage::Stage;
+use super::{Event, Inspected, Job, Reject, Shared};
 use crate::inspect::Inspector;
-use crate::time::{Clock, MonoNanos};
-use crate::verdict::{Cause, Verdict};
+use crate::recipe::sha256_hex;
+use crate::time::Clock;
 
-/// Judges jobs until there are no more. A picture that cannot be judged rejects its part as `NoImage`.
+/// Looks this often whether there is another recipe, or an end.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Judges frames until the core has ended. A picture that cannot be judged rejects its part as `NoImage`.
 pub(super) fn work(
-    mut inspector: Inspector,
-    jobs: &Receiver<Job>,
-    verdicts: &SyncSender<Input>,
+    mut inspector: Box<Inspector>,
+    recipes: &Receiver<Box<Inspector>>,
+    mut jobs: Consumer<'_, Job>,
+    mut verdicts: Sender<'_, Input>,
     events: &SyncSender<Event>,
+    shared: &Shared,
 ) {
-    for Job { tag, frame } in jobs {
+    shared.inspection_bell.is_mine();
+    while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
+        shared.stages.advanced(Stage::Inspection);
+        if let Ok(new) = recipes.try_recv() {
+            inspector = new;
+            let up = Input::Device { device: Device::Recipe, up: true };
+            verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
+        }
+        let Some(Job { tag, frame }) = next(&mut jobs, PATIENCE) else { continue };
+        let Some(tag) = tag else {
+            let why = match frame.quality {
+                Quality::Good => "no part was there for it".to_owned(),
+                quality => format!("it is {quality:?}").to_lowercase(),
+            };
+            let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
+            continue;
+        };
+        shared.fault_at(Stage::Inspection, u64::from(tag.0));
         let result = inspector.inspect(&frame.shown.picture);
         let verdict = result.as_ref().map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);
-        if verdicts.send(Input::Verdict(tag, verdict)).is_err() {
-            return;
+        if !verdicts.send_when_room(Input::Verdict { tag, verdict }, || shared.core_ended.load(Ordering::Acquire)) {
+            break;
         }
         // from here on nothing is in a hurry: the verdict is on its way
         let judged = MonoNanos::now();
         let found = matches!(verdict, Verdict::Reject(Cause::Defect));
         let reject = found.then(|| Reject { picture: inspector.input().clone(), heat: inspector.heat() });
+        let sha256 = shared.hash_pictures.then(|| sha256_hex(&frame.shown.picture.data));
         let (name, truth) = (frame.shown.name, frame.shown.truth);
         let result = result.map_err(|e| e.to_string());
-        let inspected = Inspected { tag, exposed: frame.exposed, judged, name, truth, result, reject };
+        let inspected = Inspected {
+            tag,
+            frame: frame.sequence,
+            exposed: frame.exposed,
+            judged,
+            name,
+            truth,
+            result,
+            reject,
+            sha256,
+        };
         if events.try_send(Event::Inspected(Box::new(inspected))).is_err() {
             log::warn!("the record of part {} is dropped: nobody reads fast enough", tag.0);
         }
     }
+    shared.stages.ended(Stage::Inspection);
 }

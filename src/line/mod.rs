@@ -1,94 +1,149 @@
-//! The line at work: threads around the pure parts, joined by bounded queues.
+//! The line at work: threads around the pure core, joined by bounded queues with one writer and one reader each.
 //!
 //! ```text
-//! eye ──edges──▶ ┌──────┐ ──frames with tags──▶ inspection
-//!                │ core │ ◀──────verdicts────── (network, HEE)
-//! camera─frames▶ └──────┘ ──▶ gate output
+//! belt ───edges, pulses──▶ ┌──────┐ ──frames with tags──▶ inspection
+//! camera ────frames──────▶ │ core │ ◀──────verdicts────── (network, HEE)
+//! control ──commands─────▶ └──────┘ ──▶ outputs, guard
+//!                              │
+//!                              ▼ what came in, what was decided
+//!                           scribe: screen, record, counters on disk, status
 //! ```
 //!
-//! The core is one thread that owns the tracking queue, the gate's schedule and the output, so nothing on the way from
-//! an eye edge to a pulse waits for a lock. What people see (records, terminal, pictures) goes through a queue that drops
-//! when it is full and never makes the core wait.
+//! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing. What people
+//! see goes through a queue that drops, and counts, when it is full, and never makes the core wait.
 
 mod belt;
+mod camera;
+mod control;
 mod core;
 mod inspection;
 mod latency;
-mod record;
+mod parts;
+mod queue;
 mod report;
 mod run;
 mod screen;
+mod scribe;
 mod sheet;
+mod stage;
+mod watch;
 
-pub use latency::Latency;
-pub use record::{PartRecord, Recorder};
+pub use control::{Request, WORDS, ask};
+pub use latency::{Latency, Times};
+pub use parts::{PartRecord, Parts, TruthTable};
 pub use report::Report;
 pub use run::{LineError, Options, run};
 pub use sheet::contact_sheet;
+pub use stage::Stage;
 
-use crate::capture::Shown;
+use std::sync::atomic::AtomicBool;
+
+use beltwatch_core::{Action, Cause, Input, MonoNanos, Quality, Tag};
+
+use self::queue::Bell;
+use self::scribe::Status;
+use self::stage::Stages;
+use crate::board::{SimulatedFault, SimulatedFaultKind};
+use crate::capture::{Shown, Truth};
 use crate::inspect::Inspection;
 use crate::picture::Picture;
-use crate::time::MonoNanos;
-use crate::track::{Part, Tag};
-use crate::verdict::Verdict;
+use crate::verdict::Score;
 
-/// Parts that can be between the eye and the gate.
-const IN_FLIGHT: usize = 64;
-/// Messages that the core has room for: an edge, a frame and a verdict for each part in flight.
-const CORE_QUEUE: usize = 4 * IN_FLIGHT;
-/// Reports that wait for whoever shows them.
-const REPORT_QUEUE: usize = 1024;
+/// What all threads of a line look at.
+#[derive(Default)]
+struct Shared {
+    belt_ended: AtomicBool,
+    core_ended: AtomicBool,
+    /// What the gate was last told, for the simulated belt's parts.
+    gate_open: AtomicBool,
+    stages: Stages,
+    core_bell: Bell,
+    camera_bell: Bell,
+    inspection_bell: Bell,
+    faults: Vec<SimulatedFault>,
+    /// Whether the record wants to know which pictures were judged.
+    hash_pictures: bool,
+}
+
+impl Shared {
+    /// The simulated belt's test pieces for the program itself: a stage that hangs or panics at a part.
+    fn fault_at(&self, stage: Stage, part: u64) {
+        for fault in self.faults.iter().filter(|f| f.stage == stage && f.part == part) {
+            log::warn!("simulated fault: {} at part {part}", stage.name());
+            match fault.kind {
+                SimulatedFaultKind::Panic => panic!("simulated fault"),
+                SimulatedFaultKind::Hang(time) => std::thread::sleep(time.0),
+            }
+        }
+    }
+}
 
 /// A frame, as it comes from the camera.
 struct Frame {
     exposed: MonoNanos,
+    sequence: u32,
+    quality: Quality,
     shown: Shown,
 }
 
-/// What comes in.
-enum Input {
-    /// A part passed the eye.
-    Edge(MonoNanos),
-    /// The camera took a picture, or failed to.
-    Frame(Box<Frame>),
-    /// The inspection is through with a part.
-    Verdict(Tag, Verdict),
-    /// No more edges and frames.
-    End,
-}
-
-/// A picture to judge.
+/// A picture to judge; without a tag only to report.
 struct Job {
-    tag: Tag,
+    tag: Option<Tag>,
     frame: Box<Frame>,
 }
 
-/// What happened, for people.
+/// An entry of what the core did, for the scribe.
+struct Trace {
+    t: MonoNanos,
+    what: What,
+}
+
+enum What {
+    In(Input),
+    Out(Action),
+    /// The gate was switched.
+    Switched {
+        planned: MonoNanos,
+        done: MonoNanos,
+    },
+    /// So many entries found no room.
+    Dropped(u64),
+}
+
+/// What happened off the line's way, for people.
 enum Event {
-    /// A part passed the eye.
-    Edge(Tag, MonoNanos),
     /// The inspection is through with a part.
     Inspected(Box<Inspected>),
-    /// The camera could not read the part's picture, or no part was there for it.
+    /// A picture that nobody judges.
     Unjudged { name: String, why: String },
-    /// A part's fate is sealed.
-    Decided { part: Part, verdict: Verdict },
-    /// The output was switched.
-    Switched { planned: MonoNanos, done: MonoNanos },
-    /// A verdict came too late.
-    Late(Tag),
+    /// The simulated belt saw a part at the gate.
+    Arrived(Arrival),
+    /// Another recipe is on its way.
+    Recipe { name: String, threshold: Score },
+}
+
+/// What the simulated belt knows of a part at the gate.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    /// Its eye edge.
+    eye: MonoNanos,
+    /// Whether the gate was open.
+    ejected: bool,
+    /// Why the device should have rejected it, whatever the inspection says.
+    device_cause: Option<Cause>,
 }
 
 /// What the inspection found, with the picture of a reject.
 struct Inspected {
     tag: Tag,
+    frame: u32,
     exposed: MonoNanos,
     judged: MonoNanos,
     name: String,
-    truth: crate::capture::Truth,
+    truth: Truth,
     result: Result<Inspection, String>,
     reject: Option<Reject>,
+    sha256: Option<String>,
 }
 
 /// A rejected part as the network saw it.

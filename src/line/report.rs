@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
+use beltwatch_core::{Alarm, Cause, Counters, Fault, State};
 use serde::Serialize;
 
-use super::core::Counts;
-use super::{Latency, PartRecord, Recorder};
-use crate::verdict::{Cause, Score};
+use super::{Latency, PartRecord, TruthTable};
+use crate::verdict::Score;
 
 /// How a run went.
 #[derive(Clone, Debug, Serialize)]
@@ -27,106 +26,59 @@ pub struct Report {
     pub rejected: u64,
     /// Parts that left, by cause.
     pub rejected_by_cause: BTreeMap<Cause, u64>,
+    /// Everything that was counted.
+    pub counters: Counters,
     /// Against the ground truth, where it is known.
     pub truth: TruthTable,
-    /// Parts whose fate at the gate was not their verdict's: rejected and not covered by a pulse, or passed under one
-    /// (a neighbour's pulse was too close).
-    pub gate_disagrees: u64,
-    /// Verdicts that came after the deadline.
-    pub late_verdicts: u64,
-    /// Frames for which there was no part.
-    pub frames_without_part: u64,
-    /// Records that were lost because nobody read fast enough; counts are complete all the same.
-    pub reports_dropped: u64,
+    /// The state before the end.
+    pub state: State,
+    /// Faults that were there at any time.
+    pub faults: Vec<Fault>,
+    /// Alarms that were there at any time.
+    pub alarms: Vec<Alarm>,
+    /// Entries of the record that were lost because it could not be written fast enough.
+    pub trace_dropped: u64,
     /// Times a stage.
     pub latency: BTreeMap<&'static str, Latency>,
     /// Planned against done, of every switch of the gate.
     pub gate_error: Latency,
-    /// Pictures that got no verdict, and why.
+    /// Pictures that got no verdict, and why: the latest ones.
     pub unjudged: Vec<(String, String)>,
-    /// Every part.
+    /// Every part, where that was asked for.
     pub part_list: Vec<PartRecord>,
-}
-
-/// What the gate did, against the ground truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TruthTable {
-    /// Good parts.
-    pub good: u64,
-    /// Bad parts.
-    pub defective: u64,
-    /// Good parts that went on and bad parts that left.
-    pub right: u64,
-    /// Good parts that left.
-    pub false_rejects: u64,
-    /// Bad parts that went on.
-    pub missed: u64,
-}
-
-impl TruthTable {
-    fn of(parts: &[PartRecord]) -> Self {
-        let mut table = Self::default();
-        for part in parts {
-            match (part.is_defective(), part.ejected) {
-                (None, _) => {}
-                (Some(false), false) => (table.good, table.right) = (table.good + 1, table.right + 1),
-                (Some(false), true) => (table.good, table.false_rejects) = (table.good + 1, table.false_rejects + 1),
-                (Some(true), true) => (table.defective, table.right) = (table.defective + 1, table.right + 1),
-                (Some(true), false) => (table.defective, table.missed) = (table.defective + 1, table.missed + 1),
-            }
-        }
-        table
-    }
-}
-
-impl Report {
-    pub(super) fn new(
-        (board, recipe, threshold): (String, String, Score),
-        counts: &Counts,
-        recorder: &Recorder,
-        part_list: Vec<PartRecord>,
-    ) -> Self {
-        let stage = |pick: fn(&crate::inspect::StageTimes) -> Duration| Latency::of(recorder.times.iter().map(pick));
-        let to_verdict = part_list.iter().filter_map(|p| p.frame_to_verdict_us).map(Duration::from_micros);
-        let latency = BTreeMap::from([
-            ("1 preprocess", stage(|t| t.preprocess)),
-            ("2 reconstruct", stage(|t| t.reconstruct)),
-            ("3 difference, HEE, score", stage(|t| t.judge)),
-            ("4 exposure to verdict", Latency::of(to_verdict)),
-        ]);
-        let by_cause = Cause::ALL.into_iter().map(|c| (c, counts.rejected[c as usize]));
-        Self {
-            board,
-            recipe,
-            threshold,
-            parts: counts.triggers,
-            passed: counts.passed,
-            rejected: counts.rejected.iter().sum(),
-            rejected_by_cause: by_cause.collect(),
-            truth: TruthTable::of(&part_list),
-            gate_disagrees: part_list.iter().filter(|p| p.ejected != p.cause.is_some()).count() as u64,
-            late_verdicts: counts.late_verdicts,
-            frames_without_part: counts.frames_without_part,
-            reports_dropped: counts.reports_dropped,
-            latency,
-            gate_error: Latency::of(recorder.gate_errors.iter().copied()),
-            unjudged: recorder.unjudged.clone(),
-            part_list,
-        }
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let share = |n: u64| if self.parts == 0 { 0.0 } else { n as f64 * 100.0 / self.parts as f64 };
+        let c = &self.counters;
         writeln!(f, "{} with {}", self.board, self.recipe)?;
         writeln!(f, "  parts                      {:>8}", self.parts)?;
         writeln!(f, "  passed                     {:>8}   {:5.1} %", self.passed, share(self.passed))?;
         writeln!(f, "  rejected                   {:>8}   {:5.1} %", self.rejected, share(self.rejected))?;
-        for (cause, &count) in &self.rejected_by_cause {
+        for (cause, &count) in self.rejected_by_cause.iter().filter(|&(_, &count)| count > 0) {
             writeln!(f, "    {cause:<24} {count:>8}")?;
         }
-        writeln!(f, "  late verdicts              {:>8}", self.late_verdicts)?;
+        let more = [
+            ("bypassed", c.bypassed),
+            ("late verdicts", c.late_verdicts),
+            ("frames without a part", c.frames_without_part),
+            ("frames lost", c.frames_lost),
+            ("frames unusable", c.frames_unusable),
+            ("queue overruns", c.trigger_overruns),
+            ("pulses too late", c.late_pulses),
+            ("pulses cut by max_on", c.gate_cuts),
+            ("rejects not confirmed", c.missed_rejects),
+        ];
+        for (name, count) in more.into_iter().filter(|&(_, count)| count > 0) {
+            writeln!(f, "  {name:<26} {count:>8}")?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  fault                      {fault}")?;
+        }
+        for alarm in &self.alarms {
+            writeln!(f, "  alarm                      {alarm}")?;
+        }
         let t = &self.truth;
         if t.good + t.defective > 0 {
             writeln!(f, "against the ground truth ({} good, {} defective)", t.good, t.defective)?;
@@ -134,12 +86,12 @@ impl fmt::Display for Report {
             writeln!(f, "  good parts rejected        {:>8}", t.false_rejects)?;
             writeln!(f, "  defective parts passed     {:>8}", t.missed)?;
         }
-        if self.gate_disagrees > 0 {
-            writeln!(
-                f,
-                "  gate not as the verdict    {:>8}   (a neighbour's pulse covers the part: shorten pulse_ms)",
-                self.gate_disagrees
-            )?;
+        if t.gate_disagrees > 0 {
+            let what = "(a neighbour's pulse covers the part: shorten gate.pulse)";
+            writeln!(f, "  gate not as the verdict    {:>8}   {what}", t.gate_disagrees)?;
+        }
+        if t.device_disagrees > 0 {
+            writeln!(f, "  device not as the belt     {:>8}   (see the causes above)", t.device_disagrees)?;
         }
         writeln!(f, "{}", Latency::heading("times, ms"))?;
         for (stage, l) in &self.latency {

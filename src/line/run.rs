@@ -1,25 +1,41 @@
 //! Puts a line together from a recipe and a board, and runs it.
 
-use std::io::IsTerminal;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
+use std::fs::{self, File};
+use std::io::{BufWriter, IsTerminal};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
-use super::belt::Belt;
-use super::core::{Core, Counts};
+use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Settings, State};
+use heapless::spsc::Queue;
+
+use super::belt::{Belt, Course};
+use super::camera::Exposure;
+use super::control::Control;
+use super::core::{Core, Hands, Inputs};
+use super::queue::Sender;
 use super::screen::Screen;
-use super::{CORE_QUEUE, Event, IN_FLIGHT, Input, REPORT_QUEUE, Recorder, Report, inspection};
+use super::scribe::{Papers, Scribe, Status};
+use super::watch::Watch;
+use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
-use crate::gate::output::SimulatedOutput;
+use crate::guard::{Guard, GuardError};
 use crate::inspect::Inspector;
+use crate::outputs::{self, OutputError};
 use crate::recipe::{Recipe, RecipeError};
-use crate::time::{Clock, MonoNanos};
+use crate::record::{self, Header, IN_FLIGHT, Recording};
+use crate::store::{Saved, Store, StoreError};
+use crate::time::Clock;
 
 /// Before the first part: the threads are up by then.
 const LEAD_IN: Duration = Duration::from_millis(200);
+/// Events that wait for the scribe.
+const EVENTS: usize = 1024;
 
 /// Why a line did not start.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +46,26 @@ pub enum LineError {
     /// the camera
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// the board's settings
+    #[error("{0}")]
+    Board(String),
+    /// the outputs
+    #[error(transparent)]
+    Outputs(#[from] OutputError),
+    /// the guard process
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// the folder for counters
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// a file that the line was to write, or its socket
+    #[error("{path}: {source}")]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// the system gave no thread
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -42,81 +78,175 @@ pub struct Options {
     pub parts: Option<u64>,
     /// No line a part and no moving picture.
     pub quiet: bool,
+    /// Every part's record is in the report.
+    pub part_list: bool,
+    /// Where counters are kept over restarts.
+    pub state: Option<PathBuf>,
+    /// Where the control socket is made.
+    pub control: Option<PathBuf>,
+    /// Where everything that came in and was decided is written.
+    pub record: Option<PathBuf>,
 }
 
 /// Runs the line until its parts have passed the gate, or `stop` is set and those on the belt have.
-pub fn run(
-    recipe: &Recipe,
-    board: &Board,
-    options: &Options,
-    stop: &AtomicBool,
-) -> Result<(Report, Recorder), LineError> {
-    let inspector = Inspector::new(recipe)?;
-    log::info!("recipe {} passed its self-test; kernel {}", recipe.folder.display(), inspector.kernel_name());
+///
+/// # Errors
+/// See [`LineError`]: nothing has moved then, and every output is safe.
+pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool) -> Result<(Report, Parts), LineError> {
+    let settings = board.settings().map_err(LineError::Board)?;
+    let inspector = Box::new(Inspector::new(recipe)?);
+    log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
     let threshold = inspector.threshold();
     let mut camera: Box<dyn PartCamera> = match (board.camera.source, &board.camera.pictures) {
         (CameraSource::Folder, Some(path)) => Box::new(Folder::open(path)?),
         _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
     };
     let wanted = options.parts.or(camera.parts()).unwrap_or(u64::MAX);
-    let parts = AtomicU64::new(wanted);
-    let timing = board.timing();
-    let (mut output, switches) = SimulatedOutput::new(4096);
-    let (core_in, inputs) = sync_channel::<Input>(CORE_QUEUE);
-    let (job_in, jobs) = sync_channel(IN_FLIGHT);
-    let (event_in, events) = sync_channel::<Event>(REPORT_QUEUE);
-    let belt = Belt::new(board, MonoNanos::now() + LEAD_IN);
-    let mut recorder = Recorder::default();
-    let mut screen = Screen::new(threshold, timing.gate_delay, options.quiet, std::io::stdout().is_terminal());
+    let (store, saved) = match &options.state {
+        Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
+        None => (None, Saved::default()),
+    };
+    let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
+    let papers = Papers { store, record: record.transpose()? };
+    let listener = options.control.as_deref().map(listen).transpose()?;
+    let outputs = outputs::open(&board.outputs)?;
+    let simulated =
+        board.simulated.as_ref().ok_or_else(|| LineError::Board("there is no [simulated] belt".to_owned()))?;
+    let course = Course::new(simulated, &settings).map_err(LineError::Board)?;
+    let guard = if board.outputs.outlive_the_process() {
+        Some(Guard::start(&board.outputs, board.watchdog.gate.0)?)
+    } else {
+        None
+    };
 
-    let counts = thread::scope(|scope| -> Result<Counts, LineError> {
-        let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
-        let core = Core::new(timing, board.pulse(), &mut output, job_in, event_in.clone());
-        let core = spawn("core").spawn_scoped(scope, move || core.run(&inputs)).map_err(LineError::Thread)?;
-        let (verdicts, inspected) = (core_in.clone(), event_in.clone());
-        spawn("inspection")
-            .spawn_scoped(scope, move || inspection::work(inspector, &jobs, &verdicts, &inspected))
-            .map_err(LineError::Thread)?;
-        let (belt, parts, edges) = (&belt, &parts, core_in.clone());
-        let eye = spawn("eye").spawn_scoped(scope, move || belt.eye(parts, stop, &edges)).map_err(LineError::Thread)?;
-        let frames = core_in.clone();
-        let camera = spawn("camera")
-            .spawn_scoped(scope, move || belt.camera(camera.as_mut(), parts, &frames, &event_in))
-            .map_err(LineError::Thread)?;
-        spawn("end")
-            .spawn_scoped(scope, move || {
-                // a panic of either is reported by the scope; the line still has to drain
-                let _ = (eye.join(), camera.join());
-                let _ = core_in.send(Input::End);
-            })
-            .map_err(LineError::Thread)?;
-        watch(&events, &mut recorder, &mut screen);
-        Ok(core.join().unwrap_or_default())
-    })?;
-    drop(output);
-    screen.finish();
-    let switches = switches.lock().unwrap_or_else(PoisonError::into_inner);
-    let part_list = recorder.finish(&switches, &timing, board.pulse());
-    let name = format!("{} ({})", recipe.manifest.product, &recipe.sha256[..12]);
-    let report = Report::new((board.name.clone(), name, threshold), &counts, &recorder, part_list);
-    if stop.load(Ordering::Relaxed) {
-        log::info!("stopped: the parts on the belt were drained");
+    let shared =
+        Shared { faults: simulated.faults.clone(), hash_pictures: options.record.is_some(), ..Shared::default() };
+    let now = Status { recipe: recipe.to_string(), threshold, counters: saved.counters, ..Status::default() };
+    let status = Mutex::new(now.clone());
+    let (mut belt_q, mut frame_q, mut verdict_q) =
+        (queue::<Input, 256>(), queue::<Box<Frame>, 128>(), queue::<Input, 128>());
+    let (mut command_q, mut job_q, mut exposure_q) =
+        (queue::<Input, 64>(), queue::<Job, 128>(), queue::<Exposure, 128>());
+    let (mut trace_q, mut counters_q) = (queue::<Trace, 8192>(), queue::<Counters, 4>());
+    let ((belt_in, belt), (frame_in, frames)) = (belt_q.split(), frame_q.split());
+    let ((verdict_in, verdicts), (command_in, commands)) = (verdict_q.split(), command_q.split());
+    let ((job_in, jobs), (exposure_in, exposures)) = (job_q.split(), exposure_q.split());
+    let ((trace_in, trace), (counters_in, counters)) = (trace_q.split(), counters_q.split());
+    let (event_in, events) = sync_channel(EVENTS);
+    let (recipe_in, recipes) = sync_channel(1);
+
+    let mut command_in = Sender::new(command_in, &shared.core_bell);
+    for input in [Input::Device { device: Device::Camera, up: true }, Input::Command(Command::Start)] {
+        command_in.send_when_room(input, || true);
     }
-    Ok((report, recorder))
-}
+    let commands_in = Mutex::new(command_in);
+    let core = Core {
+        line: Line::new(settings, saved.counters).map_err(|e| LineError::Board(e.to_string()))?,
+        inputs: Inputs { belt, frames, verdicts, commands },
+        hands: Hands {
+            outputs,
+            guard,
+            jobs: Sender::new(job_in, &shared.inspection_bell),
+            trace: trace_in,
+            frame: None,
+            dropped: 0,
+            failed: false,
+            shared: &shared,
+        },
+        counters: counters_in,
+        told: MonoNanos(0),
+    };
+    let mut scribe = Scribe {
+        trace,
+        counters,
+        events,
+        shared: &shared,
+        status: &status,
+        board: board.name.clone(),
+        parts: Parts::new(options.part_list),
+        screen: Screen::new(threshold, course.gate(), options.quiet, std::io::stdout().is_terminal()),
+        papers,
+        now,
+        seen: (Vec::new(), Vec::new()),
+        saved_at: MonoNanos(0),
+        last_state: State::default(),
+    };
+    scribe.go_on(&saved);
 
-/// Shows and records events until every thread that sends them is done.
-fn watch(events: &Receiver<Event>, recorder: &mut Recorder, screen: &mut Screen) {
-    loop {
-        match events.recv_timeout(Screen::PERIOD) {
-            Ok(event) => {
-                if let Some(part) = recorder.take(event).and_then(|tag| recorder.part(tag)) {
-                    screen.part(&part);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+    let result = thread::scope(|scope| {
+        let frame_in = Sender::new(frame_in, &shared.core_bell);
+        let verdict_in = Sender::new(verdict_in, &shared.core_bell);
+        let (camera_events, inspection_events, control_events) = (event_in.clone(), event_in.clone(), event_in.clone());
+        let (belt_in, exposure_in) =
+            (Sender::new(belt_in, &shared.core_bell), Sender::new(exposure_in, &shared.camera_bell));
+        let (shared, status, commands) = (&shared, &status, &commands_in);
+        start(scope, "core", move || core.run())?;
+        start(scope, "inspection", move || {
+            inspection::work(inspector, &recipes, jobs, verdict_in, &inspection_events, shared);
+        })?;
+        start(scope, "camera", move || camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared))?;
+        let belt = Belt {
+            course: course.starting(MonoNanos::now() + LEAD_IN),
+            parts: wanted,
+            inputs: belt_in,
+            exposures: exposure_in,
+            events: event_in,
+            shared,
+            stop,
+        };
+        start(scope, "belt", move || belt.run())?;
+        let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
+        start(scope, "watch", move || watch.run())?;
+        if let Some(listener) = listener {
+            let control = Control { listener, commands, recipes: recipe_in, events: control_events, status, shared };
+            start(scope, "control", move || control.serve())?;
         }
-        screen.draw(MonoNanos::now(), recorder.in_flight());
+        Ok(scribe.write())
+    });
+    if let Some(path) = &options.control {
+        let _ = fs::remove_file(path);
     }
+    result
 }
+
+fn queue<T, const N: usize>() -> Box<Queue<T, N>> {
+    Box::new(Queue::new())
+}
+
+fn start<'s>(scope: &'s Scope<'s, '_>, name: &str, work: impl FnOnce() + Send + 's) -> Result<(), LineError> {
+    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map(|_| ()).map_err(LineError::Thread)
+}
+
+fn begin_record(
+    path: &Path,
+    board: &Board,
+    recipe: &Recipe,
+    settings: Settings,
+    counters: Counters,
+) -> Result<(PathBuf, Recording<BufWriter<File>>), LineError> {
+    let failed = |source| LineError::File { path: path.to_owned(), source };
+    let header = Header {
+        beltwatch_record: record::FORMAT,
+        program: concat!("beltwatch ", env!("CARGO_PKG_VERSION")).to_owned(),
+        board: board.name.clone(),
+        recipe: recipe.to_string(),
+        settings,
+        counters,
+    };
+    let file = File::create_new(path).map_err(failed)?;
+    let recording = Recording::begin(BufWriter::new(file), &header).map_err(failed)?;
+    Ok((path.to_owned(), recording))
+}
+
+/// A socket that nobody listens on any more is replaced, one that is in use is an error.
+fn listen(path: &Path) -> Result<UnixListener, LineError> {
+    let failed = |source| LineError::File { path: path.to_owned(), source };
+    if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
+        fs::remove_file(path).map_err(failed)?;
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+const _: () = assert!(IN_FLIGHT <= 128, "the queues hold a frame and a verdict for every part in flight");

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use beltwatch_core::{MonoNanos, Tag};
+
 use super::PartRecord;
-use crate::time::MonoNanos;
-use crate::track::Tag;
 use crate::verdict::Score;
 
 const BELT: usize = 56;
@@ -25,9 +25,14 @@ impl Screen {
     /// Ten pictures a second.
     pub(super) const PERIOD: Duration = Duration::from_millis(100);
 
-    /// `gate_delay` is the length of the belt that is shown, from the eye to the gate.
+    /// `gate_delay` is the length of the belt that is shown, from the eye to the gate, as the time that a part takes.
     pub(super) fn new(threshold: Score, gate_delay: Duration, quiet: bool, terminal: bool) -> Self {
         Self { threshold, gate_delay, quiet, terminal, drawn: MonoNanos(0), passed: 0, rejected: 0 }
+    }
+
+    /// Another recipe has another threshold.
+    pub(super) fn threshold(&mut self, threshold: Score) {
+        self.threshold = threshold;
     }
 
     /// A part's fate is sealed.

@@ -1,6 +1,6 @@
 //! The contact sheet: rejected parts at a glance, each with its heat map.
 
-use super::Recorder;
+use super::Parts;
 use crate::heatmap;
 use crate::picture::Picture;
 
@@ -11,8 +11,8 @@ const GAP: usize = 6;
 const BACKGROUND: u8 = 24;
 
 /// The worst rejects, picture beside heat map, worst first. `None` where nothing was rejected for a defect.
-pub fn contact_sheet(recorder: &Recorder) -> Option<Picture> {
-    let mut rejects: Vec<_> = recorder.rejects.iter().collect();
+pub fn contact_sheet(parts: &Parts) -> Option<Picture> {
+    let mut rejects: Vec<_> = parts.rejects.iter().collect();
     rejects.sort_by_key(|r| (std::cmp::Reverse(r.2), r.0));
     rejects.truncate(MOST);
     let side = rejects.first()?.3.picture.width;

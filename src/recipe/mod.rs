@@ -40,6 +40,13 @@ pub struct Recipe {
     pub sha256: String,
 }
 
+impl std::fmt::Display for Recipe {
+    /// The product and the beginning of the hash.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.manifest.product, &self.sha256[..12])
+    }
+}
+
 impl Recipe {
     /// Reads and checks a recipe folder. What the network answers is checked by
     /// [`Inspector::new`](crate::inspect::Inspector::new), not here.

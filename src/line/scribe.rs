@@ -1,0 +1,278 @@
+//! Everything about a line that people see or that is kept: screen, records, counters on disk, status. Nothing on the
+//! line waits for it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use beltwatch_core::{Action, Alarm, Cause, Command, Counters, Fault, Input, State};
+use heapless::spsc::Consumer;
+use serde::Serialize;
+
+use super::screen::Screen;
+use super::{Event, Latency, Parts, Report, Shared, Trace, What};
+use crate::record::{Entry, Recording, What as Recorded};
+use crate::store::{self, Saved, Store};
+use crate::time::{Clock, MonoNanos};
+use crate::verdict::Score;
+
+/// The queues are emptied this often.
+const PERIOD: Duration = Duration::from_millis(5);
+/// Counters are saved this often.
+const SAVE: Duration = Duration::from_millis(500);
+/// Names of the latencies, in the order of a frame.
+const STAGES: [&str; 4] = ["1 preprocess", "2 reconstruct", "3 difference, HEE, score", "4 exposure to verdict"];
+const GATE: &str = "gate error";
+
+/// What the line is at, for whoever asks.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Status {
+    pub(super) state: State,
+    pub(super) ready: bool,
+    pub(super) bypassed: bool,
+    pub(super) faults: Vec<Fault>,
+    pub(super) alarms: Vec<Alarm>,
+    pub(super) recipe: String,
+    pub(super) threshold: Score,
+    pub(super) counters: Counters,
+    pub(super) latency: BTreeMap<&'static str, Latency>,
+    pub(super) gate_error: Latency,
+    /// Counters that could not be saved because the disk refused, and entries that the record lost.
+    pub(super) saves_failed: u64,
+    pub(super) trace_dropped: u64,
+}
+
+/// Files that a line writes.
+#[derive(Default)]
+pub(super) struct Papers {
+    pub(super) store: Option<Store>,
+    pub(super) record: Option<(PathBuf, Recording<BufWriter<File>>)>,
+}
+
+pub(super) struct Scribe<'q> {
+    pub(super) trace: Consumer<'q, Trace>,
+    pub(super) counters: Consumer<'q, Counters>,
+    pub(super) events: Receiver<Event>,
+    pub(super) shared: &'q Shared,
+    pub(super) status: &'q Mutex<Status>,
+    pub(super) board: String,
+    pub(super) parts: Parts,
+    pub(super) screen: Screen,
+    pub(super) papers: Papers,
+    pub(super) now: Status,
+    pub(super) seen: (Vec<Fault>, Vec<Alarm>),
+    pub(super) saved_at: MonoNanos,
+    /// The state in which the line was when it was told to halt for the end.
+    pub(super) last_state: State,
+}
+
+impl Scribe<'_> {
+    /// Writes until the line has ended and nobody has anything to say any more.
+    pub(super) fn write(mut self) -> (Report, Parts) {
+        loop {
+            let through = self.shared.core_ended.load(Ordering::Acquire);
+            let silent = self.listen();
+            self.save_now_and_then();
+            self.screen.draw(MonoNanos::now(), self.parts.in_flight());
+            if through && silent && !self.trace.ready() {
+                break;
+            }
+            std::thread::sleep(PERIOD);
+        }
+        self.parts.finish_all();
+        self.publish();
+        self.save();
+        if let Some((path, mut record)) = self.papers.record.take()
+            && let Err(e) = record.flush()
+        {
+            log::error!("{}: the record is not whole: {e}", path.display());
+        }
+        self.screen.finish();
+        self.report()
+    }
+
+    /// Empties the queues. Whether every sender of events is gone.
+    fn listen(&mut self) -> bool {
+        while let Some(trace) = self.trace.dequeue() {
+            self.trace(trace);
+        }
+        while let Some(counters) = self.counters.dequeue() {
+            self.now.counters = counters;
+        }
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.event(event),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        if let Event::Recipe { name, threshold } = &event {
+            log::info!("the recipe is changed to {name}");
+            (self.now.recipe, self.now.threshold) = (name.clone(), *threshold);
+            self.screen.threshold(*threshold);
+        }
+        if let Event::Inspected(inspected) = &event
+            && let Some(sha256) = &inspected.sha256
+        {
+            let (frame, name) = (inspected.frame, inspected.name.clone());
+            self.record(inspected.judged, Recorded::Picture { frame, name, sha256: sha256.clone() });
+        }
+        self.parts.happened(event);
+    }
+
+    fn trace(&mut self, Trace { t, what }: Trace) {
+        let recorded = match what {
+            What::Switched { planned, done } => return self.parts.switched(planned, done),
+            What::Dropped(n) => {
+                self.now.trace_dropped += n;
+                Recorded::Dropped(n)
+            }
+            What::In(input) => {
+                self.input(input);
+                Recorded::In(input)
+            }
+            What::Out(action) => {
+                self.action(&action);
+                Recorded::Out(action)
+            }
+        };
+        self.record(t, recorded);
+    }
+
+    fn record(&mut self, t: MonoNanos, what: Recorded) {
+        if let Some((path, record)) = &mut self.papers.record
+            && let Err(e) = record.add(&Entry { t, what })
+        {
+            log::error!("{}: {e}: the record ends here, the line goes on", path.display());
+            self.papers.record = None;
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let Input::Command(command) = input else { return };
+        if let Command::Bypass(on) = command {
+            self.now.bypassed = on;
+        }
+        let action = serde_json::to_string(&command).unwrap_or_default();
+        log::info!("operator: {action}");
+        if let Some(Err(e)) =
+            self.papers.store.as_ref().map(|s| s.log_action(action.trim_matches('"'), &self.now.counters))
+        {
+            log::error!("an operator's action is not in the log: {e}");
+        }
+    }
+
+    fn action(&mut self, action: &Action) {
+        match *action {
+            Action::State(state) => {
+                log::info!("state {state:?}");
+                if state != State::Halted {
+                    self.last_state = state;
+                }
+                (self.now.state, self.now.ready) = (state, state.is_ready());
+            }
+            Action::Fault { fault, raised } => {
+                log::warn!("fault {fault} {}", if raised { "raised" } else { "cleared" });
+                note(&mut self.now.faults, &mut self.seen.0, fault, raised);
+            }
+            Action::Alarm { alarm, raised } => {
+                log::warn!("alarm {alarm} {}", if raised { "raised" } else { "cleared" });
+                note(&mut self.now.alarms, &mut self.seen.1, alarm, raised);
+            }
+            _ => {
+                if let Some(part) = self.parts.decided(action) {
+                    self.screen.part(&part);
+                }
+            }
+        }
+    }
+
+    fn save_now_and_then(&mut self) {
+        let now = MonoNanos::now();
+        if now.since(self.saved_at) >= SAVE {
+            self.saved_at = now;
+            self.publish();
+            self.save();
+            if let Some((_, record)) = &mut self.papers.record {
+                // an error shows with the next entry
+                let _ = record.flush();
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.now.latency = STAGES.into_iter().zip(self.parts.stages.iter().map(super::Times::latency)).collect();
+        self.now.gate_error = self.parts.gate_error.latency();
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.now);
+    }
+
+    fn save(&mut self) {
+        let Some(store) = &self.papers.store else { return };
+        let stages = STAGES.into_iter().zip(&self.parts.stages);
+        let latencies = stages.chain([(GATE, &self.parts.gate_error)]).map(|(n, t)| (n.to_owned(), t.saved()));
+        let saved = Saved {
+            format: store::FORMAT,
+            saved_at: store::wall_seconds(),
+            counters: self.now.counters,
+            latencies: latencies.collect(),
+        };
+        if let Err(e) = store.save(&saved) {
+            if self.now.saves_failed == 0 {
+                log::error!("the counters are not saved, the line goes on: {e}");
+            }
+            self.now.saves_failed += 1;
+        }
+    }
+
+    /// Takes in what an earlier run saved.
+    pub(super) fn go_on(&mut self, saved: &Saved) {
+        for (name, times) in STAGES.into_iter().zip(&mut self.parts.stages).chain([(GATE, &mut self.parts.gate_error)])
+        {
+            times.add_saved(saved.latencies.get(name).map_or(&[], Vec::as_slice));
+        }
+    }
+
+    fn report(self) -> (Report, Parts) {
+        let Self { mut parts, now, seen, board, last_state, .. } = self;
+        let mut rejected = now.counters.rejected;
+        let report = Report {
+            board,
+            recipe: now.recipe,
+            threshold: now.threshold,
+            parts: now.counters.triggers,
+            passed: now.counters.passed,
+            rejected: rejected.total(),
+            rejected_by_cause: Cause::ALL.into_iter().map(|c| (c, *rejected.of(c))).collect(),
+            counters: now.counters,
+            truth: parts.truth,
+            state: last_state,
+            faults: seen.0,
+            alarms: seen.1,
+            trace_dropped: now.trace_dropped,
+            latency: now.latency,
+            gate_error: now.gate_error,
+            unjudged: parts.unjudged.iter().cloned().collect(),
+            part_list: std::mem::take(&mut parts.list),
+        };
+        (report, parts)
+    }
+}
+
+/// Keeps the list of what is there and the list of what was ever there.
+fn note<T: Copy + Ord>(now: &mut Vec<T>, ever: &mut Vec<T>, what: T, raised: bool) {
+    now.retain(|&other| other != what);
+    if raised {
+        now.push(what);
+        ever.retain(|&other| other != what);
+        ever.push(what);
+        ever.sort_unstable();
+    }
+}

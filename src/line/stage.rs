@@ -1,0 +1,80 @@
+//! Does every stage advance?
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::time::{Clock, MonoNanos};
+
+/// A thread that must not stand still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Eye, encoder, confirm.
+    Belt,
+    /// Pictures.
+    Camera,
+    /// Verdicts.
+    Inspection,
+    /// Tracking, gate and the other outputs.
+    Core,
+}
+
+impl Stage {
+    pub(super) const ALL: [Self; 4] = [Self::Belt, Self::Camera, Self::Inspection, Self::Core];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Belt => "belt",
+            Self::Camera => "camera",
+            Self::Inspection => "inspection",
+            Self::Core => "core",
+        }
+    }
+}
+
+/// When each stage last advanced. A stage that has ended is not missed.
+#[derive(Debug)]
+pub(super) struct Stages([AtomicU64; 4]);
+
+const ENDED: u64 = u64::MAX;
+
+impl Default for Stages {
+    fn default() -> Self {
+        let now = MonoNanos::now().0;
+        Self([now, now, now, now].map(AtomicU64::new))
+    }
+}
+
+impl Stages {
+    pub(super) fn advanced(&self, stage: Stage) {
+        self.0[stage as usize].store(MonoNanos::now().0, Ordering::Relaxed);
+    }
+
+    pub(super) fn ended(&self, stage: Stage) {
+        self.0[stage as usize].store(ENDED, Ordering::Relaxed);
+    }
+
+    /// The first stage that has stood still for longer than `limit`.
+    pub(super) fn hung(&self, now: MonoNanos, limit: Duration) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|&s| now.since(MonoNanos(self.0[s as usize].load(Ordering::Relaxed))) > limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_stands_still_is_found_and_one_that_ended_is_not() {
+        let stages = Stages::default();
+        let limit = Duration::from_millis(50);
+        let later = MonoNanos::now() + 2 * limit;
+        assert_eq!(stages.hung(MonoNanos::now(), limit), None);
+        assert_eq!(stages.hung(later, limit), Some(Stage::Belt));
+        stages.ended(Stage::Belt);
+        stages.0[Stage::Camera as usize].store(later.0, Ordering::Relaxed);
+        assert_eq!(stages.hung(later, limit), Some(Stage::Inspection));
+    }
+}

@@ -1,0 +1,44 @@
+//! Outputs as characters in a file, written with one call each: another process sees every level, and the guard process
+//! can set them after this one is gone.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use beltwatch_core::OutputLine;
+
+use super::{OutputError, Outputs, OutputsConfig, Wiring};
+
+/// See the module.
+#[derive(Debug)]
+pub struct FileOutputs {
+    file: File,
+    path: PathBuf,
+    wiring: [Option<Wiring>; 4],
+}
+
+impl FileOutputs {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn open(path: &Path, config: &OutputsConfig) -> Result<Self, OutputError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line)) })
+    }
+}
+
+impl Outputs for FileOutputs {
+    fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError> {
+        let Some(wiring) = self.wiring[line as usize] else { return Ok(()) };
+        let level = if wiring.level(on) { b"1" } else { b"0" };
+        self.file
+            .write_all_at(level, u64::from(wiring.line))
+            .map_err(|source| OutputError::File { path: self.path.clone(), source })
+    }
+}

@@ -1,0 +1,216 @@
+//! The line's outputs: gate, READY, FAULT, heartbeat. Every back end drives them to their safe levels before anything else.
+
+mod file;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use beltwatch_core::OutputLine;
+use serde::{Deserialize, Serialize};
+
+pub use file::FileOutputs;
+
+/// The back ends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackEnd {
+    /// None: the simulated belt looks at what the core wants.
+    #[default]
+    Simulated,
+    /// Levels in a file, a character `0` or `1` for each line by its number: what another process can look at.
+    File(PathBuf),
+}
+
+/// `[outputs]`: what is wired to which line. An output that is not wired does nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputsConfig {
+    /// The back end.
+    pub back_end: BackEnd,
+    /// The reject actuator; safe: off.
+    pub gate: Option<Wiring>,
+    /// The belt may run; safe: off.
+    pub ready: Option<Wiring>,
+    /// Something is wrong; safe: on.
+    pub fault: Option<Wiring>,
+    /// The program is alive; safe: off.
+    pub heartbeat: Option<Wiring>,
+}
+
+/// One output's line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wiring {
+    /// The line's number.
+    pub line: u8,
+    /// Whether a low level asserts it.
+    #[serde(default)]
+    pub active_low: bool,
+    /// Whether it is asserted while nobody looks after it, where that differs from the output's own safe state.
+    #[serde(default)]
+    pub safe: Option<bool>,
+}
+
+impl Wiring {
+    /// The level that asserts it, or not.
+    fn level(self, on: bool) -> bool {
+        on != self.active_low
+    }
+}
+
+impl OutputsConfig {
+    /// Where an output is wired.
+    pub fn wiring(&self, line: OutputLine) -> Option<Wiring> {
+        match line {
+            OutputLine::Gate => self.gate,
+            OutputLine::Ready => self.ready,
+            OutputLine::Fault => self.fault,
+            OutputLine::Heartbeat => self.heartbeat,
+        }
+    }
+
+    /// Whether an output is asserted while nobody looks after it.
+    pub fn safe(&self, line: OutputLine) -> bool {
+        self.wiring(line).and_then(|w| w.safe).unwrap_or(line == OutputLine::Fault)
+    }
+
+    /// Whether levels stay when the process ends, so that a guard must see to them.
+    pub fn outlive_the_process(&self) -> bool {
+        self.back_end != BackEnd::Simulated
+    }
+
+    /// Says what cannot work: two outputs on one line.
+    ///
+    /// # Errors
+    /// In words, with the key.
+    pub fn check(&self) -> Result<(), String> {
+        let wired: Vec<_> = OutputLine::ALL.iter().filter_map(|&l| Some((l, self.wiring(l)?.line))).collect();
+        for (i, (output, line)) in wired.iter().enumerate() {
+            if let Some((other, _)) = wired[..i].iter().find(|(_, l)| l == line) {
+                return Err(format!("outputs: {output:?} and {other:?} are both on line {line}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why outputs cannot be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// the file of the levels
+    #[error("outputs: {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The outputs of one back end.
+pub trait Outputs: Send {
+    /// Asserts an output or not.
+    ///
+    /// # Errors
+    /// The back end is gone.
+    fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError>;
+}
+
+/// Outputs without lines.
+#[derive(Debug)]
+struct SimulatedOutputs;
+
+impl Outputs for SimulatedOutputs {
+    fn set(&mut self, _: OutputLine, _: bool) -> Result<(), OutputError> {
+        Ok(())
+    }
+}
+
+/// Claims the outputs; every one is at its safe level then.
+///
+/// # Errors
+/// The back end refuses.
+pub fn open(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
+    let mut outputs: Box<dyn Outputs> = match &config.back_end {
+        BackEnd::Simulated => Box::new(SimulatedOutputs),
+        BackEnd::File(path) => Box::new(FileOutputs::open(path, config)?),
+    };
+    make_safe(outputs.as_mut(), config)?;
+    Ok(outputs)
+}
+
+/// Drives every output to its safe level.
+///
+/// # Errors
+/// The back end is gone; the outputs that it still took are safe.
+pub fn make_safe(outputs: &mut dyn Outputs, config: &OutputsConfig) -> Result<(), OutputError> {
+    // the gate first, and every one of them even where one fails
+    let results = OutputLine::ALL.map(|line| outputs.set(line, config.safe(line)));
+    results.into_iter().collect()
+}
+
+/// Claims the outputs for a process that ended and leaves them safe. What still holds a line is given a moment to go.
+///
+/// # Errors
+/// The back end refuses for longer than that.
+pub fn drive_safe(config: &OutputsConfig) -> Result<(), OutputError> {
+    const TRIES: u32 = 100;
+    for _ in 1..TRIES {
+        if open(config).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    open(config).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(path: PathBuf) -> OutputsConfig {
+        let wiring = |line| Some(Wiring { line, active_low: false, safe: None });
+        OutputsConfig {
+            back_end: BackEnd::File(path),
+            gate: Some(Wiring { line: 2, active_low: true, safe: None }),
+            ready: wiring(0),
+            fault: wiring(1),
+            heartbeat: None,
+        }
+    }
+
+    #[test]
+    fn a_file_shows_the_levels_and_opening_makes_safe() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("levels");
+        let config = config(path.clone());
+        let levels = || std::fs::read_to_string(&path).expect("levels");
+        let mut outputs = open(&config).expect("a file");
+        // READY off, FAULT on, the gate's low level asserts it
+        assert_eq!(levels(), "011");
+        for (line, on) in [(OutputLine::Gate, true), (OutputLine::Ready, true), (OutputLine::Heartbeat, true)] {
+            outputs.set(line, on).expect("a file");
+        }
+        assert_eq!(levels(), "110");
+        drop(outputs);
+        assert_eq!(levels(), "110", "what a killed process leaves");
+        drive_safe(&config).expect("a file");
+        assert_eq!(levels(), "011");
+    }
+
+    #[test]
+    fn a_back_end_that_is_gone_is_an_error() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let error = open(&config(dir.path().join("none/levels"))).err().expect("no folder").to_string();
+        assert!(error.contains("none/levels"), "{error}");
+        assert!(drive_safe(&config(dir.path().to_owned())).is_err(), "a folder is no file");
+    }
+
+    #[test]
+    fn two_outputs_on_one_line() {
+        let mut config = config("x".into());
+        assert_eq!(config.check(), Ok(()));
+        config.heartbeat = Some(Wiring { line: 2, active_low: false, safe: None });
+        assert!(config.check().is_err_and(|e| e.contains("Gate") && e.contains("line 2")));
+    }
+}
