@@ -33,6 +33,8 @@ pub struct Fate {
     pub eye: Option<MonoNanos>,
     /// See there.
     pub ruling: Ruling,
+    /// When the line learns of it.
+    pub known: Option<MonoNanos>,
     /// When its front is at the gate; `None` where the run ended before.
     pub arrival: Option<MonoNanos>,
     /// The tracking queue had no room for it.
@@ -64,6 +66,7 @@ struct Track {
     id: u64,
     body: Body,
     eye: MonoNanos,
+    known: MonoNanos,
     place: f64,
     has_frame: bool,
     verdict: Option<Verdict>,
@@ -118,6 +121,8 @@ pub struct Truth {
     commands: VecDeque<Command>,
     server: Server<(u64, u64)>,
     live: VecDeque<Track>,
+    /// Parts at the gate that the line has not learned of: a free-running camera's frame may come later.
+    early: Vec<(Body, MonoNanos)>,
     next_id: u64,
     last_place: Option<f64>,
     frames: u32,
@@ -154,6 +159,7 @@ impl Truth {
             commands: VecDeque::new(),
             server: Server::new(scenario, start),
             live: VecDeque::new(),
+            early: Vec::new(),
             next_id: 0,
             last_place: None,
             frames: 0,
@@ -195,6 +201,7 @@ impl Truth {
         while !self.live.is_empty() {
             self.settle_front();
         }
+        self.settle_unseen();
         let certain = self.fates.iter().all(|f| f.certainty == Certainty::Certain) && !self.is_lost;
         (self.fates, certain.then_some(self.counters))
     }
@@ -351,17 +358,20 @@ impl Truth {
             () if blurred || self.is_lost => Certainty::Blurred,
             () => Certainty::Certain,
         };
+        // what comes after it meets a server, and operators' wishes, that nobody can know
+        self.is_lost |= certainty == Certainty::Lost;
         self.live.push_back(Track {
             id,
             body,
             eye,
+            known: MonoNanos(now),
             place,
             has_frame: false,
             verdict: None,
             forced,
             deadline: (deadline[0], deadline[2]),
             decided: None,
-            arrival: None,
+            arrival: self.early.iter().position(|e| e.0 == body).map(|i| self.early.swap_remove(i).1),
             overrun,
             certainty,
         });
@@ -479,15 +489,10 @@ impl Truth {
         if let Some(track) = self.live.iter_mut().find(|t| t.body == body) {
             track.arrival = Some(at);
         } else if let Body::Part(_) = body {
-            let fate = Fate {
-                body,
-                eye: None,
-                ruling: Ruling::Unseen,
-                arrival: Some(at),
-                overrun: false,
-                certainty: Certainty::Certain,
-            };
-            self.fates.push(fate);
+            self.early.push((body, at));
+        }
+        if self.scenario.line.free_running.is_none() {
+            self.settle_unseen();
         }
         let passed = |t: &Track| t.decided.is_some() && t.arrival.is_some() && t.deadline.1 < at.0;
         while self.live.front().is_some_and(passed) {
@@ -495,12 +500,20 @@ impl Truth {
         }
     }
 
+    /// Those that came to the gate and were not seen before.
+    fn settle_unseen(&mut self) {
+        for (body, at) in self.early.drain(..) {
+            let (ruling, arrival, certainty) = (Ruling::Unseen, Some(at), Certainty::Certain);
+            self.fates.push(Fate { body, eye: None, ruling, known: None, arrival, overrun: false, certainty });
+        }
+    }
+
     fn settle_front(&mut self) {
-        let Some(Track { body, eye, decided, arrival, overrun, certainty, .. }) = self.live.pop_front() else {
+        let Some(Track { body, eye, known, decided, arrival, overrun, certainty, .. }) = self.live.pop_front() else {
             return;
         };
         let ruling = decided.map_or(Ruling::Unseen, |(verdict, bypassed)| Ruling::Decided { verdict, bypassed });
         let certainty = if decided.is_some() { certainty } else { Certainty::Lost };
-        self.fates.push(Fate { body, eye: Some(eye), ruling, arrival, overrun, certainty });
+        self.fates.push(Fate { body, eye: Some(eye), ruling, known: Some(known), arrival, overrun, certainty });
     }
 }

@@ -144,6 +144,13 @@ impl Scenario {
         if l.free_running.is_none() && l.min_spacing_mm <= closest {
             return Err(format!("line.min_spacing_mm must be more than {closest} mm, or a pulse hits two parts"));
         }
+        if !self.course().is_forward() && l.lockout_mm < self.product.length_mm + 2.0 * self.slack_mm() {
+            return Err(
+                "line.lockout_mm must be longer than a part on a belt that turns: its rear may come back into \
+                        the beam before the encoder tells the direction"
+                    .into(),
+            );
+        }
         let interval = self.encoder.mm_per_pulse / fastest * 1e6;
         if l.scale == Scale::Encoder && interval <= 1.1 * l.encoder_min_interval_us {
             return Err(format!(

@@ -110,7 +110,7 @@ fn attempt(seed: u64, r: &mut Random) -> Generated {
     s.product.scatter_mm = if r.chance(0.7) { r.from(0.0, 40.0) } else { 0.0 };
     let apart = (s.line.min_spacing_mm + 2.0 * slack).max(gap) + 2.0 * s.product.scatter_mm;
     s.product.spacing_mm = apart + r.from(0.1, 200.0);
-    let least = if held { settles * 1.2 } else { 0.0 } + 2.0 * slack;
+    let least = if turns { s.product.length_mm } else { 0.0 } + 2.0 * slack;
     s.line.lockout_mm = if r.chance(0.3) { least } else { r.from(least, least + 20.0) };
     s.product.defect_rate = if r.chance(0.2) { r.unit() } else { 0.15 };
     let (low, high) = (gap.max(s.line.lockout_mm + 2.0 * slack + 0.5), s.line.min_spacing_mm - 2.0 * slack);
