@@ -121,7 +121,7 @@ pub struct Truth {
     commands: VecDeque<Command>,
     server: Server<(u64, u64)>,
     live: VecDeque<Track>,
-    /// Parts at the gate that the line has not learned of: a free-running camera's frame may come later.
+    /// Parts at the gate that the line has not learned of; it may do later, from a late frame or after it was held up.
     early: Vec<(Body, MonoNanos)>,
     next_id: u64,
     last_place: Option<f64>,
@@ -419,7 +419,10 @@ impl Truth {
                 && ((off(t) - window).abs() <= slack
                     || off(t) <= window && (t.deadline.0..=t.deadline.1).contains(&now))
         });
-        self.is_lost |= near;
+        if near {
+            self.is_lost = true;
+            self.live.iter_mut().for_each(Track::blur);
+        }
         let open = self.live.iter_mut().filter(|t| t.decided.is_none() && !t.has_frame);
         let Some(track) = open.min_by(|a, b| off(a).total_cmp(&off(b))).filter(|t| off(t) <= window) else { return };
         track.has_frame = true;
@@ -490,9 +493,6 @@ impl Truth {
             track.arrival = Some(at);
         } else if let Body::Part(_) = body {
             self.early.push((body, at));
-        }
-        if self.scenario.line.free_running.is_none() {
-            self.settle_unseen();
         }
         let passed = |t: &Track| t.decided.is_some() && t.arrival.is_some() && t.deadline.1 < at.0;
         while self.live.front().is_some_and(passed) {

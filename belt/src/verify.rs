@@ -157,7 +157,12 @@ impl Verifier<'_> {
             let hit = if sharp { open } else { self.is_open(a.from, a.to) };
             let down = |at: u64| self.scenario.is_down(Device::Outputs, at - self.start);
             let late = self.late(a);
-            if !hit && late == 0 && !self.was_held(a.from, middle) && !down(a.from) && !down(middle) && !self.was_cut(a)
+            if !hit
+                && late == 0
+                && !self.was_held(a.from, middle.max(a.to))
+                && !down(a.from)
+                && !down(middle)
+                && !self.was_cut(a)
             {
                 self.wrong.push(format!("{:?} should have left at {} ms, and the gate was closed", what.0, what.1));
             }
