@@ -416,7 +416,7 @@ mod tests {
     }
 
     fn error(change: (&str, &str)) -> String {
-        board(change).expect_err("a mistake")
+        board(change).expect_err(change.1)
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
 
     #[test]
     fn mistakes_name_file_line_and_key() {
-        let unknown = error(("pulse =", "puls ="));
+        let unknown = error(("\npulse =", "\npuls ="));
         let line = SIMULATED.lines().position(|l| l.starts_with("pulse =")).expect("a key") + 1;
         assert!(unknown.contains("b.toml") && unknown.contains("puls"), "{unknown}");
         assert!(unknown.contains(&format!("line {line}")), "{unknown}");

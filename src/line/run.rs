@@ -176,7 +176,9 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let result = thread::scope(|scope| {
         let frame_in = Sender::new(frame_in, &shared.core_bell);
         let verdict_in = Sender::new(verdict_in, &shared.core_bell);
-        let (camera_events, inspection_events, control_events) = (event_in.clone(), event_in.clone(), event_in.clone());
+        let (camera_events, inspection_events) = (event_in.clone(), event_in.clone());
+        // the scribe ends when every sender is gone
+        let listener = listener.map(|listener| (listener, event_in.clone()));
         let (belt_in, exposure_in) =
             (Sender::new(belt_in, &shared.core_bell), Sender::new(exposure_in, &shared.camera_bell));
         let (shared, status, commands) = (&shared, &status, &commands_in);
@@ -197,8 +199,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         start(scope, "belt", move || belt.run())?;
         let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
         start(scope, "watch", move || watch.run())?;
-        if let Some(listener) = listener {
-            let control = Control { listener, commands, recipes: recipe_in, events: control_events, status, shared };
+        if let Some((listener, events)) = listener {
+            let control = Control { listener, commands, recipes: recipe_in, events, status, shared };
             start(scope, "control", move || control.serve())?;
         }
         Ok(scribe.write())

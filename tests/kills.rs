@@ -1,0 +1,185 @@
+//! However the daemon goes, every output is safe at once: watched from outside, by the levels in a file.
+//!
+//! `BELTWATCH_KILLS` is how often each way is tried (2 in the ordinary run).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Gate, READY, heartbeat off; FAULT on. The gate's line is low when it rejects.
+const SAFE: &str = "1010";
+/// The gate's thread may be silent for so long.
+const GATE_LIMIT: Duration = Duration::from_millis(100);
+/// From the end of the daemon, or of its time limit, to safe outputs.
+const BAR: Duration = Duration::from_millis(50);
+
+struct Daemon {
+    child: Child,
+    levels: PathBuf,
+    state: PathBuf,
+}
+
+impl Daemon {
+    /// A belt on which every part is bad, so that the gate is mostly open; `fault` is a stage that fails.
+    fn start(folder: &Path, fault: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let levels = folder.join("levels");
+        let board = fs::read_to_string(root.join("board/simulated.toml")).expect("the board");
+        let board = board
+            .replacen("defect_rate = 0.2", "defect_rate = 1.0", 1)
+            .replacen("period = \"200 ms\"", "period = \"100 ms\"", 1)
+            .replacen("scatter = \"25 ms\"", "scatter = \"10 ms\"", 1)
+            .replacen("max_on = \"2 s\"", "max_on = \"100 s\"", 1)
+            .replacen("gate = \"1 s\"", &format!("gate = \"{} ms\"", GATE_LIMIT.as_millis()), 1);
+        let outputs = format!(
+            "\n[outputs]\nback_end = {{ file = {levels:?} }}\ngate = {{ line = 0, active_low = true }}\n\
+             ready = {{ line = 1 }}\nfault = {{ line = 2 }}\nheartbeat = {{ line = 3 }}\n{fault}"
+        );
+        let path = folder.join("board.toml");
+        fs::write(&path, board + &outputs).expect("writable");
+        let state = folder.join("state");
+        let child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
+            .args(["run", "--quiet", "--parts", "1000000", "--board"])
+            .arg(&path)
+            .arg("--recipe")
+            .arg(root.join("models/demo"))
+            .arg("--state")
+            .arg(&state)
+            .arg("--sheet")
+            .arg(folder.join("sheet.png"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        Self { child, levels, state }
+    }
+
+    fn levels(&self) -> String {
+        fs::read_to_string(&self.levels).unwrap_or_default()
+    }
+
+    fn wait(&self, what: &str, limit: Duration, mut there: impl FnMut(&str) -> bool) -> Duration {
+        let start = Instant::now();
+        loop {
+            let levels = self.levels();
+            if there(&levels) {
+                return start.elapsed();
+            }
+            assert!(start.elapsed() < limit, "{what}: not after {limit:?}, the levels are {levels:?}");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// READY is on and the gate has been opened: low.
+    fn at_work(&self) {
+        self.wait("at work", Duration::from_secs(20), |l| l.as_bytes().get(1) == Some(&b'1') && l.starts_with('0'));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// The counters are whole and add up.
+    fn triggers(&self) -> u64 {
+        let text = fs::read(self.state.join("counters.json")).unwrap_or_default();
+        if text.is_empty() {
+            return 0;
+        }
+        let saved: Value = serde_json::from_slice(&text).expect("a whole file");
+        let count = |v: &Value| v.as_u64().expect("a count");
+        let c = &saved["counters"];
+        let rejected: u64 = c["rejected"].as_object().expect("causes").values().map(count).sum();
+        let decided = count(&c["passed"]) + count(&c["bypassed"]) + rejected;
+        let triggers = count(&c["triggers"]);
+        assert!(triggers >= decided && triggers <= decided + 64, "{c}");
+        triggers
+    }
+
+    /// The guard lets nothing stay behind, and the outputs stay safe.
+    fn stays_safe(mut self) -> u64 {
+        let _ = self.child.wait();
+        std::thread::sleep(Duration::from_millis(30));
+        assert_eq!(self.levels(), SAFE);
+        self.triggers()
+    }
+}
+
+fn times() -> usize {
+    std::env::var("BELTWATCH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
+}
+
+/// Starts a daemon, waits until it is at work and `pause` longer, lets it go by `end`, and measures until all is safe.
+fn every_time(name: &str, limit: Duration, fault: &str, end: impl Fn(&Daemon)) {
+    let mut took = Vec::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut triggers = 0;
+    for i in 0..times() {
+        let daemon = Daemon::start(folder.path(), fault);
+        daemon.at_work();
+        std::thread::sleep(Duration::from_millis(37 * (i as u64 % 19)));
+        end(&daemon);
+        let safe = daemon.wait(name, limit, |levels| levels == SAFE);
+        took.push(safe);
+        let now = daemon.stays_safe();
+        assert!(now >= triggers, "{name}: counters went from {triggers} to {now}");
+        triggers = now;
+    }
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    println!("{name}: {} times, safe after p50 {:?}, p99 {:?}, max {:?}", took.len(), at(0.5), at(0.99), at(1.0));
+}
+
+#[test]
+fn killed() {
+    every_time("SIGKILL", BAR, "", |d| kill_process(d.pid(), Signal::KILL).expect("it lives"));
+}
+
+#[test]
+fn terminated() {
+    // the parts on the belt are brought to the gate first
+    every_time("SIGTERM", Duration::from_secs(3), "", |d| {
+        kill_process(d.pid(), Signal::TERM).expect("it lives");
+        d.wait("READY falls", BAR, |l| l.as_bytes().get(1) == Some(&b'0'));
+    });
+}
+
+#[test]
+fn held_up() {
+    // a process that is stopped is one whose gate thread hangs
+    every_time("SIGSTOP", GATE_LIMIT + BAR, "", |d| kill_process(d.pid(), Signal::STOP).expect("it lives"));
+}
+
+#[test]
+fn panicking_stages() {
+    for stage in ["belt", "camera", "inspection", "core"] {
+        let fault = format!("\n[[simulated.fault]]\nstage = \"{stage}\"\npart = 12\nkind = \"panic\"\n");
+        every_time(&format!("panic in {stage}"), Duration::from_secs(10), &fault, |d| {
+            // until the process is gone; what is measured begins then
+            while !is_gone(d.pid()) {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            d.wait("after the panic", BAR, |levels| levels == SAFE);
+        });
+    }
+}
+
+#[test]
+fn a_hung_gate_thread() {
+    let fault = "\n[[simulated.fault]]\nstage = \"core\"\npart = 12\nkind = { hang = \"60 s\" }\n";
+    every_time("hang of the core", Duration::from_secs(10), fault, |d| {
+        while !is_gone(d.pid()) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        d.wait("after the hang", BAR, |levels| levels == SAFE);
+    });
+}
+
+/// Not there, or a zombie.
+fn is_gone(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.map_or(true, |s| s.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
