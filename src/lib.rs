@@ -17,6 +17,7 @@ pub mod realtime;
 pub mod recipe;
 pub mod reconstruct;
 pub mod record;
+pub mod say;
 pub mod smooth;
 pub mod splitmix;
 pub mod store;

@@ -1,11 +1,11 @@
 //! Pictures in memory and on disk.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageReader, Limits};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, ImageReader, Limits};
 
 /// The longest side that is read, in pixels: a line camera's picture is far below it, a decompression bomb is not.
 pub const MAX_SIDE: u32 = 16_384;
@@ -72,7 +72,16 @@ impl Picture {
     pub fn open(path: &Path) -> Result<Self, PictureError> {
         let open = |source| PictureError::Open { path: path.to_owned(), source };
         let decode = |source| PictureError::Decode { path: path.to_owned(), source };
-        let mut reader = ImageReader::open(path).map_err(open)?.with_guessed_format().map_err(open)?;
+        // a pipe or a device would never end
+        if !std::fs::metadata(path).map_err(open)?.is_file() {
+            return Err(open(std::io::Error::other("it is no file")));
+        }
+        let bytes = std::fs::read(path).map_err(open)?;
+        let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(open)?;
+        if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&bytes) {
+            let why = image::error::DecodingError::new(ImageFormat::Jpeg.into(), "the file was cut off");
+            return Err(decode(image::ImageError::Decoding(why)));
+        }
         let mut limits = Limits::default();
         limits.max_image_width = Some(MAX_SIDE);
         limits.max_image_height = Some(MAX_SIDE);
@@ -93,10 +102,13 @@ impl Picture {
     pub fn save_png(&self, path: &Path) -> Result<(), PictureError> {
         let colour = if self.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
         let write = |source| PictureError::Write { path: path.to_owned(), source };
-        let file = File::create(path).map_err(|e| write(image::ImageError::IoError(e)))?;
-        PngEncoder::new_with_quality(BufWriter::new(file), CompressionType::Default, FilterType::Adaptive)
+        let io = |e| write(image::ImageError::IoError(e));
+        let mut file = BufWriter::new(File::create(path).map_err(io)?);
+        PngEncoder::new_with_quality(&mut file, CompressionType::Default, FilterType::Adaptive)
             .write_image(&self.data, self.width as u32, self.height as u32, colour)
-            .map_err(write)
+            .map_err(write)?;
+        // a full disk may show only here
+        file.flush().map_err(io)
     }
 
     /// The picture with `channels` (1 or 3) channels. Grey is `(77 R + 150 G + 29 B + 128) / 256`.
@@ -120,4 +132,46 @@ impl Picture {
 
 fn luma(rgb: &[u8]) -> u8 {
     ((77 * u32::from(rgb[0]) + 150 * u32::from(rgb[1]) + 29 * u32::from(rgb[2]) + 128) >> 8) as u8
+}
+
+/// Whether the last scan of a JPEG has its end. Decoders fill up what is missing with grey, which would pass as a picture.
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|w| w == marker);
+    last([0xff, 0xd9]) > last([0xff, 0xda])
+}
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::jpeg::JpegEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_jpeg_that_was_cut_off_is_no_picture() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("part.jpg");
+        let data: Vec<u8> = (0..64 * 64).map(|i| (i * i % 251) as u8).collect();
+        let mut bytes = Vec::new();
+        JpegEncoder::new(&mut bytes).write_image(&data, 64, 64, ExtendedColorType::L8).expect("memory");
+        std::fs::write(&path, &bytes).expect("writable");
+        assert!(Picture::open(&path).is_ok());
+        for share in [1, 50, 90, 99] {
+            std::fs::write(&path, &bytes[..bytes.len() * share / 100]).expect("writable");
+            let error = Picture::open(&path).expect_err("cut off").to_string();
+            assert!(error.contains("part.jpg"), "{error}");
+        }
+    }
+
+    #[test]
+    fn pipes_and_devices_are_no_pictures() {
+        let error = Picture::open(Path::new("/dev/zero")).expect_err("no end").to_string();
+        assert!(error.contains("/dev/zero"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let full = Path::new("/dev/full");
+        let tiny = Picture::filled(2, 2, 1, 7);
+        assert!(matches!(tiny.save_png(full), Err(PictureError::Write { .. })));
+    }
 }

@@ -123,12 +123,12 @@ fn a_picture_that_cannot_be_judged_is_a_reject_and_the_others_are_judged() {
 fn exit_codes_tell_what_was_refused() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let board = dir.path().join("board.toml");
-    fs::write(&board, include_str!("../board/simulated.toml").replace("pulse_ms", "puls_ms")).expect("writable");
+    fs::write(&board, include_str!("../board/simulated.toml").replace("\npulse =", "\npuls =")).expect("writable");
     let none = path(dir.path());
     let cases: [(&[&str], i32, &str); 6] = [
         (&["run", "--recipe", none], 3, "Is this a recipe folder?"),
-        (&["run", "--recipe", "DEMO", "--board", path(&board)], 4, "puls_ms"),
-        (&["run", "--recipe", "DEMO", "--speed", "0"], 2, "eye.period_ms"),
+        (&["run", "--recipe", "DEMO", "--board", path(&board)], 4, "puls"),
+        (&["run", "--recipe", "DEMO", "--speed", "0"], 2, "--speed 0"),
         (&["run", "--recipe", "DEMO", "--pictures", &format!("{none}/nowhere")], 5, "cannot be listed"),
         (
             &[

@@ -20,6 +20,5 @@ pub(crate) struct Args {
 pub(crate) fn control(args: &Args) -> Result<(), Failure> {
     let request = args.command.join(" ");
     Request::parse(&request).map_err(Failure::Usage)?;
-    println!("{}", line::ask(&args.socket, &request).map_err(Failure::System)?);
-    Ok(())
+    Ok(beltwatch::say::out(line::ask(&args.socket, &request).map_err(Failure::System)?)?)
 }

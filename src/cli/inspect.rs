@@ -31,7 +31,7 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    file: &'a Path,
+    file: std::borrow::Cow<'a, str>,
     verdict: &'static str,
     cause: Option<Cause>,
     score: Option<Score>,
@@ -59,7 +59,7 @@ pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
         let judged = judge(&mut inspector, file);
         if let Err(error) = &judged {
             failed += 1;
-            eprintln!("beltwatch: {error}");
+            beltwatch::say::error(format_args!("beltwatch: {error}"));
         }
         if args.json {
             let line =
@@ -87,7 +87,7 @@ fn judge(inspector: &mut Inspector, file: &Path) -> Result<Inspection, String> {
 fn line<'a>(file: &'a Path, judged: &Result<Inspection, String>, threshold: Score) -> Line<'a> {
     match judged {
         Ok(found) => Line {
-            file,
+            file: file.to_string_lossy(),
             verdict: found.verdict.name(),
             cause: found.verdict.cause(),
             score: Some(found.score),
@@ -95,7 +95,7 @@ fn line<'a>(file: &'a Path, judged: &Result<Inspection, String>, threshold: Scor
             error: None,
         },
         Err(error) => Line {
-            file,
+            file: file.to_string_lossy(),
             verdict: "reject",
             cause: Some(Cause::NoImage),
             score: None,

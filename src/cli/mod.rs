@@ -117,7 +117,7 @@ pub(crate) fn main() -> ExitCode {
         // the reader of a pipe went away: it has seen what it wanted
         Err(Failure::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("beltwatch: {failure}");
+            beltwatch::say::error(format_args!("beltwatch: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use beltwatch::record;
+use beltwatch::{record, say};
 
 use super::Failure;
 
@@ -29,16 +29,16 @@ pub(crate) fn replay(args: &Args) -> Result<(), Failure> {
     };
     let found = record::replay(BufReader::new(file), &mut copy)
         .map_err(|e| Failure::Replay(format!("{}: {e}", path.display())))?;
-    println!(
+    say::out(format_args!(
         "{}: {} inputs, {} decisions the same: {} verdicts, {} pulses",
         path.display(),
         found.inputs,
         found.decisions,
         found.verdicts,
         found.pulses
-    );
+    ))?;
     if found.cut_off {
-        println!("the last line is not whole: the program was ended while it wrote");
+        say::out("the last line is not whole: the program was ended while it wrote")?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use beltwatch::board::{Board, CameraSource};
 use beltwatch::line::{self, Options};
 use beltwatch::recipe::Recipe;
+use beltwatch::say;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
@@ -64,6 +65,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let recipe = Recipe::load(&args.recipe.clone().unwrap_or_else(demo_recipe))?;
     let rendered = board.camera.source == CameraSource::Rendered;
     let parts = args.parts.or(rendered.then_some(DEMO_PARTS));
+    if let Some(path) = &args.json {
+        // better now than after a long run
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        file.map_err(|source| Failure::Write { path: path.clone(), source })?;
+    }
     beltwatch::guard::abort_on_panic();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -78,17 +84,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         record: args.record.clone(),
     };
     let (report, parts) = line::run(&recipe, &board, &options, &stop)?;
-    println!("{report}");
+    // each result is worth having where another one cannot be written
+    let said = say::out(&report);
+    let json = args.json.as_deref().map_or(Ok(()), |path| {
+        let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
+        std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
+    });
     let sheet = args.sheet.clone().unwrap_or_else(|| DEMO_SHEET.into());
     if let Some(picture) = line::contact_sheet(&parts) {
         picture.save_png(&sheet)?;
-        println!("the rejects, each with its heat map: {}", sheet.display());
+        said.and_then(|()| say::out(format_args!("the rejects, each with its heat map: {}", sheet.display())))?;
     }
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
-        std::fs::write(path, text).map_err(|source| Failure::Write { path: path.clone(), source })?;
-    }
-    Ok(())
+    json
 }
 
 /// The board file, with what the command line says in its place.

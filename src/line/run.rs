@@ -109,7 +109,6 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
     let papers = Papers { store, record: record.transpose()? };
     let listener = options.control.as_deref().map(listen).transpose()?;
-    let outputs = outputs::open(&board.outputs)?;
     let simulated =
         board.simulated.as_ref().ok_or_else(|| LineError::Board("there is no [simulated] belt".to_owned()))?;
     let course = Course::new(simulated, &settings).map_err(LineError::Board)?;
@@ -118,6 +117,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     } else {
         None
     };
+    let outputs = outputs::open(&board.outputs)?;
 
     let shared =
         Shared { faults: simulated.faults.clone(), hash_pictures: options.record.is_some(), ..Shared::default() };

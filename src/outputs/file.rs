@@ -1,7 +1,7 @@
 //! Outputs as characters in a file, written with one call each: another process sees every level, and the guard process
 //! can set them after this one is gone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -18,17 +18,17 @@ pub struct FileOutputs {
 }
 
 impl FileOutputs {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it, and claims it: like a GPIO line it has one owner, until that one's end.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn open(path: &Path, config: &OutputsConfig) -> Result<Self, OutputError> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+    /// It cannot be written, or another process has it.
+    pub fn claim(path: &Path, config: &OutputsConfig) -> Result<Self, OutputError> {
+        let failed = |source| OutputError::File { path: path.to_owned(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        file.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => OutputError::Claimed(path.display().to_string()),
+            TryLockError::Error(source) => failed(source),
+        })?;
         Ok(Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line)) })
     }
 }

@@ -3,7 +3,7 @@
 mod file;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use beltwatch_core::OutputLine;
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,9 @@ pub enum OutputError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// another process has them
+    #[error("outputs: {0}: another program has them; end it (is another beltwatch running?)")]
+    Claimed(String),
 }
 
 /// The outputs of one back end.
@@ -126,17 +129,32 @@ impl Outputs for SimulatedOutputs {
     }
 }
 
+/// How long the outputs may stay claimed by a process that is about to be gone.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// Claims the outputs; every one is at its safe level then.
 ///
 /// # Errors
-/// The back end refuses.
+/// The back end refuses, or another process has the outputs and does not go.
 pub fn open(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
-    let mut outputs: Box<dyn Outputs> = match &config.back_end {
-        BackEnd::Simulated => Box::new(SimulatedOutputs),
-        BackEnd::File(path) => Box::new(FileOutputs::open(path, config)?),
+    let start = Instant::now();
+    let mut outputs = loop {
+        match claim(config) {
+            Err(OutputError::Claimed(_)) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            result => break result?,
+        }
     };
     make_safe(outputs.as_mut(), config)?;
     Ok(outputs)
+}
+
+fn claim(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
+    Ok(match &config.back_end {
+        BackEnd::Simulated => Box::new(SimulatedOutputs),
+        BackEnd::File(path) => Box::new(FileOutputs::claim(path, config)?),
+    })
 }
 
 /// Drives every output to its safe level.
@@ -149,19 +167,12 @@ pub fn make_safe(outputs: &mut dyn Outputs, config: &OutputsConfig) -> Result<()
     results.into_iter().collect()
 }
 
-/// Claims the outputs for a process that ended and leaves them safe. What still holds a line is given a moment to go.
+/// Claims the outputs, leaves them safe and gives them back.
 ///
 /// # Errors
-/// The back end refuses for longer than that.
+/// As [`open`].
 pub fn drive_safe(config: &OutputsConfig) -> Result<(), OutputError> {
-    const TRIES: u32 = 100;
-    for _ in 1..TRIES {
-        if open(config).is_ok() {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_micros(500));
-    }
-    open(config).map(|_| ())
+    open(config).map(drop)
 }
 
 #[cfg(test)]
@@ -196,6 +207,24 @@ mod tests {
         assert_eq!(levels(), "110", "what a killed process leaves");
         drive_safe(&config).expect("a file");
         assert_eq!(levels(), "011");
+    }
+
+    #[test]
+    fn outputs_have_one_owner_and_the_next_one_waits_for_its_end() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config = config(dir.path().join("levels"));
+        let mut owner = open(&config).expect("a file");
+        let error = open(&config).err().expect("claimed").to_string();
+        assert!(error.contains("levels") && error.contains("another program"), "{error}");
+        owner.set(OutputLine::Gate, true).expect("a file");
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(PATIENCE / 5);
+                drop(owner);
+            });
+            drive_safe(&config).expect("the owner goes in time");
+        });
+        assert_eq!(std::fs::read_to_string(dir.path().join("levels")).expect("levels"), "011");
     }
 
     #[test]

@@ -124,8 +124,9 @@ impl Manifest {
         let bad = |message: String| RecipeError::Manifest { path: path.to_owned(), message };
         let table: toml::Table = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         let found = table.get("format").and_then(toml::Value::as_integer);
-        let found =
-            found.ok_or_else(|| bad(format!("the key `format` is missing; this version writes format = {FORMAT}")))?;
+        let found = found.ok_or_else(|| {
+            bad(format!("the key `format` is missing or no whole number; this version writes format = {FORMAT}"))
+        })?;
         if found != FORMAT {
             return Err(RecipeError::Version { path: path.to_owned(), found, supported: FORMAT });
         }
@@ -146,6 +147,16 @@ impl Manifest {
         range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
         range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
         range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
+        let (target, threshold) = (self.score.false_reject_target, self.score.threshold);
+        range(target > 0.0 && target < 0.5, "score.false_reject_target", target.to_string(), "above 0 and below 0.5")?;
+        let can_reject = (Score(1)..Score(u16::MAX)).contains(&threshold);
+        range(
+            can_reject,
+            "score.threshold",
+            threshold.to_string(),
+            "above 0 and below 255.996: else all or none is rejected",
+        )?;
+        range(!self.golden.is_empty(), "golden", "[]".to_owned(), "at least one picture: the self-test at load")?;
         for name in self.files.keys() {
             let plain = !name.contains('\\') && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
             range(plain, "files", name.clone(), "paths inside the recipe folder")?;

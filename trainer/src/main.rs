@@ -109,14 +109,22 @@ struct Synth {
     #[arg(long, default_value_t = 256)]
     size: usize,
     /// Good pictures to teach on
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = count)]
     train: usize,
     /// Good pictures to test on
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = count)]
     test_good: usize,
     /// Defective pictures of each kind
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = count)]
     test_defects: usize,
+}
+
+/// A number of pictures.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count <= 1_000_000 => Ok(count),
+        _ => Err("it must be a whole number from 0 to 1000000".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -137,7 +145,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("beltwatch-train: {error}");
+    beltwatch::say::error(format_args!("beltwatch-train: {error}"));
     ExitCode::FAILURE
 }
 
@@ -169,6 +177,15 @@ fn teach(args: Teach) -> ExitCode {
         Err(error @ TeachError::Stopped { .. }) => {
             fail(&error);
             ExitCode::from(130)
+        }
+        Err(
+            error @ (TeachError::Target(_)
+            | TeachError::Smoothing(_)
+            | TeachError::Settings(_)
+            | TeachError::Out { .. }),
+        ) => {
+            fail(&error);
+            ExitCode::from(2)
         }
         Err(error) => fail(&error),
     }

@@ -1,6 +1,6 @@
 //! All results of an evaluation, and their JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use super::{Counts, Metrics};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// The data set's folder.
+    #[serde(serialize_with = "lossy")]
     pub dataset: PathBuf,
     /// What was evaluated.
     pub recipe: RecipeFacts,
@@ -25,6 +26,7 @@ pub struct Evaluation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RecipeFacts {
     /// The folder.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// SHA-256 of `recipe.toml`, which names those of the other files.
     pub sha256: String,
@@ -68,6 +70,11 @@ impl Results {
     }
 }
 
+/// A path need not be text, JSON must.
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 impl Evaluation {
     /// The JSON text, indented, with a line end.
     pub fn to_json(&self) -> String {
@@ -77,6 +84,9 @@ impl Evaluation {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::super::{DefectRate, table};
     use super::*;
 
@@ -109,6 +119,8 @@ pub(super) mod tests {
     fn json_has_every_key_and_null_for_what_is_not_known() {
         let json: serde_json::Value = serde_json::from_str(&evaluation().to_json()).expect("valid JSON");
         assert_eq!(json["recipe"]["sha256"], "ab12");
+        let odd = Evaluation { dataset: OsStr::from_bytes(b"a\xff").into(), ..evaluation() };
+        assert!(odd.to_json().contains("a\u{fffd}"));
         assert_eq!((&json["threshold"], &json["counts"]["good"]), (&3.5.into(), &48.into()));
         let keys = ["image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro", "false_reject_rate", "miss_rate"];
         for row in ["float_raw", "float_hee", "int8_raw", "int8_hee"] {

@@ -7,6 +7,7 @@ use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::PictureError;
 use beltwatch::preprocess::PreprocessError;
 use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
+use beltwatch::say;
 
 use super::json::{COMPARISON_ROWS, Evaluation, RecipeFacts, Results};
 use super::report::{self, PictureScore, Report, ReportError};
@@ -86,6 +87,9 @@ pub enum EvaluateError {
         /// What is wrong.
         source: QuantiseError,
     },
+    /// standard output
+    #[error("standard output: {0}")]
+    Output(io::Error),
     /// the report
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -103,19 +107,28 @@ pub enum EvaluateError {
 pub fn run(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
     let outcome = evaluate(args)?;
     let counts = outcome.evaluation.counts;
-    println!("{} test pictures: {} good, {} bad\n", counts.pictures, counts.good, counts.bad);
-    print!("{}", table(&outcome.evaluation));
+    let mut text = format!("{} test pictures: {} good, {} bad\n\n", counts.pictures, counts.good, counts.bad);
+    text += &table(&outcome.evaluation);
     for note in &outcome.notes {
-        println!("\n{note}");
+        text += &format!("\n{note}\n");
     }
     if let Some(page) = &outcome.page {
-        println!("\nreport: {}", page.display());
+        text += &format!("\nreport: {}\n", page.display());
     }
-    Ok(outcome)
+    match say::out(text.trim_end()) {
+        // the reader of a pipe went away: it has seen what it wanted
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(EvaluateError::Output(e)),
+        _ => Ok(outcome),
+    }
 }
 
 /// Evaluates a recipe and writes what was asked for.
 pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
+    if let Some(path) = &args.json {
+        // better now than after all the work
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        file.map_err(|source| EvaluateError::Json { path: path.clone(), source })?;
+    }
     let dataset = Dataset::open(&args.data)?;
     let recipe = Recipe::load(&args.recipe)?;
     let cases = cases(dataset.for_testing()?, recipe.manifest.input.size)?;

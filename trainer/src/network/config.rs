@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The widest convolution that the device runs.
+const MOST_CHANNELS: usize = 4096;
+/// Items that a memory block can hold; more need memory beyond all use.
+const MOST_ITEMS: usize = 4096;
+
 /// What joins the decoder at a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,7 +53,7 @@ fn default_temperature() -> f32 {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// network.size
-    #[error("network.size is {size}: it must be a positive multiple of {multiple} for {levels} levels")]
+    #[error("network.size is {size}: it must be a multiple of {multiple} up to 1024 for {levels} levels")]
     Size {
         /// As configured.
         size: usize,
@@ -61,7 +66,7 @@ pub enum ConfigError {
     #[error("network.channels is {0}: it must be 1 (grey) or 3 (RGB)")]
     Channels(usize),
     /// network.widths
-    #[error("network.widths has {0} levels: give 1 to 8, each of at least 1 channel")]
+    #[error("network.widths has {0} levels: give 1 to 8, each of 1 to {MOST_CHANNELS} channels")]
     Widths(usize),
     /// A list is not as long as `widths`.
     #[error("network.{list} has {found} entries, network.widths has {expected}: give one a level")]
@@ -89,10 +94,10 @@ pub enum ConfigError {
         feature: usize,
     },
     /// network.items
-    #[error("network.items is {0}: a memory needs at least 2")]
+    #[error("network.items is {0}: a memory has 2 to {MOST_ITEMS}")]
     Items(usize),
     /// network.temperature
-    #[error("network.temperature is {0}: it must be above 0 and at most 10")]
+    #[error("network.temperature is {0}: it must be from 0.001 to 10")]
     Temperature(f32),
 }
 
@@ -141,11 +146,13 @@ impl NetworkConfig {
     /// Says what is wrong, if anything.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let levels = self.levels();
-        if !(1..=8).contains(&levels) || self.widths.contains(&0) {
+        if !(1..=8).contains(&levels) || !self.widths.iter().all(|w| (1..=MOST_CHANNELS).contains(w)) {
             return Err(ConfigError::Widths(levels));
         }
         let multiple = 1 << levels;
-        if self.size == 0 || !self.size.is_multiple_of(multiple) {
+        // 32: what a recipe takes
+        let multiple = multiple.max(32);
+        if !(32..=1024).contains(&self.size) || !self.size.is_multiple_of(multiple) {
             return Err(ConfigError::Size { size: self.size, multiple, levels });
         }
         if self.channels != 1 && self.channels != 3 {
@@ -165,10 +172,10 @@ impl NetworkConfig {
                 return Err(ConfigError::Grid { level, grid, feature });
             }
         }
-        if self.items < 2 {
+        if !(2..=MOST_ITEMS).contains(&self.items) {
             return Err(ConfigError::Items(self.items));
         }
-        if !(self.temperature > 0.0 && self.temperature <= 10.0) {
+        if !(0.001..=10.0).contains(&self.temperature) {
             return Err(ConfigError::Temperature(self.temperature));
         }
         Ok(())

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Training};
+use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, Training};
+use beltwatch::say;
+use beltwatch::verdict::Score;
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::train::{self, Device, DeviceError, ProgressLine, TrainConfig, TrainConfigError, TrainError, Wanted};
@@ -93,6 +95,39 @@ pub enum TeachError {
         /// The folder.
         path: PathBuf,
     },
+    /// something is there that --force must not delete
+    #[error(
+        "{path} holds `{other}`, which is no part of a recipe: --force replaces recipes only; choose another --out"
+    )]
+    NotARecipe {
+        /// The folder.
+        path: PathBuf,
+        /// What lies in it.
+        other: String,
+    },
+    /// the recipe would lie in the data, or the data in the recipe
+    #[error("--out {path}: give a folder of its own, outside of the pictures and not around them")]
+    Out {
+        /// As given.
+        path: PathBuf,
+    },
+    /// nothing was taught yet
+    #[error("there is no checkpoint in {run} to make a recipe of")]
+    NoCheckpoint {
+        /// The run's folder.
+        run: PathBuf,
+    },
+    /// the threshold came out at the end of the scale
+    #[error(
+        "{held_out} held-out pictures scatter too much to promise a false-reject share of {target}: nothing would ever be \
+         rejected. Collect more pictures of good parts (100 to 300), or allow a larger --false-reject"
+    )]
+    NoThreshold {
+        /// How many there were.
+        held_out: usize,
+        /// The share.
+        target: f64,
+    },
     /// a file or folder
     #[error("{path}: cannot be written: {source}")]
     Write {
@@ -124,9 +159,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if !(target > 0.0 && target < 0.5) {
         return Err(TeachError::Target(target));
     }
-    if options.out.exists() && !options.force {
-        return Err(TeachError::Exists { path: options.out.clone() });
-    }
+    check_out(options)?;
     let dataset = Dataset::open(&options.data)?;
     let mut config = configuration(options)?;
     let set = TeachingSet::load(dataset.for_teaching()?, config.network.size, options.seed)?;
@@ -137,9 +170,16 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     }
     let (device, why) = Device::choose(options.device)?;
     let product = dataset.name();
-    eprintln!("teaching {product} on {} pictures, {} held out; {why}", set.train.len(), set.held_out.len());
+    say::error(format_args!(
+        "teaching {product} on {} pictures, {} held out; {why}",
+        set.train.len(),
+        set.held_out.len()
+    ));
 
     let run_folder = beside(&options.out, ".run");
+    if options.export_now && !train::has_checkpoint(&run_folder) {
+        return Err(TeachError::NoCheckpoint { run: run_folder });
+    }
     let export_now = AtomicBool::new(true);
     let mut line = ProgressLine::new();
     let halt = if options.export_now { &export_now } else { stop };
@@ -148,7 +188,10 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if !outcome.finished && !options.export_now {
         return Err(TeachError::Stopped { step: outcome.steps_done });
     }
-    eprintln!("taught {} steps in {:.0} s; quantising and calibrating", outcome.steps_done, outcome.seconds);
+    say::error(format_args!(
+        "taught {} steps in {:.0} s; quantising and calibrating",
+        outcome.steps_done, outcome.seconds
+    ));
     let settings = ExportSettings {
         product,
         false_reject_target: target,
@@ -169,13 +212,22 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
     let manifest = recipe::export(&outcome.network, &set, &settings, &partial)?;
+    if manifest.score.threshold == Score(u16::MAX) {
+        return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target });
+    }
     let written =
         toml::to_string(&config).map_err(|e| TeachError::Config { path: partial.clone(), message: e.to_string() })?;
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
     fs::write(run_folder.join("train.toml"), written).map_err(|e| write(&run_folder, e))?;
-    remove(&options.out)?;
+    // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
+    let old = beside(&options.out, ".old");
+    remove(&old)?;
+    if options.out.exists() {
+        fs::rename(&options.out, &old).map_err(|e| write(&old, e))?;
+    }
     fs::rename(&partial, &options.out).map_err(|e| write(&options.out, e))?;
-    eprintln!(
+    remove(&old)?;
+    say::error(format_args!(
         "{}: threshold {} ({}) in {:.0} s{}",
         options.out.join(MANIFEST_FILE).display(),
         manifest.score.threshold,
@@ -186,7 +238,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         } else {
             String::new()
         }
-    );
+    ));
     Ok(manifest)
 }
 
@@ -211,6 +263,35 @@ fn configuration(options: &TeachOptions) -> Result<TrainConfig, TeachError> {
     Ok(config)
 }
 
+/// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe. Neither the data nor
+/// anything else of the user's is ever in its place.
+fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
+    let out = &options.out;
+    let misplaced = || TeachError::Out { path: out.clone() };
+    let name = out.file_name().ok_or_else(misplaced)?;
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let (Ok(parent), Ok(data)) = (parent.canonicalize(), options.data.canonicalize()) {
+        let place = parent.join(name);
+        let place = place.canonicalize().unwrap_or(place);
+        if place.starts_with(&data) || data.starts_with(&place) {
+            return Err(misplaced());
+        }
+    }
+    if !out.exists() {
+        return Ok(());
+    }
+    if !options.force {
+        return Err(TeachError::Exists { path: out.clone() });
+    }
+    let entries = fs::read_dir(out).map_err(|source| TeachError::Write { path: out.clone(), source })?;
+    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, "golden"];
+    match names.into_iter().find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_")) {
+        Some(other) => Err(TeachError::NotARecipe { path: out.clone(), other }),
+        None => Ok(()),
+    }
+}
+
 /// `folder` with an ending added to its name.
 fn beside(folder: &Path, ending: &str) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
@@ -224,5 +305,66 @@ fn remove(folder: &Path) -> Result<(), TeachError> {
             Err(TeachError::Write { path: folder.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(data: &Path, out: PathBuf, force: bool) -> TeachOptions {
+        TeachOptions {
+            data: data.to_owned(),
+            out,
+            preset: Preset::Quick,
+            config: None,
+            size: Some(32),
+            steps: Some(1),
+            seed: 1,
+            device: Wanted::Cpu,
+            false_reject_target: 0.01,
+            noise_map: true,
+            smoothing_sigma: None,
+            float_model: false,
+            force,
+            export_now: false,
+        }
+    }
+
+    #[test]
+    fn force_replaces_recipes_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let folder = |name: &str| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(&path).expect("writable");
+            path
+        };
+        let (data, home, recipe) = (folder("data"), folder("home"), folder("recipe"));
+        fs::write(home.join("diary.txt"), "today").expect("writable");
+        fs::write(recipe.join(MANIFEST_FILE), "").expect("writable");
+        fs::create_dir(recipe.join("golden")).expect("writable");
+        let check = |out: PathBuf, force| check_out(&options(&data, out, force));
+        assert!(check(dir.path().join("new"), false).is_ok());
+        assert!(check(recipe.clone(), true).is_ok());
+        assert!(matches!(check(recipe, false), Err(TeachError::Exists { .. })));
+        assert!(check(home, true).is_err_and(|e| e.to_string().contains("diary.txt")));
+        for out in [data.clone(), data.join("recipe"), dir.path().to_owned(), data.join(".."), "/".into(), "..".into()] {
+            assert!(matches!(check(out.clone(), true), Err(TeachError::Out { .. })), "{}", out.display());
+        }
+    }
+
+    #[test]
+    fn without_a_checkpoint_there_is_nothing_to_export() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let data = dir.path().join("data");
+        fs::create_dir(&data).expect("writable");
+        for i in 0..12u8 {
+            let picture = beltwatch::picture::Picture::filled(32, 32, 1, 100 + i);
+            picture.save_png(&data.join(format!("{i}.png"))).expect("writable");
+        }
+        let options = TeachOptions { export_now: true, ..options(&data, dir.path().join("out"), false) };
+        let error = teach(&options, &AtomicBool::new(false)).expect_err("nothing was taught").to_string();
+        assert!(error.contains("no checkpoint"), "{error}");
+        assert!(!options.out.exists());
     }
 }

@@ -16,7 +16,7 @@ use super::{TrainConfig, TrainError};
 /// The file's name in the run's folder.
 pub const FILE: &str = "checkpoint.bin";
 /// First bytes of the file: what it is, and the version of its format.
-const MAGIC: &[u8; 8] = b"BWTRAIN1";
+const MAGIC: &[u8; 8] = b"BWTRAIN2";
 const HEADER: usize = MAGIC.len() + 32 + 8 + 32;
 
 /// SHA-256 of a run's configuration and pictures.
@@ -33,6 +33,11 @@ pub fn fingerprint(config: &TrainConfig, pictures: &[Picture]) -> Fingerprint {
         hash.update(&picture.data);
     }
     hash.finalize().into()
+}
+
+/// What tells a damaged file.
+fn digest(step: &[u8], body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(step).chain_update(body).finalize().into()
 }
 
 /// Writes model, optimiser and the number of steps done, by way of a temporary file.
@@ -52,8 +57,9 @@ where
         let mut file = File::create(&temporary)?;
         file.write_all(MAGIC)?;
         file.write_all(run)?;
-        file.write_all(&(step as u64).to_le_bytes())?;
-        file.write_all(&Sha256::digest(&body))?;
+        let step = (step as u64).to_le_bytes();
+        file.write_all(&step)?;
+        file.write_all(&digest(&step, &body))?;
         file.write_all(&body)?;
         file.sync_all()?;
         fs::rename(&temporary, &path)
@@ -90,7 +96,7 @@ where
     if header[8..40] != run[..] {
         return Err(TrainError::OtherRun { path });
     }
-    if header[48..80] != Sha256::digest(body)[..] {
+    if header[48..80] != digest(&header[40..48], body)[..] {
         return Err(damaged(path, "its content does not match its hash"));
     }
     let step = u64::from_le_bytes(header[40..48].try_into().expect("eight bytes"));

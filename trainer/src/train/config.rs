@@ -98,6 +98,7 @@ impl TrainConfig {
         };
         let not_negative = |v: f32| v >= 0.0 && v.is_finite();
         range(self.steps > 0, "steps", &self.steps, "at least 1")?;
+        range(i64::try_from(self.seed).is_ok(), "seed", &self.seed, "0 to 9223372036854775807")?;
         range((1..=1024).contains(&self.batch), "batch", &self.batch, "1 to 1024")?;
         let rate = self.learning_rate;
         range(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0 and at most 1")?;

@@ -10,6 +10,11 @@ pub mod loss;
 pub mod progress;
 pub mod rng;
 mod run;
+/// Whether a run has been saved in `folder`.
+pub fn has_checkpoint(folder: &std::path::Path) -> bool {
+    folder.join(checkpoint::FILE).exists()
+}
+
 #[cfg(test)]
 mod tests;
 

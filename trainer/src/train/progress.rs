@@ -62,7 +62,7 @@ impl ProgressLine {
         if self.bar.is_hidden() {
             if self.last.elapsed() >= Duration::from_secs(10) || progress.step == progress.steps {
                 self.last = Instant::now();
-                eprintln!("{progress}");
+                beltwatch::say::error(progress);
             }
             return;
         }
