@@ -386,7 +386,9 @@ impl Scenario {
         let e = &self.encoder;
         let pulses = self.line.gate_mm / e.mm_per_pulse;
         let drift = |rate: f64| if rate > 0.0 { pulses * rate + 6.0 * (pulses * rate).sqrt() + 3.0 } else { 0.0 };
-        let doubled = if e.doubled_us < self.line.encoder_min_interval_us { 0.0 } else { e.doubled_rate };
+        // behind one that the kernel lost a second one cannot be told from a first
+        let is_spark = e.doubled_us < self.line.encoder_min_interval_us;
+        let doubled = e.doubled_rate * if is_spark { e.kernel_lost_rate } else { 1.0 };
         // a run of lost ones this long comes once in 1e10 pulses
         let run = if e.kernel_lost_rate > 0.0 { (1e-10f64.ln() / e.kernel_lost_rate.ln()).ceil() } else { 0.0 };
         let turns = if self.course().is_forward() { 0.0 } else { 2.0 };

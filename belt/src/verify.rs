@@ -46,7 +46,7 @@ pub(crate) fn verify(
     let decisions = verifier.decisions();
     let arrivals = verifier.arrivals(&decisions);
     let causes = verifier.causes(&arrivals, capacity);
-    arrivals.iter().for_each(|a| verifier.arrival(a));
+    arrivals.iter().for_each(|a| verifier.arrival(a, &causes));
     outcome.pulses.iter().for_each(|p| verifier.pulse(p, &causes));
     verifier.heartbeat();
     if let Some(counters) = counters {
@@ -144,7 +144,7 @@ impl Verifier<'_> {
     }
 
     /// The gate is open for a part that leaves, and for no other.
-    fn arrival(&mut self, a: &Arrival) {
+    fn arrival(&mut self, a: &Arrival, causes: &[(u64, u64)]) {
         if a.fate.certainty == Certainty::Lost {
             return;
         }
@@ -171,7 +171,11 @@ impl Verifier<'_> {
             if is_timed && late > tolerance + ROUNDING && !self.outcome.faults.contains(&Fault::GateLate) {
                 self.wrong.push(format!("the gate was {late} ns late for {:?}, and no fault", what.0));
             }
-        } else if open && !self.was_held(a.from, middle) && a.fate.ruling != Ruling::Unseen && !self.is_excused(a) {
+        } else if open
+            && !self.was_held(a.from, middle)
+            && a.fate.ruling != Ruling::Unseen
+            && !self.is_excused(a, causes)
+        {
             self.wrong.push(format!("{:?} should have gone on at {} ms, and the gate was open", what.0, what.1));
         }
     }
@@ -192,9 +196,14 @@ impl Verifier<'_> {
         self.outcome.faults.contains(&Fault::MaxOn) && self.outcome.pulses.iter().any(cut)
     }
 
-    /// Somebody fired the gate at the part, or it is between parts for which the queue had no room.
-    fn is_excused(&self, a: &Arrival) -> bool {
+    /// Somebody fired the gate at the part, let it go on although it is too close to another one that leaves, or it is
+    /// between parts for which the queue had no room.
+    fn is_excused(&self, a: &Arrival, causes: &[(u64, u64)]) -> bool {
         let middle = a.at + self.pulse / 2;
+        let bypassed = matches!(a.fate.ruling, Ruling::Decided { bypassed: true, .. });
+        if bypassed && causes.iter().any(|c| (c.0..=c.1).contains(&middle)) {
+            return true;
+        }
         let fired = self.scenario.commands.iter().filter(|c| c.command == Command::TestFire);
         let at = |ms| self.start + self.scenario.awake(crate::nanos(ms));
         fired.into_iter().any(|c| (at(c.at_ms)..=at(c.at_ms) + self.pulse).contains(&middle))

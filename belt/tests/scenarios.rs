@@ -20,6 +20,12 @@ fn all_scenarios() {
             Err(error) => wrong.push(error.to_string()),
             Ok(scenario) => {
                 let outcome = run(&scenario);
+                if std::env::var_os("BELTWATCH_SHOW").is_some() {
+                    println!(
+                        "{name}: {:?} {:?} {:?} {:?}",
+                        outcome.counters, outcome.faults, outcome.alarms, outcome.state
+                    );
+                }
                 let all = outcome.wrong.iter().cloned().chain(outcome.unexpected(&scenario));
                 wrong.extend(all.map(|w| format!("{name}: {w}")));
             }

@@ -143,6 +143,9 @@ impl EyeSource {
                 .map(|i| change.at + (dice.unit(Stream::Bounce, first + i) * window) as u64)
                 .collect();
             times.sort_unstable();
+            if self.scenario.is_down(Device::Inputs, change.at) {
+                continue;
+            }
             if lost {
                 self.sequence = self.sequence.wrapping_add(1 + eye.bounces);
                 continue;
