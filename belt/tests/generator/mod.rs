@@ -52,14 +52,13 @@ impl Random {
     /// One after the other, from the start to `end` and as long as `longest` at most.
     fn spans(&mut self, chance: f64, end: f64, longest: f64) -> Vec<Span> {
         let mut from_ms = 0.0;
-        let spans = self.some(chance, 3, |r| {
+        self.some(chance, 3, |r| {
             from_ms += r.from(1.0, end / 2.0);
             let to_ms = from_ms + r.from(0.5, longest);
             let span = Span { from_ms, to_ms };
             from_ms = to_ms;
             span
-        });
-        spans
+        })
     }
 }
 
