@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::judge::{Judge, Judgement};
 use crate::picture::Picture;
 use crate::preprocess::{PreprocessError, Preprocessor};
-use crate::recipe::{MODEL_FILE, Recipe, RecipeError};
+use crate::recipe::{MANIFEST_FILE, MODEL_FILE, Recipe, RecipeError};
 use crate::reconstruct::{InputShape, ReconstructError, Reconstructor};
 use crate::verdict::{Score, Verdict};
 
@@ -65,6 +65,9 @@ impl Inspector {
     /// Builds the network and runs the self-test: every golden picture must get exactly its score.
     pub fn new(recipe: &Recipe) -> Result<Self, RecipeError> {
         let mut inspector = Self::untested(recipe)?;
+        if recipe.manifest.golden.is_empty() {
+            return Err(RecipeError::NoGolden { path: recipe.folder.join(MANIFEST_FILE) });
+        }
         for golden in &recipe.manifest.golden {
             let path = recipe.folder.join(&golden.file);
             let found = match inspector.inspect(&Picture::open(&path)?) {

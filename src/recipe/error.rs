@@ -10,6 +10,14 @@ use crate::verdict::Score;
 /// Why a recipe was refused. The device goes on with the one it has.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
+    /// nothing to test the machine with
+    #[error(
+        "{path}: there is no [[golden]] picture, so nothing shows that this machine computes what was taught; teach again"
+    )]
+    NoGolden {
+        /// `recipe.toml`.
+        path: PathBuf,
+    },
     /// a file cannot be read
     #[error("{path}: cannot be read: {source}. Is this a recipe folder?")]
     Read {

@@ -182,6 +182,7 @@ fn teach(args: Teach) -> ExitCode {
             error @ (TeachError::Target(_)
             | TeachError::Smoothing(_)
             | TeachError::Settings(_)
+            | TeachError::Size { .. }
             | TeachError::Out { .. }),
         ) => {
             fail(&error);

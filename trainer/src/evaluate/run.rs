@@ -198,7 +198,7 @@ mod tests {
     use beltwatch::hee::{Estimator, Hee};
     use beltwatch::picture::Picture;
     use beltwatch::recipe::{
-        self, DifferenceSettings, FORMAT, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
+        self, DifferenceSettings, FORMAT, Golden, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
     };
     use beltwatch::verdict::{Pooling, Score};
 
@@ -245,8 +245,10 @@ mod tests {
                 network: "grey".to_owned(),
             },
             files: BTreeMap::new(),
-            golden: vec![],
+            golden: vec![Golden { file: "golden.png".to_owned(), shows: "good".to_owned(), score: Score(0) }],
         };
+        part(0).save_png(&folder.join("golden.png")).expect("writable");
+        names.push("golden.png".to_owned());
         recipe::write(folder, manifest, &names).expect("a valid recipe");
     }
 

@@ -53,7 +53,7 @@ fn default_temperature() -> f32 {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// network.size
-    #[error("network.size is {size}: it must be a multiple of {multiple} up to 1024 for {levels} levels")]
+    #[error("network.size is {size}: it must be a positive multiple of {multiple} for {levels} levels")]
     Size {
         /// As configured.
         size: usize,
@@ -150,9 +150,7 @@ impl NetworkConfig {
             return Err(ConfigError::Widths(levels));
         }
         let multiple = 1 << levels;
-        // 32: what a recipe takes
-        let multiple = multiple.max(32);
-        if !(32..=1024).contains(&self.size) || !self.size.is_multiple_of(multiple) {
+        if self.size == 0 || !self.size.is_multiple_of(multiple) {
             return Err(ConfigError::Size { size: self.size, multiple, levels });
         }
         if self.channels != 1 && self.channels != 3 {

@@ -144,6 +144,12 @@ pub enum TeachError {
         /// Steps done.
         step: usize,
     },
+    /// a size that no recipe has
+    #[error("the network's size is {size} pixels: a recipe takes a multiple of 32 from 32 to 1024")]
+    Size {
+        /// As configured.
+        size: usize,
+    },
     /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
@@ -260,6 +266,10 @@ fn configuration(options: &TeachOptions) -> Result<TrainConfig, TeachError> {
     config.steps = options.steps.unwrap_or(config.steps);
     config.seed = options.seed;
     config.validate()?;
+    let size = config.network.size;
+    if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
+        return Err(TeachError::Size { size });
+    }
     Ok(config)
 }
 
@@ -348,7 +358,8 @@ mod tests {
         assert!(check(recipe.clone(), true).is_ok());
         assert!(matches!(check(recipe, false), Err(TeachError::Exists { .. })));
         assert!(check(home, true).is_err_and(|e| e.to_string().contains("diary.txt")));
-        for out in [data.clone(), data.join("recipe"), dir.path().to_owned(), data.join(".."), "/".into(), "..".into()] {
+        for out in [data.clone(), data.join("recipe"), dir.path().to_owned(), data.join(".."), "/".into(), "..".into()]
+        {
             assert!(matches!(check(out.clone(), true), Err(TeachError::Out { .. })), "{}", out.display());
         }
     }

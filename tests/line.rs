@@ -1,0 +1,196 @@
+//! A running line as its operators see it: control socket, counters, record and replay, another recipe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_beltwatch");
+
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")
+}
+
+/// A line on the built-in belt, with a control socket, a folder for counters and a record.
+struct Running {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(folder: tempfile::TempDir, more: &[&str]) -> Self {
+        let at = |name: &str| folder.path().join(name);
+        let child = Command::new(PROGRAM)
+            .args(["run", "--quiet", "--speed", "10", "--parts", "100000", "--recipe"])
+            .arg(demo())
+            .arg("--control")
+            .arg(at("socket"))
+            .arg("--state")
+            .arg(at("state"))
+            .arg("--sheet")
+            .arg(at("sheet.png"))
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let running = Self { child, folder };
+        running.until("it listens", |r| r.ask(&["status"]).status.success());
+        running
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn ask(&self, words: &[&str]) -> Output {
+        let socket = self.at("socket");
+        Command::new(PROGRAM).args(["control", "--socket"]).arg(socket).args(words).output().expect("it starts")
+    }
+
+    fn tell(&self, words: &[&str]) {
+        let output = self.ask(words);
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_slice(&self.ask(&["status"]).stdout).expect("JSON")
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        self.status()["counters"][name].as_u64().expect("a counter")
+    }
+
+    fn until(&self, what: &str, mut there: impl FnMut(&Self) -> bool) {
+        let start = Instant::now();
+        while !there(self) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", self.ask(&["status"]));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn end(mut self, signal: Signal) -> tempfile::TempDir {
+        kill_process(Pid::from_child(&self.child), signal).expect("it lives");
+        let status = self.child.wait().expect("it ends");
+        assert_eq!(status.success(), signal == Signal::TERM, "{status}");
+        self.folder
+    }
+}
+
+fn saved(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("state/counters.json")).expect("saved")).expect("whole")
+}
+
+#[test]
+fn operators_are_heard_and_counters_outlive_a_kill() {
+    let line = Running::start(tempfile::tempdir().expect("a temporary folder"), &[]);
+    line.until("parts pass", |r| r.counter("passed") >= 2);
+    let status = line.status();
+    assert_eq!((&status["state"], &status["ready"]), (&"continuous-execution".into(), &true.into()));
+    line.tell(&["bypass-on"]);
+    line.until("parts are bypassed", |r| r.counter("bypassed") >= 2);
+    line.tell(&["bypass-off"]);
+    line.tell(&["test-fire"]);
+    line.until("the gate was fired", |r| r.counter("test_fires") == 1);
+    line.tell(&["challenge"]);
+    line.until("the challenge part left", |r| r.status()["counters"]["rejected"]["challenge"] == 1);
+    line.tell(&["halt"]);
+    line.until("it is halted", |r| r.status()["state"] == "halted");
+    line.tell(&["start"]);
+    line.until("it runs again", |r| r.status()["ready"] == true);
+    let unknown = line.ask(&["jump"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("test-fire"));
+    std::thread::sleep(Duration::from_millis(1100));
+    let before = line.counter("triggers");
+    let folder = line.end(Signal::KILL);
+
+    let after = saved(folder.path())["counters"]["triggers"].as_u64().expect("a count");
+    assert!(after + 12 >= before, "at most a second of 10 parts a second is lost: {before} before, {after} after");
+    let log = fs::read_to_string(folder.path().join("state/actions.jsonl")).expect("a log");
+    for action in ["bypass", "test-fire", "challenge", "halt"] {
+        assert!(log.contains(action), "{action} is not in {log}");
+    }
+    let again = Running::start(folder, &[]);
+    assert!(again.counter("triggers") + 64 >= after);
+    again.tell(&["reset-counters"]);
+    again.until("counting begins anew", |r| r.counter("triggers") < 20);
+    let folder = again.end(Signal::TERM);
+    assert!(saved(folder.path())["counters"]["triggers"].as_u64().expect("a count") < 50);
+}
+
+#[test]
+fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let broken = folder.path().join("broken");
+    fs::create_dir_all(broken.join("golden")).expect("writable");
+    for name in ["recipe.toml", "model.onnx", "noise_mean.png", "noise_spread.png"] {
+        fs::copy(demo().join(name), broken.join(name)).expect("a copy");
+    }
+    for entry in fs::read_dir(demo().join("golden")).expect("a folder").flatten() {
+        fs::copy(entry.path(), broken.join("golden").join(entry.file_name())).expect("a copy");
+    }
+    let mut model = fs::read(broken.join("model.onnx")).expect("a model");
+    model.truncate(model.len() / 2);
+    fs::write(broken.join("model.onnx"), model).expect("writable");
+    let line = Running::start(folder, &[]);
+    line.until("parts pass", |r| r.counter("passed") >= 2);
+    let refused = line.ask(&["recipe", broken.to_str().expect("UTF-8")]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("model.onnx"), "{refused:?}");
+    assert_eq!(line.status()["ready"], true);
+    line.tell(&["recipe", demo().to_str().expect("UTF-8")]);
+    line.until("the new recipe is in force", |r| r.status()["ready"] == true);
+    let passed = line.counter("passed");
+    line.until("it goes on", |r| r.counter("passed") > passed + 3);
+    assert_eq!(line.status()["counters"]["late_verdicts"], 0);
+    line.end(Signal::TERM);
+}
+
+#[test]
+fn a_record_replays_to_the_same_bytes_even_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let record = folder.path().join("line.jsonl");
+    let line = Running::start(folder, &["--record", record.to_str().expect("UTF-8")]);
+    line.tell(&["reject-next"]);
+    line.until("parts have left", |r| r.status()["counters"]["rejected"]["manual"] == 1);
+    line.until("parts have passed", |r| r.counter("passed") >= 5);
+    std::thread::sleep(Duration::from_millis(600));
+    let folder = line.end(Signal::KILL);
+    let again = folder.path().join("again.jsonl");
+    let replay = |record: &Path, out: Option<&Path>| {
+        let mut command = Command::new(PROGRAM);
+        command.arg("replay").arg(record);
+        if let Some(out) = out {
+            command.arg("--out").arg(out);
+        }
+        command.output().expect("it starts")
+    };
+    let output = replay(&record, Some(&again));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (recorded, replayed) = (fs::read(&record).expect("a record"), fs::read(&again).expect("a record"));
+    assert!(replayed.len() > 1000 && recorded.starts_with(&replayed));
+    let text = String::from_utf8(recorded).expect("JSON");
+    assert!(text.contains("\"sha256\""), "the pictures that were judged are named");
+    let changed = folder.path().join("changed.jsonl");
+    fs::write(&changed, text.replacen("{\"reject\":\"manual\"}", "\"pass\"", 1)).expect("writable");
+    let output = replay(&changed, None);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("decided otherwise"), "{output:?}");
+}
+
+#[test]
+fn a_disk_that_is_full_stops_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let line = Running::start(folder, &[]);
+    // the next save finds a folder in its place
+    fs::create_dir(line.at("state/counters.json.new")).expect("in the way");
+    let passed = line.counter("passed");
+    line.until("saves fail", |r| r.status()["saves_failed"].as_u64() > Some(1));
+    line.until("parts go on", |r| r.counter("passed") > passed + 3);
+    assert_eq!(line.status()["faults"], Value::Array(Vec::new()));
+    line.end(Signal::TERM);
+}
