@@ -146,8 +146,16 @@ impl Plant {
         self
     }
 
-    /// What happens next; nothing more after [`Physical::End`].
-    pub fn next_happening(&mut self) -> Option<Happening> {
+    fn happening(&self, at: u64, what: Physical) -> Happening {
+        Happening { at: MonoNanos(self.start.0 + at), what }
+    }
+}
+
+/// What happens, in order of time; nothing more after [`Physical::End`].
+impl Iterator for Plant {
+    type Item = Happening;
+
+    fn next(&mut self) -> Option<Happening> {
         let end = self.end?;
         if self.ghosts.next.is_none()
             && let Some((ghost, place)) = self.eye.ghosts.pop_front()
@@ -177,18 +185,6 @@ impl Plant {
             _ => self.script.pop_front().map(|(_, what)| what),
         };
         what.map(|what| self.happening(at, what))
-    }
-
-    fn happening(&self, at: u64, what: Physical) -> Happening {
-        Happening { at: MonoNanos(self.start.0 + at), what }
-    }
-}
-
-impl Iterator for Plant {
-    type Item = Happening;
-
-    fn next(&mut self) -> Option<Happening> {
-        self.next_happening()
     }
 }
 
