@@ -61,7 +61,7 @@ pub(crate) fn fifo(priority: u8) -> Result<(), String> {
 /// program's own code above all; what comes later stays once it was touched.
 fn lock_memory() -> Result<(), String> {
     may_lock()?;
-    mlockall(MlockAllFlags::CURRENT)
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE)
         .and_then(|()| mlockall(MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT))
         .map_err(|e| e.to_string())
 }

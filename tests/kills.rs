@@ -1,13 +1,14 @@
 //! However the daemon goes, every output is safe at once: watched from outside, by the levels in a file.
 //!
-//! `BELTWATCH_KILLS` is how often each way is tried (2 in the ordinary run).
+//! `BELTWATCH_KILLS` is how often each way is tried (2 in the ordinary run); every other time all cores are busy beside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 
 /// Gate, READY, heartbeat off; FAULT on. The gate's line is low when it rejects.
@@ -21,6 +22,13 @@ struct Daemon {
     child: Child,
     levels: PathBuf,
     state: PathBuf,
+}
+
+/// A test that fails leaves no program behind.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = (self.child.kill(), self.child.wait());
+    }
 }
 
 impl Daemon {
@@ -42,7 +50,7 @@ impl Daemon {
         let path = folder.join("board.toml");
         fs::write(&path, board + &outputs).expect("writable");
         let state = folder.join("state");
-        let child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
             .args(["run", "--quiet", "--parts", "1000000", "--board"])
             .arg(&path)
             .arg("--recipe")
@@ -51,10 +59,13 @@ impl Daemon {
             .arg(&state)
             .arg("--sheet")
             .arg(folder.join("sheet.png"))
+            .current_dir(folder)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
+        // whoever reads the messages may be gone first
+        drop(child.stderr.take());
         Self { child, levels, state }
     }
 
@@ -74,17 +85,26 @@ impl Daemon {
         }
     }
 
-    /// READY is on and the gate has been opened: low.
+    /// The gate has been opened, by a low level; READY is on, FAULT off.
     fn at_work(&self) {
-        self.wait("at work", Duration::from_secs(20), |l| l.as_bytes().get(1) == Some(&b'1') && l.starts_with('0'));
+        self.wait("at work", Duration::from_secs(20), |l| l.starts_with("010"));
     }
 
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// The counters are whole and add up.
-    fn triggers(&self) -> u64 {
+    /// The guard process: the one child of the daemon's threads.
+    fn guard(&self) -> Pid {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the daemon lives");
+        let children = threads.filter_map(|t| fs::read_to_string(t.ok()?.path().join("children")).ok());
+        let children: String = children.collect();
+        let guard = children.trim().parse().ok().and_then(Pid::from_raw);
+        guard.unwrap_or_else(|| panic!("the children are `{children}`, not one guard"))
+    }
+
+    /// The counters are whole and add up. How many parts have been decided.
+    fn decided(&self) -> u64 {
         let text = fs::read(self.state.join("counters.json")).unwrap_or_default();
         if text.is_empty() {
             return 0;
@@ -96,15 +116,20 @@ impl Daemon {
         let decided = count(&c["passed"]) + count(&c["bypassed"]) + rejected;
         let triggers = count(&c["triggers"]);
         assert!(triggers >= decided && triggers <= decided + 64, "{c}");
-        triggers
+        decided
     }
 
-    /// The guard lets nothing stay behind, and the outputs stay safe.
-    fn stays_safe(mut self) -> u64 {
+    /// The guard goes too, and the outputs stay safe.
+    fn stays_safe(mut self, guard: Pid) -> u64 {
         let _ = self.child.wait();
+        let start = Instant::now();
+        while !is_gone(guard) {
+            assert!(start.elapsed() < Duration::from_secs(1), "the guard stays behind");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(self.levels(), SAFE);
-        self.triggers()
+        self.decided()
     }
 }
 
@@ -112,25 +137,51 @@ fn times() -> usize {
     std::env::var("BELTWATCH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
 }
 
-/// Starts a daemon, waits until it is at work and `pause` longer, lets it go by `end`, and measures until all is safe.
+/// Starts a daemon, waits until it is at work and a while longer, lets it go by `end`, and measures until all is safe.
 fn every_time(name: &str, limit: Duration, fault: &str, end: impl Fn(&Daemon)) {
-    let mut took = Vec::new();
+    let mut took = [Vec::new(), Vec::new()];
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut triggers = 0;
+    let mut decided = 0;
     for i in 0..times() {
         let daemon = Daemon::start(folder.path(), fault);
         daemon.at_work();
-        std::thread::sleep(Duration::from_millis(37 * (i as u64 % 19)));
-        end(&daemon);
-        let safe = daemon.wait(name, limit, |levels| levels == SAFE);
-        took.push(safe);
-        let now = daemon.stays_safe();
-        assert!(now >= triggers, "{name}: counters went from {triggers} to {now}");
-        triggers = now;
+        let guard = daemon.guard();
+        let busy = i % 2 == 1;
+        let safe = beside(busy, || {
+            std::thread::sleep(Duration::from_millis(37 * (i as u64 % 19)));
+            end(&daemon);
+            daemon.wait(name, limit, |levels| levels == SAFE)
+        });
+        took[usize::from(busy)].push(safe);
+        let now = daemon.stays_safe(guard);
+        assert!(now >= decided, "{name}: counters went from {decided} to {now}");
+        decided = now;
     }
-    took.sort_unstable();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-    println!("{name}: {} times, safe after p50 {:?}, p99 {:?}, max {:?}", took.len(), at(0.5), at(0.99), at(1.0));
+    for (took, how) in took.iter_mut().zip(["quiet", "busy"]).filter(|(took, _)| !took.is_empty()) {
+        took.sort_unstable();
+        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+        println!("{name}, {how}: {} times, p50 {:?}, p99 {:?}, max {:?}", took.len(), at(0.5), at(0.99), at(1.0));
+    }
+}
+
+/// Does it with every core busy, or not.
+fn beside<T>(busy: bool, work: impl FnOnce() -> T) -> T {
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let through = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // a failed assertion must end them too
+        let _end = End(&through);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..if busy { cores } else { 0 } {
+            scope.spawn(|| while !through.load(Ordering::Relaxed) {});
+        }
+        work()
+    })
 }
 
 #[test]
@@ -139,11 +190,39 @@ fn killed() {
 }
 
 #[test]
+fn crashed() {
+    // writing a core dump takes long, and no thread ends before
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).expect("within the maximum");
+    for (name, signal) in [("SIGABRT", Signal::ABORT), ("SIGSEGV", Signal::SEGV)] {
+        every_time(name, BAR, "", |d| {
+            kill_process(d.pid(), signal).expect("it lives");
+            // the runtime's handler looks for a stack overflow in the first one and lets the next one through
+            std::thread::sleep(Duration::from_millis(1));
+            let _ = kill_process(d.pid(), signal);
+        });
+    }
+}
+
+#[test]
+fn a_guard_that_is_gone_is_a_fault() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = Daemon::start(folder.path(), "");
+    daemon.at_work();
+    kill_process(daemon.guard(), Signal::KILL).expect("it lives");
+    daemon.wait("READY falls, FAULT rises", BAR, |l| l.get(1..3) == Some("01"));
+    kill_process(daemon.pid(), Signal::TERM).expect("it lives");
+    daemon.wait("an orderly end", Duration::from_secs(3), |l| l == SAFE);
+    assert!(daemon.child.wait().expect("it ends").success());
+}
+
+#[test]
 fn terminated() {
     // the parts on the belt are brought to the gate first
     every_time("SIGTERM", Duration::from_secs(3), "", |d| {
         kill_process(d.pid(), Signal::TERM).expect("it lives");
-        d.wait("READY falls", BAR, |l| l.as_bytes().get(1) == Some(&b'0'));
+        // an ordinary thread hears the signal: beside programs that want every core it waits for its turn
+        d.wait("READY falls", 10 * BAR, |l| l.as_bytes().get(1) == Some(&b'0'));
     });
 }
 

@@ -14,9 +14,18 @@ fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")
 }
 
+/// A test that fails leaves no program behind.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
 /// A line on the built-in belt, with a control socket, a folder for counters and a record.
 struct Running {
-    child: Child,
+    child: Program,
     folder: tempfile::TempDir,
 }
 
@@ -37,7 +46,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let running = Self { child, folder };
+        let running = Self { child: Program(child), folder };
         running.until("it listens", |r| r.ask(&["status"]).status.success());
         running
     }
@@ -73,8 +82,8 @@ impl Running {
     }
 
     fn end(mut self, signal: Signal) -> tempfile::TempDir {
-        kill_process(Pid::from_child(&self.child), signal).expect("it lives");
-        let status = self.child.wait().expect("it ends");
+        kill_process(Pid::from_child(&self.child.0), signal).expect("it lives");
+        let status = self.child.0.wait().expect("it ends");
         assert_eq!(status.success(), signal == Signal::TERM, "{status}");
         self.folder
     }

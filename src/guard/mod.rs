@@ -1,23 +1,27 @@
 //! The guard process: sees to the outputs when the daemon cannot any more, however it went.
 //!
-//! It is the same program, started with a pipe as its standard input. While the daemon is well it says so through the
-//! pipe; when the pipe closes (the daemon ended, crashed or was killed) or nothing comes for too long (its gate thread
-//! hangs), the guard drives every output to its safe level. A daemon that hangs is killed first, so that it cannot switch
-//! anything any more.
+//! It is the same program, started with a socket as its standard input and the outputs' own handle, where the back end
+//! has one to share, as its standard output: so it need not claim them anew. It acts when
+//!
+//! - the gate's thread ends, however it does: the kernel tells it with a signal (`PR_SET_PDEATHSIG` is sent when the
+//!   *thread* ends that started a process). The socket alone would close only after the memory of the whole process was
+//!   taken down by threads without real-time rights, many milliseconds later on a busy machine;
+//! - the socket closes;
+//! - nothing comes through the socket for too long: the gate's thread hangs. The daemon is killed first, so that it cannot
+//!   switch anything any more.
 
 mod process;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::retry_on_intr;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde::{Deserialize, Serialize};
 
-use crate::outputs::OutputsConfig;
+use crate::outputs::{Outputs, OutputsConfig};
 
 pub use process::serve;
 
@@ -25,7 +29,7 @@ pub use process::serve;
 pub const COMMAND: &str = "guard";
 const ARMED: &str = "armed";
 /// The guard may take this long to be armed: its program may still have to come from a slow card.
-const ARMING: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+const ARMING: Duration = Duration::from_secs(10);
 /// At the end the guard is waited for this long; it is left to itself then.
 const ENDING: Duration = Duration::from_secs(1);
 
@@ -51,41 +55,54 @@ pub enum GuardError {
 #[derive(Debug)]
 pub struct Guard {
     child: Child,
-    pipe: Option<ChildStdin>,
+    socket: Option<UnixStream>,
 }
 
 impl Guard {
-    /// Starts the guard; when this returns it has driven every output to its safe level once, which shows that it can,
-    /// and is armed. So it comes before [`crate::outputs::open`]: outputs have one owner. From the first
-    /// [`Guard::alive`] on that must be called more often than `limit`.
+    /// Starts the guard for `outputs`, opened as `config` says; it is armed when this returns, and has driven every
+    /// output to its safe level once, which shows that it can. To be called by the one thread that switches outputs: the
+    /// guard acts when that thread ends. From the first [`Guard::alive`] on that must be called more often than `limit`.
     ///
-    /// Core dumps are forbidden from here on: one that is written holds the pipe open.
+    /// The process leaves no core dump from here on: writing one would hold up the end of its threads.
     ///
     /// # Errors
     /// The process does not start or cannot drive the outputs.
-    pub fn start(outputs: &OutputsConfig, limit: Duration) -> Result<Self, GuardError> {
-        forbid_core_dumps().map_err(GuardError::Start)?;
-        let program = std::env::current_exe().map_err(GuardError::Start)?;
-        let mut command = Command::new(program);
-        let mut child = command
-            .arg(COMMAND)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(GuardError::Start)?;
-        match arm(&mut child, &Orders { outputs: outputs.clone(), limit }) {
-            Ok(pipe) => Ok(Self { child, pipe: Some(pipe) }),
-            Err(e) => {
-                let _ = (child.kill(), child.wait());
-                Err(e)
-            }
+    pub fn start(outputs: &dyn Outputs, config: &OutputsConfig, limit: Duration) -> Result<Self, GuardError> {
+        let start = || -> std::io::Result<_> {
+            set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+            let (ours, theirs) = UnixStream::pair()?;
+            let handle = outputs.handle()?.map_or_else(Stdio::null, Stdio::from);
+            let program = std::env::current_exe()?;
+            let child = Command::new(program).arg(COMMAND).stdin(OwnedFd::from(theirs)).stdout(handle).spawn()?;
+            Ok((child, ours))
+        };
+        let (child, socket) = start().map_err(GuardError::Start)?;
+        let mut guard = Self { child, socket: Some(socket) };
+        let armed = guard.arm(&Orders { outputs: config.clone(), limit });
+        if armed.is_err() {
+            let _ = guard.child.kill();
         }
+        armed.map(|()| guard)
+    }
+
+    /// Gives the orders and waits for the answer. The socket never makes the gate's thread wait afterwards.
+    fn arm(&self, orders: &Orders) -> Result<(), GuardError> {
+        let Some(mut socket) = self.socket.as_ref() else { return Ok(()) };
+        let orders = serde_json::to_string(orders).map_err(|e| GuardError::NotArmed(e.to_string()))?;
+        let mut answer = String::new();
+        socket
+            .set_read_timeout(Some(ARMING))
+            .and_then(|()| writeln!(socket, "{orders}"))
+            .and_then(|()| BufReader::new(socket).read_line(&mut answer))
+            .and_then(|_| socket.set_nonblocking(true))
+            .map_err(GuardError::Start)?;
+        if answer.trim_end() == ARMED { Ok(()) } else { Err(GuardError::NotArmed(answer.trim_end().to_owned())) }
     }
 
     /// Says that the gate's thread is well. Whether the guard is still there.
     pub fn alive(&mut self) -> bool {
-        let Some(pipe) = &mut self.pipe else { return false };
-        match pipe.write(b".") {
+        let Some(socket) = &mut self.socket else { return false };
+        match socket.write(b".") {
             Ok(_) => true,
             Err(e) => e.kind() == std::io::ErrorKind::WouldBlock,
         }
@@ -94,7 +111,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.pipe = None;
+        self.socket = None;
         // it has nothing more to do than to drive the outputs safe once more
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
@@ -105,34 +122,6 @@ impl Drop for Guard {
             std::thread::sleep(Duration::from_micros(500));
         }
     }
-}
-
-/// Gives the orders and waits for the answer. The pipe that it returns never makes the gate's thread wait.
-fn arm(child: &mut Child, orders: &Orders) -> Result<ChildStdin, GuardError> {
-    let mut pipe = child.stdin.take().expect("piped by the caller");
-    let answers = child.stdout.take().expect("piped by the caller");
-    let orders = serde_json::to_string(orders).map_err(|e| GuardError::NotArmed(e.to_string()))?;
-    writeln!(pipe, "{orders}").map_err(GuardError::Start)?;
-    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&answers, PollFlags::IN)], Some(&ARMING)));
-    let mut answer = String::new();
-    if ready.map_err(|e| GuardError::Start(e.into()))? > 0 {
-        BufReader::new(answers).read_line(&mut answer).map_err(GuardError::Start)?;
-    }
-    if answer.trim_end() != ARMED {
-        return Err(GuardError::NotArmed(answer.trim_end().to_owned()));
-    }
-    let flags = fcntl_getfl(&pipe).map_err(|e| GuardError::Start(e.into()))?;
-    fcntl_setfl(&pipe, flags | OFlags::NONBLOCK).map_err(|e| GuardError::Start(e.into()))?;
-    Ok(pipe)
-}
-
-/// A limit of 1 rather than 0, because that also stops a dump that is piped to a program (core(5)).
-fn forbid_core_dumps() -> std::io::Result<()> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
-    if maximum == Some(0) {
-        return Ok(());
-    }
-    Ok(setrlimit(Resource::Core, Rlimit { current: Some(1), maximum })?)
 }
 
 /// A panic of any thread ends the whole process, so that the guard acts: a line with a stage missing is not a line.

@@ -1,6 +1,7 @@
 //! The core's thread: inputs in, outputs switched at their time.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use beltwatch_core::{Action, Command, Counters, Device, Input, Line, MonoNanos, OutputLine};
@@ -9,8 +10,8 @@ use heapless::spsc::{Consumer, Producer};
 use super::queue::Sender;
 use super::stage::Stage;
 use super::{Frame, Job, Shared, Trace, What};
-use crate::guard::Guard;
-use crate::outputs::Outputs;
+use crate::guard::{Guard, GuardError};
+use crate::outputs::{Outputs, OutputsConfig};
 use crate::realtime;
 use crate::record::IN_FLIGHT;
 use crate::time::Clock;
@@ -88,11 +89,28 @@ pub(super) struct Core<'q> {
 }
 
 impl Core<'_> {
-    /// Works until the belt has ended and every part has passed the gate. Every output is safe then.
-    pub(super) fn run(mut self) {
+    /// Works until the belt has ended and every part has passed the gate. Every output is safe then. `guarded` is told
+    /// first whether the guard, if one is wanted, is armed; without it nothing happens.
+    pub(super) fn run(
+        mut self,
+        guard: Option<(&OutputsConfig, Duration)>,
+        guarded: &SyncSender<Result<(), GuardError>>,
+    ) {
         let shared = self.hands.shared;
         shared.core_bell.is_mine();
+        // the guard acts when the thread that started it ends, so it is this one
+        let guard = guard.map(|(config, limit)| Guard::start(self.hands.outputs.as_ref(), config, limit)).transpose();
+        let result = guard.map(|guard| self.hands.guard = guard);
+        let failed = result.is_err();
+        let _ = guarded.send(result);
+        if failed {
+            return;
+        }
         realtime::enter(PRIORITY);
+        // the line takes every output for off, and a safe level can be on
+        for output in OutputLine::ALL {
+            self.hands.failed |= self.hands.outputs.set(output, self.line.is_on(output)).is_err();
+        }
         for device in [Device::Recipe, Device::Inputs, Device::Outputs, Device::Stages] {
             self.take(Input::Device { device, up: true });
         }

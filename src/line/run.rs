@@ -24,7 +24,7 @@ use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
-use crate::guard::{Guard, GuardError};
+use crate::guard::GuardError;
 use crate::inspect::Inspector;
 use crate::outputs::{self, OutputError};
 use crate::recipe::{Recipe, RecipeError};
@@ -112,11 +112,6 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let simulated =
         board.simulated.as_ref().ok_or_else(|| LineError::Board("there is no [simulated] belt".to_owned()))?;
     let course = Course::new(simulated, &settings).map_err(LineError::Board)?;
-    let guard = if board.outputs.outlive_the_process() {
-        Some(Guard::start(&board.outputs, board.watchdog.gate.0)?)
-    } else {
-        None
-    };
     let outputs = outputs::open(&board.outputs)?;
 
     let shared =
@@ -145,7 +140,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         inputs: Inputs { belt, frames, verdicts, commands },
         hands: Hands {
             outputs,
-            guard,
+            guard: None,
             jobs: Sender::new(job_in, &shared.inspection_bell),
             trace: trace_in,
             frame: None,
@@ -182,7 +177,11 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let (belt_in, exposure_in) =
             (Sender::new(belt_in, &shared.core_bell), Sender::new(exposure_in, &shared.camera_bell));
         let (shared, status, commands) = (&shared, &status, &commands_in);
-        start(scope, "core", move || core.run())?;
+        let guard = board.outputs.outlive_the_process().then_some((&board.outputs, board.watchdog.gate.0));
+        let (guarded_in, guarded) = sync_channel(1);
+        start(scope, "core", move || core.run(guard, &guarded_in))?;
+        // a thread that ends without a word has panicked, and that ends the process
+        guarded.recv().unwrap_or(Ok(()))?;
         start(scope, "inspection", move || {
             inspection::work(inspector, &recipes, jobs, verdict_in, &inspection_events, shared);
         })?;

@@ -2,6 +2,7 @@
 //! can set them after this one is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,16 @@ impl FileOutputs {
             TryLockError::WouldBlock => OutputError::Claimed(path.display().to_string()),
             TryLockError::Error(source) => failed(source),
         })?;
-        Ok(Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line)) })
+        Ok(Self::new(file, path, config))
+    }
+
+    /// The file as another process has claimed it.
+    pub fn share(handle: OwnedFd, path: &Path, config: &OutputsConfig) -> Self {
+        Self::new(File::from(handle), path, config)
+    }
+
+    fn new(file: File, path: &Path, config: &OutputsConfig) -> Self {
+        Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line)) }
     }
 }
 
@@ -40,5 +50,9 @@ impl Outputs for FileOutputs {
         self.file
             .write_all_at(level, u64::from(wiring.line))
             .map_err(|source| OutputError::File { path: self.path.clone(), source })
+    }
+
+    fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
+        self.file.try_clone().map(|file| Some(file.into()))
     }
 }

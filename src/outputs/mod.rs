@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -117,6 +118,14 @@ pub trait Outputs: Send {
     /// # Errors
     /// The back end is gone.
     fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError>;
+
+    /// What another process can switch them by, without claiming them anew; `None` where there is nothing to claim.
+    ///
+    /// # Errors
+    /// The process has no more room for it.
+    fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
+        Ok(None)
+    }
 }
 
 /// Outputs without lines.
@@ -130,15 +139,15 @@ impl Outputs for SimulatedOutputs {
 }
 
 /// How long the outputs may stay claimed by a process that is about to be gone.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Claims the outputs; every one is at its safe level then.
+/// Claims the outputs; every one is at its safe level then, and again when they are dropped.
 ///
 /// # Errors
 /// The back end refuses, or another process has the outputs and does not go.
 pub fn open(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
     let start = Instant::now();
-    let mut outputs = loop {
+    let outputs = loop {
         match claim(config) {
             Err(OutputError::Claimed(_)) if start.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_micros(200));
@@ -146,8 +155,20 @@ pub fn open(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
             result => break result?,
         }
     };
-    make_safe(outputs.as_mut(), config)?;
-    Ok(outputs)
+    let mut outputs = SafeInTheEnd { outputs, config: config.clone() };
+    make_safe(&mut outputs, config)?;
+    Ok(Box::new(outputs))
+}
+
+/// The outputs as another process has claimed them, by its [`Outputs::handle`]; they stay as they are.
+///
+/// # Errors
+/// The back end refuses.
+pub fn share(config: &OutputsConfig, handle: OwnedFd) -> Result<Box<dyn Outputs>, OutputError> {
+    Ok(match &config.back_end {
+        BackEnd::Simulated => Box::new(SimulatedOutputs),
+        BackEnd::File(path) => Box::new(FileOutputs::share(handle, path, config)),
+    })
 }
 
 fn claim(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
@@ -155,6 +176,30 @@ fn claim(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
         BackEnd::Simulated => Box::new(SimulatedOutputs),
         BackEnd::File(path) => Box::new(FileOutputs::claim(path, config)?),
     })
+}
+
+/// Outputs that are made safe when nobody wants them any more.
+struct SafeInTheEnd {
+    outputs: Box<dyn Outputs>,
+    config: OutputsConfig,
+}
+
+impl Outputs for SafeInTheEnd {
+    fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError> {
+        self.outputs.set(line, on)
+    }
+
+    fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
+        self.outputs.handle()
+    }
+}
+
+impl Drop for SafeInTheEnd {
+    fn drop(&mut self) {
+        if let Err(e) = make_safe(self.outputs.as_mut(), &self.config) {
+            log::error!("outputs may not be safe: {e}");
+        }
+    }
 }
 
 /// Drives every output to its safe level.
@@ -203,10 +248,17 @@ mod tests {
             outputs.set(line, on).expect("a file");
         }
         assert_eq!(levels(), "110");
+        let handle = outputs.handle().expect("room").expect("a file");
+        let mut shared = share(&config, handle).expect("claimed");
+        assert_eq!(levels(), "110", "sharing changes nothing");
+        make_safe(shared.as_mut(), &config).expect("a file");
+        assert_eq!(levels(), "011", "while the owner lives");
+        outputs.set(OutputLine::Gate, true).expect("a file");
         drop(outputs);
-        assert_eq!(levels(), "110", "what a killed process leaves");
+        assert_eq!(levels(), "011", "dropping makes safe");
+        assert!(open(&config).is_err(), "who shares holds them too");
+        drop(shared);
         drive_safe(&config).expect("a file");
-        assert_eq!(levels(), "011");
     }
 
     #[test]
@@ -219,7 +271,7 @@ mod tests {
         owner.set(OutputLine::Gate, true).expect("a file");
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                std::thread::sleep(PATIENCE / 5);
+                std::thread::sleep(PATIENCE / 10);
                 drop(owner);
             });
             drive_safe(&config).expect("the owner goes in time");
