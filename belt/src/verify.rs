@@ -7,7 +7,7 @@ use beltwatch_core::{Action, Command, Counters, Device, Fault, MonoNanos, Output
 use crate::course::Reach;
 use crate::runner::{Decision, Outcome, Pulse};
 use crate::scenario::Scenario;
-use crate::{Body, Certainty, Fate, Ruling};
+use crate::{Certainty, Fate, Ruling};
 
 /// Rounding of the plant's times, in nanoseconds.
 const ROUNDING: u64 = 10;
@@ -268,12 +268,5 @@ impl Verifier<'_> {
         if c.rejected != truth.rejected {
             self.wrong.push(format!("counted {:?}, there were {:?}", c.rejected, truth.rejected));
         }
-    }
-}
-
-impl Body {
-    /// Whether it is a part.
-    pub fn is_part(self) -> bool {
-        matches!(self, Self::Part(_))
     }
 }
