@@ -190,6 +190,16 @@ fn a_first_verdict_is_not_taken_back() {
 }
 
 #[test]
+fn a_verdict_on_a_part_without_a_frame_is_none() {
+    let mut rig = Rig::<8>::new(settings());
+    rig.part(1000);
+    rig.take(1050, Input::Verdict { tag: Tag(0), verdict: Verdict::Pass });
+    rig.until(3000);
+    assert_eq!(rig.decided(), [(0, Verdict::Reject(Cause::NoImage))]);
+    assert_eq!(rig.line.counters().late_verdicts, 1);
+}
+
+#[test]
 fn a_camera_that_is_silent_or_shows_nothing_is_a_fault_until_it_shows_something() {
     for quality in [Quality::Black, Quality::Saturated, Quality::Repeated] {
         let mut rig = Rig::<8>::new(settings());
