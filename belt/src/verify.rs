@@ -7,7 +7,7 @@ use beltwatch_core::{Action, Command, Counters, Device, Fault, MonoNanos, Output
 use crate::course::Reach;
 use crate::runner::{Decision, Outcome, Pulse};
 use crate::scenario::Scenario;
-use crate::{Certainty, Fate, Ruling};
+use crate::{Body, Certainty, Fate, Ruling};
 
 /// Rounding of the plant's times, in nanoseconds.
 const ROUNDING: u64 = 10;
@@ -84,7 +84,13 @@ impl Verifier<'_> {
     fn arrivals(&self, decisions: &HashMap<MonoNanos, Decision>) -> Vec<Arrival> {
         let slack = self.scenario.slack_mm();
         let course = self.scenario.course();
-        let mut fates: Vec<_> = self.outcome.fates.iter().filter_map(|f| Some((f.arrival?.0, *f))).collect();
+        let gate = self.scenario.stretch(self.scenario.line.gate_mm).0 as u64;
+        let arrival = |f: &Fate| match (self.scenario.line.scale, f.body, f.eye) {
+            // it begins with an edge that came just before it
+            (Scale::Time, Body::Ghost(_), Some(eye)) => Some(eye.0 + gate),
+            _ => f.arrival.map(|a| a.0),
+        };
+        let mut fates: Vec<_> = self.outcome.fates.iter().filter_map(|f| Some((arrival(f)?, *f))).collect();
         fates.sort_by_key(|f| f.0);
         let (mut early, mut late) = (Reach::new(&course), Reach::new(&course));
         let of = |(at, fate): (u64, Fate)| {
