@@ -44,6 +44,10 @@ pub(super) fn work(
     while !shared.core_ended.load(Ordering::Acquire) {
         shared.stages.advanced(Stage::Camera);
         let Some(exposure) = next(&mut exposures, PATIENCE) else { continue };
+        // a picture that is late already when the next one is due would make all that follow late
+        if exposures.ready() && exposure.delivered < MonoNanos::now() {
+            continue;
+        }
         let part = exposure.part.unwrap_or_default();
         shared.fault_at(Stage::Camera, part);
         let shown = match prepared.take().filter(|(index, _)| *index == part) {

@@ -66,9 +66,14 @@ struct Shared {
 }
 
 impl Shared {
-    /// The simulated belt's test pieces for the program itself: a stage that hangs or panics at a part.
+    /// The simulated belt's test pieces for the program itself: a stage that hangs at a part, or panics at it or, where
+    /// that one never came so far, at the next.
     fn fault_at(&self, stage: Stage, part: u64) {
-        for fault in self.faults.iter().filter(|f| f.stage == stage && f.part == part) {
+        let is_due = |f: &&SimulatedFault| match f.kind {
+            SimulatedFaultKind::Panic => f.part <= part,
+            SimulatedFaultKind::Hang(_) => f.part == part,
+        };
+        for fault in self.faults.iter().filter(|f| f.stage == stage).filter(is_due) {
             log::warn!("simulated fault: {} at part {part}", stage.name());
             match fault.kind {
                 SimulatedFaultKind::Panic => panic!("simulated fault"),
