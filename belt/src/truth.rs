@@ -217,10 +217,14 @@ impl Truth {
         } else if let Body::Part(_) = body {
             self.early.push((body, at));
         }
-        let passed = |t: &Track| t.decided.is_some() && t.arrival.is_some() && t.deadline.1 < at.0;
-        while self.live.front().is_some_and(passed) {
+        while self.live.front().is_some_and(|t| self.has_passed(t, at)) {
             self.settle_front();
         }
+    }
+
+    /// Nothing can change what became of it.
+    fn has_passed(&self, track: &Track, at: MonoNanos) -> bool {
+        track.decided.is_some() && track.arrival.is_some() && self.awake(track.deadline.1) < at.0
     }
 
     /// Those that came to the gate and were not seen before.

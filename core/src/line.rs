@@ -30,6 +30,7 @@ struct Shootable {
 /// What can be due.
 #[derive(Clone, Copy, Debug)]
 enum Step {
+    Eye,
     Decide,
     Fire,
     FireOverflow,
@@ -111,26 +112,25 @@ impl<const N: usize> Line<N> {
 
     /// Something came in and became known at `now`.
     pub fn take(&mut self, now: MonoNanos, input: Input, out: Out<'_>) {
-        // edges count from their own time, even where what is due would overtake them
+        // edges count from their own time; of a backlog more may follow, so the eye is certain only up to there
+        let known = match input {
+            Input::Eye { at, .. } | Input::Encoder { at, .. } | Input::Confirm { at } => at,
+            Input::Frame { exposed, .. } => exposed,
+            Input::Verdict { .. } | Input::Device { .. } => MonoNanos(0),
+            Input::Command(_) | Input::Time => now,
+        };
+        self.act(known.min(now), true, now, out);
         match input {
             Input::Eye { at, sequence, blocked } => {
-                self.look(at, out);
-                if self.eye.edge(at, sequence, blocked) > 0 {
+                let missing = self.eye.edge(at, sequence, blocked);
+                if missing > 0 {
                     self.raise(Fault::EdgesLost, out);
                 }
             }
             Input::Confirm { at } => self.confirmed(at, out),
             _ => {}
         }
-        // of a backlog more edges may follow: only up to this input's own time the eye is certain
-        let settled = match input {
-            Input::Eye { at, .. } | Input::Encoder { at, .. } | Input::Confirm { at } => at,
-            Input::Frame { exposed, .. } => exposed,
-            Input::Verdict { .. } | Input::Device { .. } => MonoNanos(0),
-            Input::Command(_) | Input::Time => now,
-        };
-        self.look(settled.min(now), out);
-        self.act(now, out);
+        self.act(now, false, now, out);
         match input {
             Input::Encoder { at, sequence, forward } => self.moves(at, sequence, forward, out),
             Input::Frame { exposed, sequence, quality } => self.frame(exposed, sequence, quality, now, out),
@@ -139,25 +139,25 @@ impl<const N: usize> Line<N> {
             Input::Command(command) => self.command(command, now, out),
             Input::Eye { .. } | Input::Confirm { .. } | Input::Time => {}
         }
-        self.act(now, out);
+        self.act(now, false, now, out);
     }
 
     /// When [`Line::advance`] has something to do, if nothing comes in before.
     pub fn due(&self) -> Option<MonoNanos> {
-        [self.eye.due(), self.next_step().map(|(at, _)| at)].into_iter().flatten().min()
+        self.next_step(true).map(|(at, _)| at)
     }
 
     /// Does everything that is due at `now`, each thing as of its own time.
     pub fn advance(&mut self, now: MonoNanos, out: Out<'_>) {
-        self.look(now, out);
-        self.act(now, out);
+        self.act(now, true, now, out);
     }
 
-    /// Everything that is due, but the eye.
-    fn act(&mut self, now: MonoNanos, out: Out<'_>) {
+    /// Does everything that is due at `until`, with the eye or without, as far as it can at `now`.
+    fn act(&mut self, until: MonoNanos, eye: bool, now: MonoNanos, out: Out<'_>) {
         self.beat.get_or_insert(now);
-        while let Some((at, step)) = self.next_step().filter(|&(at, _)| at <= now) {
+        while let Some((at, step)) = self.next_step(eye).filter(|&(at, _)| at <= until) {
             match step {
+                Step::Eye => self.look(at, out),
                 Step::Decide => self.decide(out),
                 Step::Fire => {
                     let tag = Self::take_shot(&mut self.rejects, self.settings.shot_step());
@@ -230,11 +230,12 @@ impl<const N: usize> Line<N> {
         self.queue.is_empty() && self.rejects.is_empty() && self.overflow.is_empty() && self.gate.due().is_none()
     }
 
-    /// The earliest thing to do but to look at the eye. Of several at one time, parts are decided before they are fired at, and fired at before
+    /// The earliest thing to do, looking at the eye or not. Of several at one time, parts are decided before they are fired at, and fired at before
     /// the gate closes.
-    fn next_step(&self) -> Option<(MonoNanos, Step)> {
+    fn next_step(&self, eye: bool) -> Option<(MonoNanos, Step)> {
         let deadline = self.queue.front().and_then(|p| self.reached(p.at + self.settings.gate - self.settings.guard));
         let steps = [
+            (self.eye.due().filter(|_| eye), Step::Eye),
             (deadline, Step::Decide),
             (self.rejects.front().and_then(|s| self.reached(s.from)), Step::Fire),
             (self.overflow.front().and_then(|s| self.reached(s.from)), Step::FireOverflow),

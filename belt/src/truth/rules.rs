@@ -14,7 +14,11 @@ impl Truth {
         let line = &self.scenario.line;
         let (gate, guard) = (line.gate_mm, line.guard_mm);
         let (lockout, min_spacing) = (self.scaled(line.lockout_mm), self.scaled(line.min_spacing_mm));
-        let backward = self.course.way(eye.0 - self.start) < self.course.way((eye.0 - self.start).saturating_sub(1000));
+        let runs_back =
+            |at: u64| self.course.way(at - self.start) < self.course.way((at - self.start).saturating_sub(1000));
+        let backward = runs_back(eye.0);
+        // a belt that turns at once shows the part again
+        self.is_lost |= !backward && runs_back(now);
         let distance = self.last_place.map_or(f64::INFINITY, |last| place - last);
         if backward || distance < lockout.max(1e-9) {
             return;
@@ -33,11 +37,16 @@ impl Truth {
         self.next_id += 1;
         let too_close = distance < min_spacing;
         if too_close || blurred {
-            if let Some(before) = self.live.back_mut().filter(|t| t.id + 1 == id && t.decided.is_none()) {
+            // the line may decide the one before first, where it was held up over both
+            let deadline = self.live.back().map_or(now, |t| t.deadline.0);
+            let blurred = blurred || deadline < now && self.awake(deadline) == now;
+            if let Some(before) = self.live.back_mut().filter(|t| t.id + 1 == id) {
                 if blurred {
                     before.blur();
                 }
-                before.forced.get_or_insert(Cause::Spacing);
+                if before.decided.is_none() {
+                    before.forced.get_or_insert(Cause::Spacing);
+                }
             }
             self.counters.spacing_faults += u64::from(too_close);
         }
