@@ -20,7 +20,7 @@ pub use course::Course;
 pub use plant::{Body, EyeCause, Happening, Physical, Plant};
 pub use runner::{Decision, Outcome, Pulse, run, run_with};
 pub use scenario::*;
-pub use server::Server;
+pub use server::{Pace, Server};
 pub use truth::{Certainty, Fate, Ruling, Truth};
 
 /// Milliseconds in nanoseconds.

@@ -141,6 +141,13 @@ impl Plant {
         .begin()
     }
 
+    /// Nothing is left but the belt itself, and an encoder that counts its way.
+    pub fn is_through(&self) -> bool {
+        let Self { eye, camera, gate, ghosts, script, .. } = self;
+        let times = [eye.peek(), camera.peek(), gate.next.map(|n| n.0), ghosts.next.map(|n| n.0)];
+        script.is_empty() && times.into_iter().all(|t| t.is_none())
+    }
+
     fn begin(mut self) -> Self {
         self.gate.load(&self.camera.scenario, 0);
         self

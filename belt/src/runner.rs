@@ -160,22 +160,7 @@ impl Outcome {
 
     /// What is not as the scenario expects it, in words.
     pub fn unexpected(&self, scenario: &Scenario) -> Vec<String> {
-        let expect = &scenario.expect;
-        let mut wrong = expect.wrong_counters(&self.counters);
-        let mut lists = [expect.faults.clone(), self.faults.clone()];
-        lists.iter_mut().for_each(|l| l.sort());
-        if lists[0] != lists[1] {
-            wrong.push(format!("faults {:?}, expected {:?}", lists[1], lists[0]));
-        }
-        let mut lists = [expect.alarms.clone(), self.alarms.clone()];
-        lists.iter_mut().for_each(|l| l.sort());
-        if lists[0] != lists[1] {
-            wrong.push(format!("alarms {:?}, expected {:?}", lists[1], lists[0]));
-        }
-        if self.state != expect.state {
-            wrong.push(format!("state {:?} at the end, expected {:?}", self.state, expect.state));
-        }
-        wrong
+        scenario.expect.unexpected(&self.counters, &self.faults, &self.alarms, self.state)
     }
 }
 

@@ -1,18 +1,40 @@
 //! The inspection as a queue with one server.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use beltwatch_core::MonoNanos;
 
 use crate::random::{Dice, Stream};
 use crate::scenario::{Inference, Scenario};
 
-/// One frame at a time, in the order in which they come, or only the newest that waits.
+/// How long the inspection takes for a frame.
 #[derive(Clone, Debug)]
-pub struct Server<Job> {
+pub struct Pace {
     model: Inference,
     dice: Dice,
     start: MonoNanos,
+}
+
+impl Pace {
+    /// The scenario's times count from `start`.
+    pub fn new(scenario: &Scenario, start: MonoNanos) -> Self {
+        Self { model: scenario.inference.clone(), dice: Dice(scenario.seed), start }
+    }
+
+    /// For the frame that is the `served`th, begun at `now`.
+    pub fn time(&self, now: MonoNanos, served: u64) -> Duration {
+        let at = now.0.saturating_sub(self.start.0);
+        let slow = self.model.slow.iter().find(|s| (crate::nanos(s.from_ms)..crate::nanos(s.to_ms)).contains(&at));
+        let jitter = self.model.jitter_ms * self.dice.unit(Stream::Inference, served);
+        Duration::from_nanos(crate::nanos(slow.map_or(self.model.time_ms, |s| s.time_ms) + jitter))
+    }
+}
+
+/// One frame at a time, in the order in which they come, or only the newest that waits.
+#[derive(Clone, Debug)]
+pub struct Server<Job> {
+    pace: Pace,
     busy: Option<(MonoNanos, Job)>,
     waiting: VecDeque<Job>,
     served: u64,
@@ -21,13 +43,12 @@ pub struct Server<Job> {
 impl<Job: Copy> Server<Job> {
     /// An idle server; the scenario's times count from `start`.
     pub fn new(scenario: &Scenario, start: MonoNanos) -> Self {
-        let (model, dice) = (scenario.inference.clone(), Dice(scenario.seed));
-        Self { model, dice, start, busy: None, waiting: VecDeque::new(), served: 0 }
+        Self { pace: Pace::new(scenario, start), busy: None, waiting: VecDeque::new(), served: 0 }
     }
 
     /// A frame comes.
     pub fn submit(&mut self, now: MonoNanos, job: Job) {
-        if self.model.newest_wins {
+        if self.pace.model.newest_wins {
             self.waiting.clear();
         }
         self.waiting.push_back(job);
@@ -50,12 +71,9 @@ impl<Job: Copy> Server<Job> {
         if self.busy.is_none()
             && let Some(job) = self.waiting.pop_front()
         {
-            let at = now.0 - self.start.0;
-            let slow = self.model.slow.iter().find(|s| (crate::nanos(s.from_ms)..crate::nanos(s.to_ms)).contains(&at));
-            let jitter = self.model.jitter_ms * self.dice.unit(Stream::Inference, self.served);
-            let time = slow.map_or(self.model.time_ms, |s| s.time_ms) + jitter;
+            let time = self.pace.time(now, self.served);
             self.served += 1;
-            self.busy = Some((MonoNanos(now.0 + crate::nanos(time)), job));
+            self.busy = Some((now + time, job));
         }
     }
 }

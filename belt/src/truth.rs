@@ -99,6 +99,12 @@ impl Truth {
         }
     }
 
+    /// Takes out what has become of parts that are past the gate, for a run without an end: [`Truth::finish`] does not
+    /// have them any more, nor its counters their certainty.
+    pub fn settled(&mut self) -> impl Iterator<Item = Fate> {
+        self.fates.drain(..)
+    }
+
     /// What each part should have got, in the order in which they were decided, and what should have been counted:
     /// parts by what became of them, spacing faults and overruns. Without counters where something is uncertain.
     pub fn finish(mut self) -> (Vec<Fate>, Option<Counters>) {

@@ -1,6 +1,7 @@
 //! Board files: what is wired where, how long the belt is, how the line behaves; as data.
 
 mod quantity;
+mod scenario;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -230,6 +231,8 @@ pub struct Simulated {
     pub period: Time,
     /// A part comes up to this much early or late.
     pub scatter: Time,
+    /// The belt's speed, where it has an encoder.
+    pub mm_per_s: Option<f64>,
     /// Where chance comes from.
     #[serde(default)]
     pub seed: u64,

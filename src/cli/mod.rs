@@ -14,6 +14,7 @@ use beltwatch::capture::CaptureError;
 use beltwatch::line::LineError;
 use beltwatch::picture::PictureError;
 use beltwatch::recipe::RecipeError;
+use beltwatch_belt::ScenarioError;
 use clap::{Parser, Subcommand};
 
 /// Inspects parts on a conveyor and rejects the bad ones.
@@ -27,7 +28,7 @@ struct Cli {
 const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt.
 
 Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage; 3 the recipe was refused;
-4 the board file was refused; 5 a picture could not be read or judged; 6 a result could not be written; 7 a replay
+4 the board file or the scenario was refused; 5 a picture could not be read or judged; 6 a result could not be written; 7 a replay
 differs from its record, or is no record";
 
 #[derive(Subcommand)]
@@ -53,6 +54,8 @@ enum Failure {
     Recipe(#[from] RecipeError),
     #[error(transparent)]
     Board(#[from] BoardError),
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     #[error("{0}")]
     BoardOption(String),
     #[error("{0}")]
@@ -79,7 +82,7 @@ impl Failure {
             Self::System(_) | Self::Output(_) => 1,
             Self::BoardOption(_) | Self::Usage(_) => 2,
             Self::Recipe(_) => 3,
-            Self::Board(_) => 4,
+            Self::Board(_) | Self::Scenario(_) => 4,
             Self::Capture(_) | Self::NotAllJudged { .. } => 5,
             Self::Picture(PictureError::Write { .. }) | Self::Write { .. } => 6,
             Self::Picture(_) => 5,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use beltwatch::board::{Board, CameraSource};
+use beltwatch::board::{Board, BoardError, CameraSource};
 use beltwatch::line::{self, Options};
 use beltwatch::recipe::Recipe;
 use beltwatch::say;
+use beltwatch_belt::Scenario;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
@@ -28,6 +29,10 @@ pub(crate) struct Args {
     /// The board file [default: the built-in simulated belt]
     #[arg(long)]
     board: Option<PathBuf>,
+    /// Play this scenario's belt, with all its faults and the line settings that it was written for, in place of the
+    /// board's belt
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["parts", "speed"])]
+    scenario: Option<PathBuf>,
     /// Play the pictures of this folder (sub-folder `good`: good parts, others: defects) in place of the board's camera
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
@@ -77,6 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let options = Options {
         parts,
+        scenario: args.scenario.as_deref().map(scenario).transpose()?,
         quiet: args.quiet,
         part_list: args.json.is_some(),
         state: args.state.clone(),
@@ -96,6 +102,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         said.and_then(|()| say::out(format_args!("the rejects, each with its heat map: {}", sheet.display())))?;
     }
     json
+}
+
+fn scenario(path: &Path) -> Result<Scenario, Failure> {
+    let read = |source| BoardError::Read { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(read)?;
+    let scenario = Scenario::parse(&text, path)?;
+    if scenario.held.is_empty() {
+        return Ok(scenario);
+    }
+    let message = "held = [...] stops the program's time, which only `cargo test -p beltwatch-belt` can";
+    Err(BoardError::Content { path: path.to_owned(), message: message.to_owned() }.into())
 }
 
 /// The board file, with what the command line says in its place.

@@ -1,92 +1,55 @@
 //! The simulated belt's thread: plays what happens on the belt at its time, and looks what the gate does to each part.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use beltwatch_core::{Input, MonoNanos, Quality, Scale, Settings};
+use beltwatch_belt::{Body, Certainty, EyeCause, Fate, Happening, Physical, Plant, Product, Ruling, Scenario, Truth};
+use beltwatch_core::{Input, MonoNanos};
 
 use super::camera::Exposure;
 use super::queue::Sender;
 use super::stage::Stage;
 use super::{Arrival, Event, Shared};
-use crate::board::Simulated;
-use crate::splitmix::{GAMMA, SplitMix64};
+use crate::record::IN_FLIGHT;
 use crate::time::Clock;
 
 /// Long waits are cut so that the stage shows that it is alive, and an end is noticed.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What happens on the belt, to which part. Of two things at one time the first here comes first.
+/// What the plant leaves to whoever plays it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    Back,
-    Front(u64),
-    Expose(u64),
-    Gate(MonoNanos),
+enum Later {
+    /// The actuator reaches the middle of a part.
+    Strike(u64),
     Confirm,
 }
 
-/// A belt of one speed: when its parts come is the same for the same seed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Course {
-    start: MonoNanos,
-    period: Duration,
-    scatter: Duration,
-    length: Duration,
-    camera: Duration,
-    gate: Duration,
-    pulse: Duration,
-    confirm: Option<Duration>,
-    seed: u64,
-}
-
-impl Course {
-    /// # Errors
-    /// The simulated belt has no encoder.
-    pub(super) fn new(simulated: &Simulated, settings: &Settings) -> Result<Self, String> {
-        if settings.scale == Scale::Encoder {
-            return Err("the simulated belt has one speed: leave out [belt.encoder]".to_owned());
-        }
-        let time = |stretch: beltwatch_core::Stretch| Duration::from_nanos(stretch.0.max(0) as u64);
-        Ok(Self {
-            start: MonoNanos(0),
-            period: simulated.period.0,
-            scatter: simulated.scatter.0,
-            // short enough that two parts never block the beam as one
-            length: (simulated.period.0 - simulated.scatter.0) / 4,
-            camera: time(settings.camera),
-            gate: time(settings.gate),
-            pulse: settings.pulse.pulse,
-            confirm: settings.confirm.map(|c| (c.earliest + c.latest) / 2),
-            seed: simulated.seed,
-        })
-    }
-
-    /// The same parts, from another time on.
-    pub(super) fn starting(self, start: MonoNanos) -> Self {
-        Self { start, ..self }
-    }
-
-    /// The time that a part takes from the eye to the gate.
-    pub(super) fn gate(&self) -> Duration {
-        self.gate
-    }
-
-    /// The eye edge of the part at place `index`.
-    fn edge(&self, index: u64) -> MonoNanos {
-        let mut chance = SplitMix64(self.seed.wrapping_add(index.wrapping_mul(GAMMA)));
-        let early_to_late = chance.bits() % (2 * self.scatter.as_nanos() as u64 + 1);
-        self.start + Duration::from_nanos(self.period.as_nanos() as u64 * (index + 1) + early_to_late) - self.scatter
-    }
-}
-
 pub(super) struct Belt<'q> {
-    pub(super) course: Course,
-    /// Parts that will be fed.
-    pub(super) parts: u64,
+    scenario: Scenario,
+    /// It goes on for a while after its last part.
+    to_the_end: bool,
+    pulse: Duration,
+    start: MonoNanos,
+    plant: Plant,
+    later: BinaryHeap<Reverse<(MonoNanos, Later)>>,
+    /// Parts that were at the gate, and whether it was open.
+    struck: VecDeque<(u64, bool)>,
+    /// What should have become of parts.
+    fates: VecDeque<Fate>,
+    /// Parts up to here have been put on the belt.
+    fed: u64,
+    /// Parts from here on are not.
+    end: u64,
+    /// Parts up to here have been at the gate.
+    arrived: u64,
+    wires: Wires<'q>,
+}
+
+/// Where the belt's events go, and what it looks at.
+pub(super) struct Wires<'q> {
     pub(super) inputs: Sender<'q, Input>,
     pub(super) exposures: Sender<'q, Exposure>,
     pub(super) events: SyncSender<Event>,
@@ -94,102 +57,158 @@ pub(super) struct Belt<'q> {
     pub(super) stop: &'q AtomicBool,
 }
 
-impl Belt<'_> {
-    /// Plays the belt until every part that was fed is past the gate. Where `stop` is set, no further part is fed.
-    pub(super) fn run(mut self) {
-        let mut to_come = BinaryHeap::new();
-        let mut sequence = 0;
-        if self.parts > 0 {
-            to_come.push(Reverse((self.course.edge(0), What::Front(0))));
+impl<'q> Belt<'q> {
+    /// A belt that starts at `start`. `to_the_end`: as in virtual time it goes on for a while after its last part.
+    pub(super) fn new(scenario: Scenario, start: MonoNanos, to_the_end: bool, wires: Wires<'q>) -> Self {
+        Self {
+            to_the_end,
+            pulse: scenario.settings().pulse.pulse,
+            start,
+            plant: Plant::new(&scenario, start),
+            later: BinaryHeap::new(),
+            struck: VecDeque::new(),
+            fates: VecDeque::new(),
+            fed: 0,
+            end: scenario.parts,
+            arrived: 0,
+            scenario,
+            wires,
         }
-        while let Some(Reverse((at, what))) = to_come.pop() {
-            if matches!(what, What::Front(_)) && !self.wait_to_feed(at) {
-                continue;
-            }
-            self.wait(at);
-            let course = self.course;
-            match what {
-                What::Front(part) => {
-                    self.shared.fault_at(Stage::Belt, part);
-                    self.eye(at, &mut sequence, true);
-                    to_come.push(Reverse((at + course.length, What::Back)));
-                    to_come.push(Reverse((at + course.camera, What::Expose(part))));
-                    to_come.push(Reverse((at + course.gate + course.pulse / 2, What::Gate(at))));
-                    if part + 1 < self.parts {
-                        to_come.push(Reverse((course.edge(part + 1), What::Front(part + 1))));
-                    }
-                }
-                What::Back => self.eye(at, &mut sequence, false),
-                What::Expose(part) => self.expose(at, part),
-                What::Gate(eye) => {
-                    let ejected = self.shared.gate_open.load(Ordering::Acquire);
-                    let _ = self.events.send(Event::Arrived(Arrival { eye, ejected, device_cause: None }));
-                    if let Some(confirm) = course.confirm.filter(|_| ejected) {
-                        to_come.push(Reverse((at - course.pulse / 2 + confirm, What::Confirm)));
-                    }
-                }
-                What::Confirm => self.send(Input::Confirm { at }),
-            }
-        }
-        self.shared.stages.ended(Stage::Belt);
-        self.shared.belt_ended.store(true, Ordering::Release);
-        self.shared.core_bell.ring();
     }
 
-    fn eye(&mut self, at: MonoNanos, sequence: &mut u32, blocked: bool) {
-        self.send(Input::Eye { at, sequence: *sequence, blocked });
-        *sequence = sequence.wrapping_add(1);
+    /// Plays the belt until every part is past the gate. Where there is a wish to stop, no further part is fed.
+    pub(super) fn run(mut self) {
+        // what the inspection finds is not the device's doing
+        let product = Product { defect_rate: 0.0, defects: Vec::new(), ..self.scenario.product.clone() };
+        let for_the_device = Scenario { product, ..self.scenario.clone() };
+        let mut truth = Truth::new(&for_the_device, self.start, IN_FLIGHT);
+        let mut next = self.plant.next();
+        while let Some(at) = self.next_time(next.as_ref()) {
+            if !self.wait(at, next.as_ref()) {
+                break;
+            }
+            match next.filter(|n| n.at == at) {
+                Some(happening) => {
+                    next = self.plant.next();
+                    truth.observe(&happening);
+                    self.happens(happening);
+                }
+                None => self.comes(),
+            }
+            self.fates.extend(truth.settled());
+            self.tell_fates();
+        }
+        self.fates.extend(truth.finish().0);
+        self.tell_fates();
+        let shared = self.wires.shared;
+        shared.stages.ended(Stage::Belt);
+        shared.belt_ended.store(true, Ordering::Release);
+        shared.core_bell.ring();
+    }
+
+    fn next_time(&self, next: Option<&Happening>) -> Option<MonoNanos> {
+        [next.map(|n| n.at), self.later.peek().map(|l| l.0.0)].into_iter().flatten().min()
+    }
+
+    /// Nothing is to come but the belt's own way.
+    fn is_over(&self, next: Option<&Happening>) -> bool {
+        let is_way = |n: &Happening| matches!(n.what, Physical::Encoder { .. } | Physical::End);
+        let is_through = !self.to_the_end && self.plant.is_through() && next.is_none_or(is_way);
+        self.arrived >= if self.stops() { self.fed } else { self.end }
+            && self.later.is_empty()
+            && (is_through || self.stops())
+            && self.wires.shared.is_drained.load(Ordering::Acquire)
+    }
+
+    fn stops(&self) -> bool {
+        self.wires.stop.load(Ordering::Relaxed)
+    }
+
+    /// A part was not put on the belt: nothing comes by the eye any more.
+    fn is_closed(&self) -> bool {
+        self.end < self.scenario.parts
+    }
+
+    /// Waits until `at`; not, where all is over.
+    fn wait(&self, at: MonoNanos, next: Option<&Happening>) -> bool {
+        loop {
+            self.wires.shared.stages.advanced(Stage::Belt);
+            if self.is_over(next) {
+                return false;
+            }
+            if at.since(MonoNanos::now()) <= SLICE {
+                at.sleep();
+                return true;
+            }
+            (MonoNanos::now() + SLICE).sleep();
+        }
+    }
+
+    fn happens(&mut self, Happening { at, what }: Happening) {
+        match what {
+            Physical::Eye { blocked, sequence, cause } => {
+                if let EyeCause::Front(Body::Part(part)) = cause {
+                    self.wires.shared.fault_at(Stage::Belt, part);
+                    if self.stops() && part >= self.fed {
+                        self.end = self.end.min(part);
+                    } else {
+                        self.fed = self.fed.max(part + 1);
+                    }
+                }
+                if !self.is_closed() {
+                    self.send(Input::Eye { at, sequence, blocked });
+                }
+            }
+            Physical::Encoder { forward, sequence } => self.send(Input::Encoder { at, sequence, forward }),
+            Physical::Exposure { part, sequence, quality, delivered } if part < self.end => {
+                let exposure = Exposure { exposed: at, sequence, part, quality, delivered };
+                let shared = self.wires.shared;
+                self.wires.exposures.send_when_room(exposure, || shared.core_ended.load(Ordering::Acquire));
+            }
+            Physical::AtGate { body: Body::Part(part) } if part < self.end => {
+                self.later.push(Reverse((at + self.pulse / 2, Later::Strike(part))));
+            }
+            Physical::Device { device, up } => self.send(Input::Device { device, up }),
+            Physical::Command(command) => self.send(Input::Command(command)),
+            Physical::Exposure { .. } | Physical::AtGate { .. } | Physical::End => {}
+        }
+    }
+
+    fn comes(&mut self) {
+        let Some(Reverse((at, later))) = self.later.pop() else { return };
+        match later {
+            Later::Strike(part) => {
+                let ejected = self.wires.shared.gate_open.load(Ordering::Acquire);
+                self.struck.push_back((part, ejected));
+                self.arrived = self.arrived.max(part + 1);
+                let sensor = &self.scenario.confirm_sensor;
+                if self.scenario.line.confirm.is_some() && ejected && !sensor.fails.contains(&part) {
+                    let after = Duration::from_secs_f64(sensor.after_ms / 1e3);
+                    self.later.push(Reverse((at - self.pulse / 2 + after, Later::Confirm)));
+                }
+            }
+            Later::Confirm => self.send(Input::Confirm { at }),
+        }
+    }
+
+    /// Of parts that were at the gate, once it is known what should have become of them.
+    fn tell_fates(&mut self) {
+        while let Some(fate) = self.fates.front() {
+            if let (Body::Part(part), Some(eye)) = (fate.body, fate.eye) {
+                let Some(place) = self.struck.iter().position(|s| s.0 == part) else { return };
+                let ejected = self.struck.drain(..=place).next_back().is_some_and(|s| s.1);
+                let device = match fate.ruling {
+                    Ruling::Decided { verdict, .. } if fate.certainty == Certainty::Certain => Some(verdict),
+                    _ => None,
+                };
+                let _ = self.wires.events.send(Event::Arrived(Arrival { eye, ejected, device }));
+            }
+            self.fates.pop_front();
+        }
     }
 
     fn send(&mut self, input: Input) {
-        let shared = self.shared;
-        self.inputs.send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
-    }
-
-    fn expose(&mut self, at: MonoNanos, part: u64) {
-        let exposure =
-            Exposure { exposed: at, sequence: part as u32, part: Some(part), quality: Quality::Good, delivered: at };
-        let shared = self.shared;
-        self.exposures.send_when_room(exposure, || shared.core_ended.load(Ordering::Acquire));
-    }
-
-    fn wait(&self, at: MonoNanos) {
-        self.shared.stages.advanced(Stage::Belt);
-        while at.since(MonoNanos::now()) > SLICE {
-            (MonoNanos::now() + SLICE).sleep();
-            self.shared.stages.advanced(Stage::Belt);
-        }
-        at.sleep();
-    }
-
-    /// Waits for a part to be fed; whether it is.
-    fn wait_to_feed(&self, at: MonoNanos) -> bool {
-        while !self.stop.load(Ordering::Relaxed) {
-            if at.since(MonoNanos::now()) <= SLICE {
-                return true;
-            }
-            self.shared.stages.advanced(Stage::Belt);
-            (MonoNanos::now() + SLICE).sleep();
-        }
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::board::Board;
-
-    #[test]
-    fn edges_scatter_around_their_places_in_order() {
-        let board = Board::simulated();
-        let settings = board.settings().expect("settings that work");
-        let simulated = board.simulated.expect("a belt");
-        let course = Course::new(&simulated, &settings).expect("one speed").starting(MonoNanos(1_000_000_000));
-        for index in 0..500 {
-            let place = 1_000_000_000 + 200_000_000 * (index + 1);
-            assert!(course.edge(index).0.abs_diff(place) <= 25_000_000);
-            assert!(course.edge(index) + course.length < course.edge(index + 1));
-        }
+        let shared = self.wires.shared;
+        self.wires.inputs.send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
     }
 }

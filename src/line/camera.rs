@@ -14,6 +14,8 @@ use crate::capture::{CaptureError, FrameCheck, PartCamera, Shown};
 use crate::time::Clock;
 
 const PATIENCE: Duration = Duration::from_millis(50);
+/// A machine on which pictures come later than this cannot make them as fast as the belt wants them.
+const LATE: Duration = Duration::from_millis(100);
 
 /// The camera's shutter opened.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ pub(super) struct Exposure {
     pub(super) exposed: MonoNanos,
     pub(super) sequence: u32,
     /// What is in front of it: a place on the belt.
-    pub(super) part: Option<u64>,
+    pub(super) part: u64,
     /// What the picture should look like at first sight.
     pub(super) quality: Quality,
     /// When the frame is there.
@@ -44,11 +46,11 @@ pub(super) fn work(
     while !shared.core_ended.load(Ordering::Acquire) {
         shared.stages.advanced(Stage::Camera);
         let Some(exposure) = next(&mut exposures, PATIENCE) else { continue };
-        // a picture that is late already when the next one is due would make all that follow late
-        if exposures.ready() && exposure.delivered < MonoNanos::now() {
+        // a picture that is late already would make all that follow late
+        if exposures.ready() && MonoNanos::now().since(exposure.delivered) > LATE {
             continue;
         }
-        let part = exposure.part.unwrap_or_default();
+        let part = exposure.part;
         shared.fault_at(Stage::Camera, part);
         let shown = match prepared.take().filter(|(index, _)| *index == part) {
             Some((_, shown)) => shown,

@@ -89,7 +89,7 @@ pub(super) struct Core<'q> {
 }
 
 impl Core<'_> {
-    /// Works until the belt has ended and every part has passed the gate. Every output is safe then. `guarded` is told
+    /// Works until the belt has ended, which it does once every part that can has passed the gate. Every output is safe then. `guarded` is told
     /// first whether the guard, if one is wanted, is armed; without it nothing happens.
     pub(super) fn run(
         mut self,
@@ -118,6 +118,7 @@ impl Core<'_> {
             shared.stages.advanced(Stage::Core);
             self.drain();
             self.advance();
+            shared.is_drained.store(self.line.is_drained(), Ordering::Release);
             self.look_after_outputs();
             self.tell();
             self.wait();
@@ -144,7 +145,6 @@ impl Core<'_> {
         let Inputs { belt, frames, verdicts, commands } = &self.inputs;
         self.hands.shared.belt_ended.load(Ordering::Acquire)
             && !(belt.ready() || frames.ready() || verdicts.ready() || commands.ready())
-            && self.line.is_drained()
     }
 
     fn take(&mut self, input: Input) {

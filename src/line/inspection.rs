@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
+use beltwatch_belt::Pace;
 use beltwatch_core::{Cause, Device, Input, MonoNanos, Quality, Verdict};
 use heapless::spsc::Consumer;
 
@@ -17,9 +18,18 @@ use crate::time::Clock;
 /// Looks this often whether there is another recipe, or an end.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How frames are taken on.
+pub(super) struct Manner {
+    /// Without an eye the newest frame wins: those that it overtakes are left out.
+    pub(super) newest_wins: bool,
+    /// The simulated inspection takes so long at least.
+    pub(super) pace: Option<Pace>,
+}
+
 /// Judges frames until the core has ended. A picture that cannot be judged rejects its part as `NoImage`.
 pub(super) fn work(
     mut inspector: Box<Inspector>,
+    manner: &Manner,
     recipes: &Receiver<Box<Inspector>>,
     mut jobs: Consumer<'_, Job>,
     mut verdicts: Sender<'_, Input>,
@@ -27,6 +37,7 @@ pub(super) fn work(
     shared: &Shared,
 ) {
     shared.inspection_bell.is_mine();
+    let mut served = 0;
     while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
         shared.stages.advanced(Stage::Inspection);
         if let Ok(new) = recipes.try_recv() {
@@ -34,7 +45,15 @@ pub(super) fn work(
             let up = Input::Device { device: Device::Recipe, up: true };
             verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
         }
-        let Some(Job { tag, frame }) = next(&mut jobs, PATIENCE) else { continue };
+        let Some(mut job) = next(&mut jobs, PATIENCE) else { continue };
+        while manner.newest_wins
+            && let Some(newer) = jobs.dequeue()
+        {
+            let Job { frame, .. } = std::mem::replace(&mut job, newer);
+            let why = "a newer frame came while the inspection was busy".to_owned();
+            let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
+        }
+        let Job { tag, frame } = job;
         let Some(tag) = tag else {
             let why = match frame.quality {
                 Quality::Good => "no part was there for it".to_owned(),
@@ -44,7 +63,12 @@ pub(super) fn work(
             continue;
         };
         shared.fault_at(Stage::Inspection, u64::from(tag.0));
+        let begun = MonoNanos::now();
         let result = inspector.inspect(&frame.shown.picture);
+        if let Some(pace) = &manner.pace {
+            wait(begun + pace.time(begun, served), shared);
+        }
+        served += 1;
         let verdict = result.as_ref().map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);
         if !verdicts.send_when_room(Input::Verdict { tag, verdict }, || shared.core_ended.load(Ordering::Acquire)) {
             break;
@@ -72,4 +96,13 @@ pub(super) fn work(
         }
     }
     shared.stages.ended(Stage::Inspection);
+}
+
+/// A simulated inspection that takes long is one that advances.
+fn wait(until: MonoNanos, shared: &Shared) {
+    while until.since(MonoNanos::now()) > PATIENCE && !shared.core_ended.load(Ordering::Acquire) {
+        (MonoNanos::now() + PATIENCE).sleep();
+        shared.stages.advanced(Stage::Inspection);
+    }
+    until.min(MonoNanos::now() + PATIENCE).sleep();
 }

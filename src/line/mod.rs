@@ -38,7 +38,7 @@ pub use stage::Stage;
 
 use std::sync::atomic::AtomicBool;
 
-use beltwatch_core::{Action, Cause, Input, MonoNanos, Quality, Tag};
+use beltwatch_core::{Action, Input, MonoNanos, Quality, Tag, Verdict};
 
 use self::queue::Bell;
 use self::scribe::Status;
@@ -56,6 +56,8 @@ struct Shared {
     core_ended: AtomicBool,
     /// What the gate was last told, for the simulated belt's parts.
     gate_open: AtomicBool,
+    /// No part is between eye and gate, and the gate is at rest.
+    is_drained: AtomicBool,
     stages: Stages,
     core_bell: Bell,
     camera_bell: Bell,
@@ -134,8 +136,8 @@ struct Arrival {
     eye: MonoNanos,
     /// Whether the gate was open.
     ejected: bool,
-    /// Why the device should have rejected it, whatever the inspection says.
-    device_cause: Option<Cause>,
+    /// What the device should have decided on a part in which the inspection finds nothing, if that can be known.
+    device: Option<Verdict>,
 }
 
 /// What the inspection found, with the picture of a reject.

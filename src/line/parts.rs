@@ -94,7 +94,7 @@ pub struct TruthTable {
 
 impl TruthTable {
     fn count(&mut self, part: &PartRecord, verdict: Verdict, bypassed: bool, arrival: Option<Arrival>) {
-        let Some(Arrival { ejected, device_cause, .. }) = arrival else { return };
+        let Some(Arrival { ejected, device, .. }) = arrival else { return };
         if let Some(defective) = part.is_defective() {
             *(if defective { &mut self.defective } else { &mut self.good }) += 1;
             *(match (defective, ejected) {
@@ -105,7 +105,7 @@ impl TruthTable {
         }
         self.gate_disagrees += u64::from(ejected != (verdict != Verdict::Pass && !bypassed));
         let by_device = verdict.cause().filter(|c| *c != Cause::Defect);
-        self.device_disagrees += u64::from(by_device != device_cause);
+        self.device_disagrees += u64::from(device.is_some_and(|d| d.cause() != by_device));
     }
 }
 

@@ -10,13 +10,15 @@ use std::sync::mpsc::sync_channel;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
+use beltwatch_belt::{Pace, Scenario};
 use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Settings, State};
 use heapless::spsc::Queue;
 
-use super::belt::{Belt, Course};
+use super::belt::{Belt, Wires};
 use super::camera::Exposure;
 use super::control::Control;
 use super::core::{Core, Hands, Inputs};
+use super::inspection::Manner;
 use super::queue::Sender;
 use super::screen::Screen;
 use super::scribe::{Papers, Scribe, Status};
@@ -34,6 +36,8 @@ use crate::time::Clock;
 
 /// Before the first part: the threads are up by then.
 const LEAD_IN: Duration = Duration::from_millis(200);
+/// Parts of a belt without an end: years of them.
+const ENDLESS: u64 = 1_000_000_000;
 /// Events that wait for the scribe.
 const EVENTS: usize = 1024;
 
@@ -76,6 +80,9 @@ pub enum LineError {
 pub struct Options {
     /// Parts after which the belt ends; `None`: all pictures of a folder, for ever for rendered parts.
     pub parts: Option<u64>,
+    /// What happens on the belt, in place of the board's constant one, with the line settings that it was written for.
+    /// Times in which the program is held up are for virtual time and are not played.
+    pub scenario: Option<Scenario>,
     /// No line a part and no moving picture.
     pub quiet: bool,
     /// Every part's record is in the report.
@@ -93,15 +100,26 @@ pub struct Options {
 /// # Errors
 /// See [`LineError`]: nothing has moved then, and every output is safe.
 pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool) -> Result<(Report, Parts), LineError> {
-    let settings = board.settings().map_err(LineError::Board)?;
+    let board_settings = || board.settings().map_err(LineError::Board);
+    let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
     let inspector = Box::new(Inspector::new(recipe)?);
     log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
     let threshold = inspector.threshold();
-    let mut camera: Box<dyn PartCamera> = match (board.camera.source, &board.camera.pictures) {
-        (CameraSource::Folder, Some(path)) => Box::new(Folder::open(path)?),
+    let mut camera: Box<dyn PartCamera> = match (board.camera.source, &board.camera.pictures, &options.scenario) {
+        (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
+        (_, _, Some(scenario)) => {
+            let belt = scenario.clone();
+            Box::new(Rendered::with_defects(board.camera.seed, move |part| belt.is_defective(part)))
+        }
         _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
     };
-    let wanted = options.parts.or(camera.parts()).unwrap_or(u64::MAX);
+    let scenario = match &options.scenario {
+        Some(scenario) => scenario.clone(),
+        None => {
+            let parts = options.parts.or(camera.parts()).unwrap_or(ENDLESS);
+            board.scenario(&settings, parts).map_err(LineError::Board)?
+        }
+    };
     let (store, saved) = match &options.state {
         Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
         None => (None, Saved::default()),
@@ -109,13 +127,10 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
     let papers = Papers { store, record: record.transpose()? };
     let listener = options.control.as_deref().map(listen).transpose()?;
-    let simulated =
-        board.simulated.as_ref().ok_or_else(|| LineError::Board("there is no [simulated] belt".to_owned()))?;
-    let course = Course::new(simulated, &settings).map_err(LineError::Board)?;
     let outputs = outputs::open(&board.outputs)?;
 
-    let shared =
-        Shared { faults: simulated.faults.clone(), hash_pictures: options.record.is_some(), ..Shared::default() };
+    let faults = board.simulated.as_ref().map_or_else(Vec::new, |s| s.faults.clone());
+    let shared = Shared { faults, hash_pictures: options.record.is_some(), ..Shared::default() };
     let now = Status { recipe: recipe.to_string(), threshold, counters: saved.counters, ..Status::default() };
     let status = Mutex::new(now.clone());
     let (mut belt_q, mut frame_q, mut verdict_q) =
@@ -159,7 +174,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         status: &status,
         board: board.name.clone(),
         parts: Parts::new(options.part_list),
-        screen: Screen::new(threshold, course.gate(), options.quiet, std::io::stdout().is_terminal()),
+        screen: Screen::new(threshold, gate_delay(&scenario), options.quiet, std::io::stdout().is_terminal()),
         papers,
         now,
         seen: (Vec::new(), Vec::new()),
@@ -182,19 +197,17 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         start(scope, "core", move || core.run(guard, &guarded_in))?;
         // a thread that ends without a word has panicked, and that ends the process
         guarded.recv().unwrap_or(Ok(()))?;
+        let belt_start = MonoNanos::now() + LEAD_IN;
+        let manner = Manner {
+            newest_wins: settings.free_running.is_some(),
+            pace: options.scenario.as_ref().map(|scenario| Pace::new(scenario, belt_start)),
+        };
         start(scope, "inspection", move || {
-            inspection::work(inspector, &recipes, jobs, verdict_in, &inspection_events, shared);
+            inspection::work(inspector, &manner, &recipes, jobs, verdict_in, &inspection_events, shared);
         })?;
         start(scope, "camera", move || camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared))?;
-        let belt = Belt {
-            course: course.starting(MonoNanos::now() + LEAD_IN),
-            parts: wanted,
-            inputs: belt_in,
-            exposures: exposure_in,
-            events: event_in,
-            shared,
-            stop,
-        };
+        let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in, shared, stop };
+        let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
         start(scope, "belt", move || belt.run())?;
         let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
         start(scope, "watch", move || watch.run())?;
@@ -208,6 +221,11 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let _ = fs::remove_file(path);
     }
     result
+}
+
+/// The time that a part takes from the eye to the gate, at the belt's highest speed.
+fn gate_delay(scenario: &Scenario) -> Duration {
+    Duration::from_secs_f64(scenario.line.gate_mm / scenario.fastest())
 }
 
 fn queue<T, const N: usize>() -> Box<Queue<T, N>> {

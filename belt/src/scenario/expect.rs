@@ -42,8 +42,26 @@ impl Expect {
             .or_else(|| unknown(&rejected(counters), &rejected(&known)).map(|k| format!("rejected.{k}")))
     }
 
-    /// Counters that are not as expected, in words.
-    pub(crate) fn wrong_counters(&self, counters: &Counters) -> Vec<String> {
+    /// What is not as expected, in words.
+    pub fn unexpected(&self, counters: &Counters, faults: &[Fault], alarms: &[Alarm], state: State) -> Vec<String> {
+        let mut wrong = self.wrong_counters(counters);
+        let mut lists = [self.faults.clone(), faults.to_vec()];
+        lists.iter_mut().for_each(|l| l.sort());
+        if lists[0] != lists[1] {
+            wrong.push(format!("faults {:?}, expected {:?}", lists[1], lists[0]));
+        }
+        let mut lists = [self.alarms.clone(), alarms.to_vec()];
+        lists.iter_mut().for_each(|l| l.sort());
+        if lists[0] != lists[1] {
+            wrong.push(format!("alarms {:?}, expected {:?}", lists[1], lists[0]));
+        }
+        if state != self.state {
+            wrong.push(format!("state {state:?} at the end, expected {:?}", self.state));
+        }
+        wrong
+    }
+
+    fn wrong_counters(&self, counters: &Counters) -> Vec<String> {
         fn compare(path: &str, expected: Option<&toml::Table>, found: &toml::Table, wrong: &mut Vec<String>) {
             for (name, value) in found {
                 let wanted = expected.and_then(|t| t.get(name));

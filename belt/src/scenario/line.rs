@@ -117,6 +117,44 @@ fn time(ms: f64) -> Duration {
     Duration::from_nanos(crate::nanos(ms))
 }
 
+impl LineSettings {
+    /// The same settings in millimetres and milliseconds; a nanosecond or a pulse of the line's scale is `mm` long.
+    pub fn of(settings: &Settings, mm: f64) -> Self {
+        let length = |stretch: Stretch| stretch.0 as f64 * mm;
+        let s = settings;
+        Self {
+            scale: s.scale,
+            camera_mm: length(s.camera),
+            camera_window_mm: length(s.camera_window),
+            gate_mm: length(s.gate),
+            guard_mm: length(s.guard),
+            min_spacing_mm: length(s.min_spacing),
+            lockout_mm: length(s.lockout),
+            on_no_verdict: s.on_no_verdict,
+            free_running: s.free_running,
+            debounce_ms: ms(s.eye.debounce),
+            stuck_ms: ms(s.eye.stuck),
+            encoder_min_interval_us: ms(s.encoder.min_interval) * 1e3,
+            silent_parts: s.encoder.silent_parts,
+            pulse_ms: ms(s.pulse.pulse),
+            max_on_ms: ms(s.pulse.max_on),
+            gate_tolerance_ms: ms(s.gate_tolerance),
+            heartbeat_ms: ms(s.heartbeat),
+            confirm: s.confirm.map(|c| Confirm { earliest_ms: ms(c.earliest), latest_ms: ms(c.latest), stop: c.stop }),
+            alarms: Alarms {
+                consecutive: s.alarms.consecutive,
+                rate_window: s.alarms.rate_window,
+                rate_rejects: s.alarms.rate_rejects,
+                stop: s.alarms.stop,
+            },
+        }
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e6
+}
+
 impl Scenario {
     /// A length in the unit of the line's scale.
     pub(crate) fn stretch(&self, mm: f64) -> Stretch {
