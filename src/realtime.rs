@@ -1,6 +1,7 @@
 //! Real-time rights of a thread, and waits that end on time.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use beltwatch_core::MonoNanos;
@@ -29,7 +30,10 @@ pub struct Rights {
 /// system refuses is said in the log with what to do.
 pub fn enter(priority: u8) -> Rights {
     let fifo = fifo(priority);
-    if let Err(e) = &fifo {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if let Err(e) = &fifo
+        && !SAID.swap(true, Ordering::Relaxed)
+    {
         log::warn!(
             "no real-time priority: {e}; other programs can delay the gate. Run as a service with LimitRTPRIO=50, or \
              allow rtprio in /etc/security/limits.conf"
