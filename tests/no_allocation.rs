@@ -1,0 +1,95 @@
+//! The gate's own thread, in a whole running line: from eye edge to pulse it allocates nothing and frees nothing.
+
+// A counting allocator can only be an implementation of the unsafe trait `GlobalAlloc`.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use beltwatch::board::Board;
+use beltwatch::line::{self, Options};
+use beltwatch::recipe::Recipe;
+use beltwatch_belt::{Camera, FrameFault, FrameFaultKind, Scenario};
+use rustix::thread::gettid;
+
+struct Counting;
+
+/// The thread that is counted, as the kernel numbers it.
+static WATCHED: AtomicI32 = AtomicI32::new(0);
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+fn count() {
+    let watched = WATCHED.load(Ordering::Relaxed);
+    if watched != 0 && gettid().as_raw_nonzero().get() == watched {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise about `layout` is the one that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: `pointer` came from `System` with this `layout`, as all of ours do.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as for `dealloc`; `size` is the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn thread_named(name: &str) -> Option<i32> {
+    let threads = fs::read_dir("/proc/self/task").expect("a kernel with /proc");
+    let is_it = |t: &fs::DirEntry| fs::read_to_string(t.path().join("comm")).is_ok_and(|c| c.trim() == name);
+    let thread = threads.filter_map(Result::ok).find(is_it)?;
+    thread.file_name().to_string_lossy().parse().ok()
+}
+
+#[test]
+fn the_gates_thread_allocates_nothing() {
+    let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
+    // every second part leaves; frames without a part, black ones and late ones come too
+    let fault = |kind, rate| FrameFault { kind, rate, parts: Vec::new(), during: Vec::new(), late_ms: 250.0 };
+    let faults = vec![fault(FrameFaultKind::Black, 0.1), fault(FrameFaultKind::Late, 0.05)];
+    let mut scenario = Scenario { parts: 10_000, ..Scenario::constant(120.0, 10.0) };
+    scenario.product.defect_rate = 0.5;
+    scenario.camera = Camera { faults, ..Camera::default() };
+    scenario.inference.time_ms = 20.0;
+    let options = Options { scenario: Some(scenario), quiet: true, ..Options::default() };
+    let stop = AtomicBool::new(false);
+    let calls = std::thread::scope(|scope| {
+        let line = scope.spawn(|| line::run(&recipe, &Board::simulated(), &options, &stop));
+        let core = loop {
+            assert!(!line.is_finished(), "the line ended");
+            if let Some(core) = thread_named("core") {
+                break core;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        // its start may allocate
+        std::thread::sleep(Duration::from_millis(1500));
+        WATCHED.store(core, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_secs(6));
+        WATCHED.store(0, Ordering::Relaxed);
+        stop.store(true, Ordering::Relaxed);
+        let (report, _) = line.join().expect("no panic").expect("a line");
+        assert!(report.counters.triggers > 40 && report.counters.gate_pulses > 15, "{report}");
+        assert!(report.counters.frames_unusable > 0, "{report}");
+        CALLS.load(Ordering::Relaxed)
+    });
+    assert_eq!(calls, 0, "allocations and frees on the gate's thread");
+}
