@@ -4,9 +4,11 @@
 pub mod board;
 pub mod capture;
 pub mod difference;
+pub mod gpio;
 pub mod guard;
 pub mod heatmap;
 pub mod hee;
+pub mod inputs;
 pub mod inspect;
 pub mod judge;
 pub mod line;

@@ -12,6 +12,7 @@ use beltwatch_core::{
 };
 use serde::Deserialize;
 
+use crate::inputs::{InputBackEnd, InputsConfig};
 use crate::line::Stage;
 use crate::outputs::OutputsConfig;
 
@@ -64,6 +65,9 @@ pub struct Board {
     /// When rejects become an alarm.
     #[serde(default)]
     pub alarms: Alarms,
+    /// What is wired to which input.
+    #[serde(default)]
+    pub inputs: InputsConfig,
     /// What is wired to which output.
     #[serde(default)]
     pub outputs: OutputsConfig,
@@ -119,6 +123,8 @@ pub struct Eye {
 pub enum EyeSource {
     /// The simulated belt's.
     Simulated,
+    /// `inputs.eye`.
+    Gpio,
     /// None: frames make parts.
     FreeRunning,
 }
@@ -318,7 +324,7 @@ impl Board {
             on_no_verdict: gate.on_no_verdict,
             free_running: match eye.source {
                 EyeSource::FreeRunning => Some(eye.every.unwrap_or(NonZeroU32::MIN)),
-                EyeSource::Simulated => None,
+                EyeSource::Simulated | EyeSource::Gpio => None,
             },
             eye: EyeSettings { debounce: eye.debounce.0, stuck: eye.stuck.0 },
             encoder: lengths.encoder,
@@ -350,8 +356,28 @@ impl Board {
         if eye.every.is_some() && eye.source != EyeSource::FreeRunning {
             return Err("eye.every has a meaning only with eye.source = \"free-running\"".to_owned());
         }
+        let needs_eye = eye.source == EyeSource::Gpio;
+        self.inputs.check(needs_eye, self.belt.encoder.is_some(), self.confirm.is_some())?;
+        self.outputs.check()?;
+        let is_simulated = self.inputs.back_end == InputBackEnd::Simulated;
+        if needs_eye && is_simulated {
+            return Err("eye.source = \"gpio\" needs inputs.back_end = { gpio = ... }".to_owned());
+        }
+        if !is_simulated && eye.source == EyeSource::Simulated {
+            return Err("inputs.back_end = { gpio = ... } needs eye.source = \"gpio\" or \"free-running\"".to_owned());
+        }
+        if matches!(camera.source, CameraSource::Rendered | CameraSource::Folder) && !is_simulated {
+            return Err(
+                "a rendered camera, or a folder, shows the parts of the simulated belt only: with real inputs \
+                        use camera.source = \"v4l2\""
+                    .to_owned(),
+            );
+        }
         let Some(simulated) = &self.simulated else {
-            return Err("a simulated eye or camera needs the section [simulated]".to_owned());
+            if self.plays_belt() {
+                return Err("a simulated eye or camera needs the section [simulated]".to_owned());
+            }
+            return Ok(());
         };
         in_range("simulated.period (ms)", simulated.period.0.as_secs_f64() * 1e3, 1.0, 600_000.0)?;
         if simulated.scatter.0 > simulated.period.0 / 2 {

@@ -98,9 +98,11 @@ impl From<LineError> for Failure {
             LineError::Capture(e) => Self::Capture(e),
             LineError::Board(why) => Self::BoardOption(why),
             LineError::File { path, source } => Self::Write { path, source },
-            LineError::Thread(_) | LineError::Outputs(_) | LineError::Guard(_) | LineError::Store(_) => {
-                Self::System(error.to_string())
-            }
+            LineError::Thread(_)
+            | LineError::Inputs(_)
+            | LineError::Outputs(_)
+            | LineError::Guard(_)
+            | LineError::Store(_) => Self::System(error.to_string()),
         }
     }
 }

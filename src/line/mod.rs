@@ -16,6 +16,7 @@ mod belt;
 mod camera;
 mod control;
 mod core;
+mod inputs;
 mod inspection;
 mod latency;
 mod parts;

@@ -11,13 +11,14 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use beltwatch_belt::{Pace, Scenario};
-use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Settings, State};
+use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Scale, Settings, State};
 use heapless::spsc::Queue;
 
 use super::belt::{Belt, Wires};
 use super::camera::Exposure;
 use super::control::Control;
 use super::core::{Core, Hands, Inputs};
+use super::inputs::InputStage;
 use super::inspection::Manner;
 use super::queue::Sender;
 use super::screen::Screen;
@@ -26,7 +27,9 @@ use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
+use crate::gpio::GpioError;
 use crate::guard::GuardError;
+use crate::inputs;
 use crate::inspect::Inspector;
 use crate::outputs::{self, OutputError};
 use crate::recipe::{Recipe, RecipeError};
@@ -56,6 +59,9 @@ pub enum LineError {
     /// the outputs
     #[error(transparent)]
     Outputs(#[from] OutputError),
+    /// the inputs
+    #[error("inputs: {0}")]
+    Inputs(#[from] GpioError),
     /// the guard process
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -113,13 +119,13 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         }
         _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
     };
+    let parts = options.parts.or(camera.parts()).unwrap_or(ENDLESS);
     let scenario = match &options.scenario {
-        Some(scenario) => scenario.clone(),
-        None => {
-            let parts = options.parts.or(camera.parts()).unwrap_or(ENDLESS);
-            board.scenario(&settings, parts).map_err(LineError::Board)?
-        }
+        Some(scenario) => Some(scenario.clone()),
+        None if board.plays_belt() => Some(board.scenario(&settings, parts).map_err(LineError::Board)?),
+        None => None,
     };
+    let inputs = inputs::open(&board.inputs)?;
     let (store, saved) = match &options.state {
         Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
         None => (None, Saved::default()),
@@ -174,7 +180,12 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         status: &status,
         board: board.name.clone(),
         parts: Parts::new(options.part_list),
-        screen: Screen::new(threshold, gate_delay(&scenario), options.quiet, std::io::stdout().is_terminal()),
+        screen: Screen::new(
+            threshold,
+            gate_delay(scenario.as_ref(), &settings),
+            options.quiet,
+            std::io::stdout().is_terminal(),
+        ),
         papers,
         now,
         seen: (Vec::new(), Vec::new()),
@@ -206,9 +217,15 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
             inspection::work(inspector, &manner, &recipes, jobs, verdict_in, &inspection_events, shared);
         })?;
         start(scope, "camera", move || camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared))?;
-        let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in, shared, stop };
-        let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
-        start(scope, "belt", move || belt.run())?;
+        if let Some(scenario) = scenario {
+            let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in.clone(), shared, stop };
+            let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
+            start(scope, "belt", move || belt.run())?;
+        } else {
+            let inputs = InputStage { config: board.inputs.clone(), inputs: Some(inputs), to: belt_in, shared, stop };
+            start(scope, "inputs", move || inputs.run())?;
+        }
+        drop(event_in);
         let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
         start(scope, "watch", move || watch.run())?;
         if let Some((listener, events)) = listener {
@@ -224,8 +241,12 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
 }
 
 /// The time that a part takes from the eye to the gate, at the belt's highest speed.
-fn gate_delay(scenario: &Scenario) -> Duration {
-    Duration::from_secs_f64(scenario.line.gate_mm / scenario.fastest())
+fn gate_delay(scenario: Option<&Scenario>, settings: &Settings) -> Duration {
+    match (scenario, settings.scale) {
+        (Some(scenario), _) => Duration::from_secs_f64(scenario.line.gate_mm / scenario.fastest()),
+        (None, Scale::Time) => Duration::from_nanos(settings.gate.0.unsigned_abs()),
+        (None, Scale::Encoder) => settings.encoder.min_interval * settings.gate.0.clamp(1, i64::from(u32::MAX)) as u32,
+    }
 }
 
 fn queue<T, const N: usize>() -> Box<Queue<T, N>> {

@@ -15,7 +15,7 @@ use super::{OutputError, Outputs, OutputsConfig, Wiring};
 pub struct FileOutputs {
     file: File,
     path: PathBuf,
-    wiring: [Option<Wiring>; 4],
+    wiring: [Option<(Wiring, u32)>; 4],
 }
 
 impl FileOutputs {
@@ -39,16 +39,20 @@ impl FileOutputs {
     }
 
     fn new(file: File, path: &Path, config: &OutputsConfig) -> Self {
-        Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line)) }
+        let numbered = |wiring: Wiring| {
+            let number = super::number(&wiring.line);
+            (wiring, number)
+        };
+        Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line).map(numbered)) }
     }
 }
 
 impl Outputs for FileOutputs {
     fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError> {
-        let Some(wiring) = self.wiring[line as usize] else { return Ok(()) };
+        let Some((wiring, number)) = &self.wiring[line as usize] else { return Ok(()) };
         let level = if wiring.level(on) { b"1" } else { b"0" };
         self.file
-            .write_all_at(level, u64::from(wiring.line))
+            .write_all_at(level, u64::from(*number))
             .map_err(|source| OutputError::File { path: self.path.clone(), source })
     }
 

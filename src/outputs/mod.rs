@@ -1,6 +1,8 @@
 //! The line's outputs: gate, READY, FAULT, heartbeat. Every back end drives them to their safe levels before anything else.
 
 mod file;
+mod gpio;
+mod rppal;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -10,6 +12,10 @@ use beltwatch_core::OutputLine;
 use serde::{Deserialize, Serialize};
 
 pub use file::FileOutputs;
+pub use gpio::GpioOutputs;
+pub use rppal::RppalOutputs;
+
+use crate::gpio::{ChipId, GpioError, LineId};
 
 /// The back ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +26,10 @@ pub enum BackEnd {
     Simulated,
     /// Levels in a file, a character `0` or `1` for each line by its number: what another process can look at.
     File(PathBuf),
+    /// Lines of a GPIO character device, by number or name: any board.
+    Gpio(ChipId),
+    /// A Raspberry Pi's header through its registers, lines by their BCM number.
+    Rppal,
 }
 
 /// `[outputs]`: what is wired to which line. An output that is not wired does nothing.
@@ -39,11 +49,11 @@ pub struct OutputsConfig {
 }
 
 /// One output's line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wiring {
-    /// The line's number.
-    pub line: u8,
+    /// The line.
+    pub line: LineId,
     /// Whether a low level asserts it.
     #[serde(default)]
     pub active_low: bool,
@@ -54,7 +64,7 @@ pub struct Wiring {
 
 impl Wiring {
     /// The level that asserts it, or not.
-    fn level(self, on: bool) -> bool {
+    fn level(&self, on: bool) -> bool {
         on != self.active_low
     }
 }
@@ -63,10 +73,10 @@ impl OutputsConfig {
     /// Where an output is wired.
     pub fn wiring(&self, line: OutputLine) -> Option<Wiring> {
         match line {
-            OutputLine::Gate => self.gate,
-            OutputLine::Ready => self.ready,
-            OutputLine::Fault => self.fault,
-            OutputLine::Heartbeat => self.heartbeat,
+            OutputLine::Gate => self.gate.clone(),
+            OutputLine::Ready => self.ready.clone(),
+            OutputLine::Fault => self.fault.clone(),
+            OutputLine::Heartbeat => self.heartbeat.clone(),
         }
     }
 
@@ -80,7 +90,7 @@ impl OutputsConfig {
         self.back_end != BackEnd::Simulated
     }
 
-    /// Says what cannot work: two outputs on one line.
+    /// Says what cannot work: two outputs on one line, a name where there are only numbers, a number without a chip.
     ///
     /// # Errors
     /// In words, with the key.
@@ -90,8 +100,25 @@ impl OutputsConfig {
             if let Some((other, _)) = wired[..i].iter().find(|(_, l)| l == line) {
                 return Err(format!("outputs: {output:?} and {other:?} are both on line {line}"));
             }
+            let is_name = matches!(line, LineId::Name(_));
+            match &self.back_end {
+                BackEnd::File(_) | BackEnd::Rppal if is_name => {
+                    return Err(format!("outputs: {output:?}: line {line} is a name; this back end has numbers"));
+                }
+                BackEnd::Gpio(ChipId { chip: None }) if !is_name => {
+                    return Err(format!("outputs: {output:?}: {}", GpioError::NumberWithoutChip(number(line))));
+                }
+                _ => {}
+            }
         }
         Ok(())
+    }
+}
+
+fn number(line: &LineId) -> u32 {
+    match line {
+        LineId::Number(number) => *number,
+        LineId::Name(_) => 0,
     }
 }
 
@@ -109,6 +136,15 @@ pub enum OutputError {
     /// another process has them
     #[error("outputs: {0}: another program has them; end it (is another beltwatch running?)")]
     Claimed(String),
+    /// a GPIO line
+    #[error("outputs: {0}")]
+    Gpio(#[from] GpioError),
+    /// one handle cannot hold lines of two chips
+    #[error("outputs: {0}, but the others are on {1}: all outputs must be on one chip")]
+    TwoChips(String, PathBuf),
+    /// a Raspberry Pi's registers
+    #[error("outputs: rppal: {0}. It works on a Raspberry Pi, for users of the group `gpio`")]
+    Rppal(String),
 }
 
 /// The outputs of one back end.
@@ -168,6 +204,8 @@ pub fn share(config: &OutputsConfig, handle: OwnedFd) -> Result<Box<dyn Outputs>
     Ok(match &config.back_end {
         BackEnd::Simulated => Box::new(SimulatedOutputs),
         BackEnd::File(path) => Box::new(FileOutputs::share(handle, path, config)),
+        BackEnd::Gpio(_) => Box::new(GpioOutputs::share(handle, config)),
+        BackEnd::Rppal => Box::new(RppalOutputs::share(handle, config)?),
     })
 }
 
@@ -175,6 +213,8 @@ fn claim(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
     Ok(match &config.back_end {
         BackEnd::Simulated => Box::new(SimulatedOutputs),
         BackEnd::File(path) => Box::new(FileOutputs::claim(path, config)?),
+        BackEnd::Gpio(chip) => Box::new(GpioOutputs::claim(chip, config)?),
+        BackEnd::Rppal => Box::new(RppalOutputs::claim(config)?),
     })
 }
 
@@ -225,10 +265,10 @@ mod tests {
     use super::*;
 
     fn config(path: PathBuf) -> OutputsConfig {
-        let wiring = |line| Some(Wiring { line, active_low: false, safe: None });
+        let wiring = |line| Some(Wiring { line: LineId::Number(line), active_low: false, safe: None });
         OutputsConfig {
             back_end: BackEnd::File(path),
-            gate: Some(Wiring { line: 2, active_low: true, safe: None }),
+            gate: Some(Wiring { line: LineId::Number(2), active_low: true, safe: None }),
             ready: wiring(0),
             fault: wiring(1),
             heartbeat: None,
@@ -291,7 +331,20 @@ mod tests {
     fn two_outputs_on_one_line() {
         let mut config = config("x".into());
         assert_eq!(config.check(), Ok(()));
-        config.heartbeat = Some(Wiring { line: 2, active_low: false, safe: None });
+        config.heartbeat = Some(Wiring { line: LineId::Number(2), active_low: false, safe: None });
         assert!(config.check().is_err_and(|e| e.contains("Gate") && e.contains("line 2")));
+    }
+
+    #[test]
+    fn numbers_need_a_chip_and_a_file_has_no_names() {
+        let mut config = config("x".into());
+        config.back_end = BackEnd::Gpio(ChipId::default());
+        assert!(config.check().is_err_and(|e| e.contains("Gate") && e.contains("chip =")));
+        config.back_end = BackEnd::Gpio(ChipId { chip: Some("pinctrl-rp1".to_owned()) });
+        assert_eq!(config.check(), Ok(()));
+        config.ready = Some(Wiring { line: LineId::Name("GPIO17".to_owned()), active_low: false, safe: None });
+        assert_eq!(config.check(), Ok(()));
+        config.back_end = BackEnd::Rppal;
+        assert!(config.check().is_err_and(|e| e.contains("Ready") && e.contains("GPIO17")));
     }
 }
