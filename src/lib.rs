@@ -3,6 +3,7 @@
 
 pub mod board;
 pub mod capture;
+pub mod check;
 pub mod difference;
 pub mod gpio;
 pub mod guard;

@@ -47,12 +47,16 @@ impl Drop for Daemon {
 impl Daemon {
     /// A belt on which every part is bad, so that the gate is mostly open; `fault` is a stage that fails.
     fn start(folder: &Path, fault: &str) -> Self {
+        Self::start_belt(folder, "100 ms", fault)
+    }
+
+    fn start_belt(folder: &Path, period: &str, fault: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let levels = folder.join("levels");
         let board = fs::read_to_string(root.join("board/simulated.toml")).expect("the board");
         let board = board
             .replacen("defect_rate = 0.2", "defect_rate = 1.0", 1)
-            .replacen("period = \"200 ms\"", "period = \"100 ms\"", 1)
+            .replacen("period = \"200 ms\"", &format!("period = \"{period}\""), 1)
             .replacen("scatter = \"25 ms\"", "scatter = \"10 ms\"", 1)
             .replacen("max_on = \"2 s\"", "max_on = \"100 s\"", 1)
             .replacen("gate = \"1 s\"", &format!("gate = \"{} ms\"", gate_limit().as_millis()), 1);
@@ -215,12 +219,16 @@ fn crashed() {
 }
 
 #[test]
-fn a_guard_that_is_gone_is_a_fault() {
+fn a_guard_that_is_gone_is_a_fault_until_there_is_another_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut daemon = Daemon::start(folder.path(), "");
+    // a belt that is empty now and then
+    let mut daemon = Daemon::start_belt(folder.path(), "1500 ms", "");
     daemon.at_work();
-    kill_process(daemon.guard(), Signal::KILL).expect("it lives");
+    let first = daemon.guard();
+    kill_process(first, Signal::KILL).expect("it lives");
     daemon.wait("READY falls, FAULT rises", bar(), |l| l.get(1..3) == Some("01"));
+    daemon.wait("READY again", Duration::from_secs(10), |l| l.get(1..3) == Some("10"));
+    assert_ne!(daemon.guard(), first);
     kill_process(daemon.pid(), Signal::TERM).expect("it lives");
     daemon.wait("an orderly end", Duration::from_secs(3), |l| l == SAFE);
     assert!(daemon.child.wait().expect("it ends").success());

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod check;
 mod control;
 mod inspect;
 mod replay;
@@ -29,7 +30,7 @@ const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt
 
 Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage; 3 the recipe was refused;
 4 the board file or the scenario was refused; 5 a picture could not be read or judged; 6 a result could not be written; 7 a replay
-differs from its record, or is no record";
+differs from its record, or is no record; 8 check found something BAD";
 
 #[derive(Subcommand)]
 enum Command {
@@ -39,6 +40,10 @@ enum Command {
     Run(run::Args),
     /// Measure each stage of a frame
     Bench(bench::Args),
+    /// Test what can be tested on this machine: rights, clock, devices, recipe; the line must not be running
+    Check(check::Args),
+    /// Drive every output to its safe level and end
+    Safe(check::SafeArgs),
     /// Ask a running line for something
     Control(control::Args),
     /// Decide once more what a record has, and compare
@@ -72,6 +77,8 @@ enum Failure {
     Write { path: PathBuf, source: std::io::Error },
     #[error("standard output: {0}")]
     Output(#[from] std::io::Error),
+    #[error("not ready: {0} findings above are BAD")]
+    NotReady(usize),
     #[error("{0}")]
     System(String),
 }
@@ -87,6 +94,7 @@ impl Failure {
             Self::Picture(PictureError::Write { .. }) | Self::Write { .. } => 6,
             Self::Picture(_) => 5,
             Self::Replay(_) => 7,
+            Self::NotReady(_) => 8,
         }
     }
 }
@@ -113,6 +121,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Bench(args)) => bench::bench(&args),
+        Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Safe(args)) => check::safe(&args),
         Some(Command::Control(args)) => control::control(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         None => run::run(&run::Args::default()),

@@ -21,6 +21,8 @@ const APPROACH: Duration = Duration::from_micros(500);
 /// The longest sleep: the guard process wants to hear from this thread.
 const TICK: Duration = Duration::from_millis(5);
 
+/// After a guard was started, another one is at the earliest.
+const GUARD_REST: Duration = Duration::from_secs(1);
 /// Counters are told this often.
 const TELL: Duration = Duration::from_millis(100);
 /// Real-time priority, below the guard process and the kernel's interrupt threads.
@@ -86,21 +88,18 @@ pub(super) struct Core<'q> {
     pub(super) hands: Hands<'q>,
     pub(super) counters: Producer<'q, Counters>,
     pub(super) told: MonoNanos,
+    /// The guard that is wanted, and when one was last started.
+    pub(super) guard: Option<(OutputsConfig, Duration)>,
+    pub(super) guarded: MonoNanos,
 }
 
 impl Core<'_> {
     /// Works until the belt has ended, which it does once every part that can has passed the gate. Every output is safe then. `guarded` is told
     /// first whether the guard, if one is wanted, is armed; without it nothing happens.
-    pub(super) fn run(
-        mut self,
-        guard: Option<(&OutputsConfig, Duration)>,
-        guarded: &SyncSender<Result<(), GuardError>>,
-    ) {
+    pub(super) fn run(mut self, guarded: &SyncSender<Result<(), GuardError>>) {
         let shared = self.hands.shared;
         shared.core_bell.is_mine();
-        // the guard acts when the thread that started it ends, so it is this one
-        let guard = guard.map(|(config, limit)| Guard::start(self.hands.outputs.as_ref(), config, limit)).transpose();
-        let result = guard.map(|guard| self.hands.guard = guard);
+        let result = self.start_guard();
         let failed = result.is_err();
         let _ = guarded.send(result);
         if failed {
@@ -184,12 +183,40 @@ impl Core<'_> {
         }
     }
 
+    /// The guard acts when the thread that started it ends, so it is this one.
+    fn start_guard(&mut self) -> Result<(), GuardError> {
+        self.guarded = MonoNanos::now();
+        if let Some((config, limit)) = &self.guard {
+            self.hands.guard = Some(Guard::start(self.hands.outputs.as_ref(), config, *limit)?);
+        }
+        Ok(())
+    }
+
+    /// A guard that is gone is replaced once no part can be harmed by the time that it takes.
+    fn replace_guard(&mut self) {
+        let is_missing = self.guard.is_some() && self.hands.guard.is_none();
+        if !is_missing || !self.line.is_drained() || MonoNanos::now().since(self.guarded) < GUARD_REST {
+            return;
+        }
+        match self.start_guard() {
+            Ok(()) => {
+                log::warn!("there is a new guard process");
+                self.take(Input::Device { device: Device::Outputs, up: true });
+            }
+            Err(e) => log::error!("{e}"),
+        }
+    }
+
     fn look_after_outputs(&mut self) {
         let guarded = self.hands.guard.as_mut().is_none_or(Guard::alive);
+        if !guarded {
+            log::error!("the guard process is gone");
+        }
         if std::mem::take(&mut self.hands.failed) || !guarded {
             self.take(Input::Device { device: Device::Outputs, up: false });
             self.hands.guard = self.hands.guard.take().filter(|_| guarded);
         }
+        self.replace_guard();
     }
 
     fn wait(&self) {

@@ -171,6 +171,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         },
         counters: counters_in,
         told: MonoNanos(0),
+        guard: board.outputs.outlive_the_process().then(|| (board.outputs.clone(), board.watchdog.gate.0)),
+        guarded: MonoNanos(0),
     };
     let mut scribe = Scribe {
         trace,
@@ -203,9 +205,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let (belt_in, exposure_in) =
             (Sender::new(belt_in, &shared.core_bell), Sender::new(exposure_in, &shared.camera_bell));
         let (shared, status, commands) = (&shared, &status, &commands_in);
-        let guard = board.outputs.outlive_the_process().then_some((&board.outputs, board.watchdog.gate.0));
         let (guarded_in, guarded) = sync_channel(1);
-        start(scope, "core", move || core.run(guard, &guarded_in))?;
+        start(scope, "core", move || core.run(&guarded_in))?;
         // a thread that ends without a word has panicked, and that ends the process
         guarded.recv().unwrap_or(Ok(()))?;
         let belt_start = MonoNanos::now() + LEAD_IN;

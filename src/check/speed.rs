@@ -1,0 +1,70 @@
+//! The recipe, and whether the network is fast enough for the belt.
+
+use std::path::Path;
+use std::time::Duration;
+
+use beltwatch_core::Scale;
+
+use super::Finding;
+use crate::board::Board;
+use crate::inspect::Inspector;
+use crate::line::Times;
+use crate::picture::Picture;
+use crate::recipe::{Recipe, RecipeError};
+
+const FRAMES: usize = 30;
+
+pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
+    let (recipe, mut inspector) = match Recipe::load(path).and_then(|r| Inspector::new(&r).map(|i| (r, i))) {
+        Ok(both) => both,
+        Err(e) => {
+            return vec![Finding::bad("recipe", RecipeError::to_string(&e), "teach it anew, or copy it once more")];
+        }
+    };
+    let kernel = inspector.kernel_name();
+    let passed = Finding::good("recipe", format!("{recipe} passed its self-test; kernel {kernel}"));
+    let input = &recipe.manifest.input;
+    let [width, height] = input.pictures.first().copied().unwrap_or([input.size; 2]);
+    let picture = Picture::filled(width, height, input.channels, 128);
+    let times: Times = (0..FRAMES).filter_map(|_| Some(inspector.inspect(&picture).ok()?.times.total())).collect();
+    vec![passed, speed(board, Duration::from_nanos((times.latency().p99_us * 1e3) as u64))]
+}
+
+/// The time that a verdict has, against the time that it takes.
+fn speed(board: &Board, takes: Duration) -> Finding {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let found =
+        format!("{:.1} ms a frame (p99 of {FRAMES}), {:.0} parts a second", ms(takes), 1.0 / takes.as_secs_f64());
+    let Ok(settings) = board.settings() else { return Finding::good("speed", found) };
+    let way = (settings.gate.0 - settings.camera.0 - settings.camera_window.0 - settings.guard.0).max(0) as u64;
+    let has = match settings.scale {
+        Scale::Time => Duration::from_nanos(way),
+        Scale::Encoder => settings.encoder.min_interval.saturating_mul(u32::try_from(way).unwrap_or(u32::MAX)),
+    };
+    let found = format!("{found}; a verdict has {:.0} ms between camera and gate", ms(has));
+    if takes < has / 2 {
+        Finding::good("speed", found)
+    } else if takes < has {
+        Finding::hint("speed", found, "more distance between camera and gate, or a smaller recipe, gives room")
+    } else {
+        Finding::bad(
+            "speed",
+            found,
+            "every part would be rejected as no-verdict: move the gate, or teach a smaller recipe",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Grade;
+
+    #[test]
+    fn a_network_that_is_too_slow_is_found() {
+        // 400 ms to the gate, 60 to the camera, 20 of window, 2 of guard: 318 ms
+        let board = Board::simulated();
+        let grade = |ms| speed(&board, Duration::from_millis(ms)).grade;
+        assert_eq!([grade(100), grade(200), grade(330)], [Grade::Good, Grade::Hint, Grade::Bad]);
+    }
+}
