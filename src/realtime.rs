@@ -17,6 +17,9 @@ use crate::time::Clock;
 /// (60 to 90 us measured without real-time rights, 10 to 30 us with them).
 const SPIN: Duration = Duration::from_micros(120);
 
+/// Each step is a quarter more time than a thread with the next one gets.
+const NICE: i32 = -10;
+
 /// What the system gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {
@@ -51,6 +54,16 @@ pub fn enter(priority: u8) -> Rights {
     // matters only where SCHED_FIFO was refused
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     Rights { fifo: fifo.is_ok(), locked }
+}
+
+/// Ten times the share of a processor that an ordinary thread gets, for a calling thread that must keep up with the belt but
+/// may take long. Whether the system allows it.
+pub fn prefer() -> bool {
+    let allowed = rustix::process::setpriority_process(None, NICE).is_ok();
+    if !allowed {
+        log::info!("no better nice value: other programs can delay verdicts. Run as a service with LimitNICE={NICE}");
+    }
+    allowed
 }
 
 /// SCHED_FIFO for the calling thread.

@@ -8,10 +8,17 @@ target=aarch64-unknown-linux-gnu
 folder="${CARGO_TARGET_DIR:-target}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
+# the toolchain's own standard library for the target, or that of Debian's compiler
+for compiler in rustc /usr/bin/rustc; do
+    libraries="$("$compiler" --print target-libdir --target "$target" 2>/dev/null || true)"
+    [ -n "$libraries" ] && [ -d "$libraries" ] && break
+    compiler=
+done
+[ -n "$compiler" ] || { echo "no standard library for $target: rustup target add $target" >&2; exit 1; }
 cargo build --release --workspace
-cargo build --release --target "$target" -p beltwatch
+RUSTC="$compiler" cargo build --release --target "$target" --target-dir "$folder/cross" -p beltwatch
 here="$folder/release/beltwatch"
-there() { qemu-aarch64-static -cpu "$cpu" -L /usr/aarch64-linux-gnu "$folder/$target/release/beltwatch" "$@"; }
+there() { qemu-aarch64-static -cpu "$cpu" -L /usr/aarch64-linux-gnu "$folder/cross/$target/release/beltwatch" "$@"; }
 
 "$folder/release/beltwatch-train" synth "$work/parts" --seed 55221 --train 1 --test-good 20 --test-defects 2
 "$here" inspect --json --recipe models/demo "$work/parts/test" > "$work/verdicts.jsonl"

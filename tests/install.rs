@@ -28,7 +28,11 @@ fn the_services_command_runs_a_line() {
     ];
     let run = |line: &str, more: &[&str]| {
         let line = places.iter().fold(line.to_owned(), |line, (there, here)| line.replace(there, here));
-        Command::new(env!("CARGO_BIN_EXE_beltwatch")).args(line.split_whitespace()).args(more).output().expect("it starts")
+        Command::new(env!("CARGO_BIN_EXE_beltwatch"))
+            .args(line.split_whitespace())
+            .args(more)
+            .output()
+            .expect("it starts")
     };
     let output = run(command, &["--parts", "3", "--speed", "20"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -11,6 +11,7 @@ use super::queue::{Sender, next};
 use super::stage::Stage;
 use super::{Event, Frame, Shared};
 use crate::capture::{CaptureError, FrameCheck, PartCamera, Shown};
+use crate::realtime;
 use crate::time::Clock;
 
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -40,6 +41,7 @@ pub(super) fn work(
     shared: &Shared,
 ) {
     shared.camera_bell.is_mine();
+    realtime::prefer();
     let mut check = FrameCheck::default();
     let mut prepared: Option<(u64, Result<Shown, CaptureError>)> = None;
     let mut last: Option<Shown> = None;

@@ -12,6 +12,7 @@ use super::queue::{Sender, next};
 use super::stage::Stage;
 use super::{Event, Inspected, Job, Reject, Shared};
 use crate::inspect::Inspector;
+use crate::realtime;
 use crate::recipe::sha256_hex;
 use crate::time::Clock;
 
@@ -37,6 +38,7 @@ pub(super) fn work(
     shared: &Shared,
 ) {
     shared.inspection_bell.is_mine();
+    realtime::prefer();
     let mut served = 0;
     while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
         shared.stages.advanced(Stage::Inspection);
