@@ -1,9 +1,10 @@
-//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts.
+//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts, V4L2 cameras.
 
 mod folder;
 mod parts;
 mod quality;
 pub mod rendered;
+pub mod v4l2;
 
 pub use folder::Folder;
 pub use parts::Rendered;
