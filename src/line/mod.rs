@@ -18,6 +18,7 @@ mod control;
 mod core;
 mod inspection;
 mod latency;
+mod live;
 mod parts;
 mod queue;
 mod report;

@@ -150,8 +150,7 @@ fn preference(colour: bool) -> [(Pixel, &'static str); 5] {
 /// There is none; it says what the camera has instead.
 pub fn choose(offers: &[Offer], wish: &Wish) -> Result<Choice, ModeError> {
     let names = || offers.iter().map(|o| o.code.to_string()).collect::<Vec<_>>().join(", ");
-    let usable = |o: &&Offer| Pixel::from_fourcc(o.code).is_some();
-    if offers.iter().filter(usable).next().is_none() {
+    if !offers.iter().any(|o| Pixel::from_fourcc(o.code).is_some()) {
         let all_bayer = !offers.is_empty() && offers.iter().all(|o| o.code.is_bayer());
         let names = if offers.is_empty() { "nothing".to_owned() } else { names() };
         return Err(if all_bayer { ModeError::Bayer(names) } else { ModeError::Unknown(names) });

@@ -27,9 +27,9 @@ pub enum NodeError {
     #[error("no camera with {wanted} is there; {present}")]
     Absent {
         /// What was looked for.
-        wanted: Match,
+        wanted: String,
         /// What is there instead.
-        present: Present,
+        present: String,
     },
     /// several are there
     #[error("{count} cameras with {wanted} are there: tell them apart by `serial` or by `path`; {present}")]
@@ -37,9 +37,9 @@ pub enum NodeError {
         /// How many.
         count: usize,
         /// What was looked for.
-        wanted: Match,
+        wanted: String,
         /// What is there.
-        present: Present,
+        present: String,
     },
 }
 
@@ -84,23 +84,13 @@ impl fmt::Display for Node {
     }
 }
 
-/// The nodes that are there, for messages.
-#[derive(Clone, Debug)]
-pub struct Present(Vec<Node>);
-
-impl fmt::Display for Present {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("no video node is there at all");
-        }
-        f.write_str("what is there:")?;
-        let mut between = " ";
-        for node in &self.0 {
-            write!(f, "{between}{node}")?;
-            between = ", ";
-        }
-        Ok(())
+/// What is there, for messages.
+fn present(nodes: &[Node]) -> String {
+    if nodes.is_empty() {
+        return "no video node is there at all".to_owned();
     }
+    let list: Vec<_> = nodes.iter().map(Node::to_string).collect();
+    format!("what is there: {}", list.join(", "))
 }
 
 impl fmt::Display for Match {
@@ -159,7 +149,7 @@ impl Match {
             (_, Some(path)) => Some(roots.dev.join("v4l/by-path").join(path)),
             _ => None,
         };
-        let absent = || NodeError::Absent { wanted: self.clone(), present: Present(nodes(roots)) };
+        let absent = || NodeError::Absent { wanted: self.to_string(), present: present(&nodes(roots)) };
         if let Some(link) = link {
             return fs::canonicalize(link).map_err(|_| absent());
         }
@@ -175,7 +165,7 @@ impl Match {
             (None, _) => Err(absent()),
             (Some(node), 0) => Ok(node.dev),
             (Some(_), others) => {
-                Err(NodeError::Several { count: others + 1, wanted: self.clone(), present: Present(nodes(roots)) })
+                Err(NodeError::Several { count: others + 1, wanted: self.to_string(), present: present(&nodes(roots)) })
             }
         }
     }

@@ -20,7 +20,7 @@ impl FourCc {
     pub fn is_bayer(self) -> bool {
         match self.0.to_le_bytes() {
             [b'B', b'A', b'8', b'1'] | [b'G', b'B' | b'R', _, b'G'] | [b'R', b'G', b'G', b'B'] => true,
-            [b'B' | b'G' | b'R', b'G' | b'B' | b'A', b'1', b'0' | b'2' | b'4' | b'6'] => true,
+            [b'B' | b'G' | b'R', b'G' | b'B' | b'A' | b'R', b'1', b'0' | b'2' | b'4' | b'6'] => true,
             [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', b'A' | b'C' | b'E'] => true,
             [b'a' | b'b', b'B' | b'G' | b'g' | b'R', b'A', b'8'] => true,
             [b'P', b'C', b'1', b'B' | b'G' | b'g' | b'R'] => true,
