@@ -130,12 +130,12 @@ impl Picture {
     }
 }
 
-fn luma(rgb: &[u8]) -> u8 {
+pub(crate) fn luma(rgb: &[u8]) -> u8 {
     ((77 * u32::from(rgb[0]) + 150 * u32::from(rgb[1]) + 29 * u32::from(rgb[2]) + 128) >> 8) as u8
 }
 
 /// Whether the last scan of a JPEG has its end. Decoders fill up what is missing with grey, which would pass as a picture.
-fn is_whole_jpeg(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole_jpeg(bytes: &[u8]) -> bool {
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|w| w == marker);
     last([0xff, 0xd9]) > last([0xff, 0xda])
 }

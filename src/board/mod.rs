@@ -1,5 +1,6 @@
 //! Board files: what is wired where, how long the belt is, how the line behaves; as data.
 
+mod camera;
 mod quantity;
 mod scenario;
 
@@ -12,6 +13,7 @@ use beltwatch_core::{
 };
 use serde::Deserialize;
 
+use crate::capture::v4l2::{ControlSettings, Match, Pixel};
 use crate::inputs::{InputBackEnd, InputsConfig};
 use crate::line::Stage;
 use crate::outputs::OutputsConfig;
@@ -147,6 +149,25 @@ pub struct Camera {
     pub defect_rate: f64,
     /// Folder: where the pictures are.
     pub pictures: Option<PathBuf>,
+    /// V4L2: which camera.
+    #[serde(rename = "match")]
+    pub matching: Option<Match>,
+    /// V4L2: pixels in a row.
+    pub width: Option<u32>,
+    /// V4L2: rows.
+    pub height: Option<u32>,
+    /// V4L2: frames a second, at least.
+    pub fps: Option<f64>,
+    /// V4L2: this pixel format; without it the best one that is fast enough.
+    pub format: Option<Pixel>,
+    /// V4L2: RGB pictures, or grey ones.
+    pub colour: Option<bool>,
+    /// V4L2: what is locked at which value.
+    pub controls: Option<ControlSettings>,
+    /// V4L2: from the driver's time stamp to the middle of the exposure, in microseconds.
+    pub offset: Option<i64>,
+    /// V4L2: a camera without a good frame for longer is connected anew.
+    pub silence: Option<Time>,
 }
 
 /// Back ends of the camera.
@@ -157,6 +178,8 @@ pub enum CameraSource {
     Rendered,
     /// The pictures of a folder.
     Folder,
+    /// A camera that the kernel drives.
+    V4l2,
 }
 
 /// `[gate]`
@@ -353,6 +376,7 @@ impl Board {
         if camera.source == CameraSource::Folder && camera.pictures.is_none() {
             return Err("camera.source = \"folder\" needs the key camera.pictures".to_owned());
         }
+        camera.check()?;
         if eye.every.is_some() && eye.source != EyeSource::FreeRunning {
             return Err("eye.every has a meaning only with eye.source = \"free-running\"".to_owned());
         }

@@ -1,11 +1,14 @@
-//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts.
+//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts, V4L2 cameras.
 
 mod folder;
+mod live;
 mod parts;
 mod quality;
 pub mod rendered;
+pub mod v4l2;
 
 pub use folder::Folder;
+pub use live::{Captured, Connect, LiveCamera};
 pub use parts::Rendered;
 pub use quality::FrameCheck;
 
@@ -55,6 +58,9 @@ pub enum CaptureError {
     /// a picture cannot be read
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// a camera
+    #[error(transparent)]
+    Camera(#[from] v4l2::CameraError),
 }
 
 /// A camera that can show any part of its belt.

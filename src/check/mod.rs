@@ -87,7 +87,7 @@ pub fn check<E>(
     }
     devices::outputs(board).into_iter().try_for_each(&mut note)?;
     note(devices::inputs(board))?;
-    note(devices::camera(board))?;
+    devices::camera(board).into_iter().try_for_each(&mut note)?;
     if let Some(recipe) = recipe {
         speed::recipe(board, recipe).into_iter().try_for_each(&mut note)?;
     }

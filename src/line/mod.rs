@@ -19,6 +19,7 @@ mod core;
 mod inputs;
 mod inspection;
 mod latency;
+mod live;
 mod parts;
 mod queue;
 mod report;

@@ -20,13 +20,14 @@ use super::control::Control;
 use super::core::{Core, Hands, Inputs};
 use super::inputs::InputStage;
 use super::inspection::Manner;
+use super::live::{Connector, Live, Patience};
 use super::queue::Sender;
 use super::screen::Screen;
 use super::scribe::{Papers, Scribe, Status};
 use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
-use crate::capture::{CaptureError, Folder, PartCamera, Rendered};
+use crate::capture::{CaptureError, Connect, Folder, PartCamera, Rendered};
 use crate::gpio::GpioError;
 use crate::guard::GuardError;
 use crate::inputs;
@@ -111,15 +112,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let inspector = Box::new(Inspector::new(recipe)?);
     log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
     let threshold = inspector.threshold();
-    let mut camera: Box<dyn PartCamera> = match (board.camera.source, &board.camera.pictures, &options.scenario) {
-        (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
-        (_, _, Some(scenario)) => {
-            let belt = scenario.clone();
-            Box::new(Rendered::with_defects(board.camera.seed, move |part| belt.is_defective(part)))
-        }
-        _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
-    };
-    let parts = options.parts.or(camera.parts()).unwrap_or(ENDLESS);
+    let camera = Pictures::open(board, options)?;
+    let parts = options.parts.or(camera.end()).unwrap_or(ENDLESS);
     let scenario = match &options.scenario {
         Some(scenario) => Some(scenario.clone()),
         None if board.plays_belt() => Some(board.scenario(&settings, parts).map_err(LineError::Board)?),
@@ -152,7 +146,9 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let (recipe_in, recipes) = sync_channel(1);
 
     let mut command_in = Sender::new(command_in, &shared.core_bell);
-    for input in [Input::Device { device: Device::Camera, up: true }, Input::Command(Command::Start)] {
+    // a simulated camera is there, a live one says so itself
+    let up = matches!(camera, Pictures::Simulated(_)).then_some(Input::Device { device: Device::Camera, up: true });
+    for input in up.into_iter().chain([Input::Command(Command::Start)]) {
         command_in.send_when_room(input, || true);
     }
     let commands_in = Mutex::new(command_in);
@@ -202,8 +198,9 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let (camera_events, inspection_events) = (event_in.clone(), event_in.clone());
         // the scribe ends when every sender is gone
         let listener = listener.map(|listener| (listener, event_in.clone()));
-        let (belt_in, exposure_in) =
-            (Sender::new(belt_in, &shared.core_bell), Sender::new(exposure_in, &shared.camera_bell));
+        let belt_in = Sender::new(belt_in, &shared.core_bell);
+        let simulated = matches!(camera, Pictures::Simulated(_));
+        let exposure_in = simulated.then(|| Sender::new(exposure_in, &shared.camera_bell));
         let (shared, status, commands) = (&shared, &status, &commands_in);
         let (guarded_in, guarded) = sync_channel(1);
         start(scope, "core", move || core.run(&guarded_in))?;
@@ -217,7 +214,17 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         start(scope, "inspection", move || {
             inspection::work(inspector, &manner, &recipes, jobs, verdict_in, &inspection_events, shared);
         })?;
-        start(scope, "camera", move || camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared))?;
+        match camera {
+            Pictures::Simulated(mut camera) => start(scope, "camera", move || {
+                camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared);
+            }),
+            Pictures::Live(connect) => {
+                let connector = Connector::start(connect).map_err(LineError::Thread)?;
+                let patience = Patience::new(board.camera.silence());
+                let live = Live { frames: frame_in, commands, shared, patience, is_up: false };
+                start(scope, "camera", move || live.run(&connector))
+            }
+        }?;
         if let Some(scenario) = scenario {
             let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in.clone(), shared, stop };
             let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
@@ -239,6 +246,38 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let _ = fs::remove_file(path);
     }
     result
+}
+
+/// Where the line's pictures come from.
+enum Pictures {
+    /// Of whatever is on the simulated belt.
+    Simulated(Box<dyn PartCamera>),
+    /// Of a camera that takes them itself.
+    Live(Box<dyn Connect>),
+}
+
+impl Pictures {
+    fn open(board: &Board, options: &Options) -> Result<Self, LineError> {
+        Ok(Self::Simulated(match (board.camera.source, &board.camera.pictures, &options.scenario) {
+            (CameraSource::V4l2, ..) => {
+                return Ok(Self::Live(Box::new(board.camera.v4l2().map_err(LineError::Board)?)));
+            }
+            (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
+            (_, _, Some(scenario)) => {
+                let belt = scenario.clone();
+                Box::new(Rendered::with_defects(board.camera.seed, move |part| belt.is_defective(part)))
+            }
+            _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
+        }))
+    }
+
+    /// After how many parts they end, if they do.
+    fn end(&self) -> Option<u64> {
+        match self {
+            Self::Simulated(camera) => camera.parts(),
+            Self::Live(_) => None,
+        }
+    }
 }
 
 /// The time that a part takes from the eye to the gate, at the belt's highest speed.

@@ -1,0 +1,142 @@
+//! The pixel formats that are understood, and which of them are Bayer mosaics.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// Four characters that name a pixel format.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FourCc(pub u32);
+
+impl FourCc {
+    /// From its characters.
+    pub const fn new(characters: [u8; 4]) -> Self {
+        Self(u32::from_le_bytes(characters))
+    }
+
+    /// A picture straight from the sensor, whose pixels have one colour each. The codes are `BG10`, `pRAA`, `BA81` and
+    /// the like, and the Raspberry Pi's compressed `PC1B`.
+    pub fn is_bayer(self) -> bool {
+        match self.0.to_le_bytes() {
+            [b'B', b'A', b'8', b'1'] | [b'G', b'B' | b'R', _, b'G'] | [b'R', b'G', b'G', b'B'] => true,
+            [b'B' | b'G' | b'R', b'G' | b'B' | b'A' | b'R', b'1', b'0' | b'2' | b'4' | b'6'] => true,
+            [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', b'A' | b'C' | b'E'] => true,
+            [b'a' | b'b', b'B' | b'G' | b'g' | b'R', b'A', b'8'] => true,
+            [b'P', b'C', b'1', b'B' | b'G' | b'g' | b'R'] => true,
+            code => code == *b"BYR2",
+        }
+    }
+}
+
+impl fmt::Display for FourCc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: String = self.0.to_le_bytes().iter().map(|&b| char::from(b)).collect();
+        f.pad(&text.escape_debug().to_string())
+    }
+}
+
+impl fmt::Debug for FourCc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FourCc({self})")
+    }
+}
+
+/// A pixel format that is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Pixel {
+    /// One byte a pixel.
+    #[serde(rename = "GREY")]
+    Grey,
+    /// Two pixels in four bytes: Y, Cb, Y, Cr.
+    #[serde(rename = "YUYV")]
+    Yuyv,
+    /// A plane of Y, then one of Cb and Cr, a pair for each two by two pixels.
+    #[serde(rename = "NV12")]
+    Nv12,
+    /// A JPEG picture a frame.
+    #[serde(rename = "MJPEG", alias = "MJPG")]
+    Mjpeg,
+    /// Red, green, blue, a byte each.
+    #[serde(rename = "RGB3")]
+    Rgb3,
+}
+
+impl Pixel {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Grey, Self::Yuyv, Self::Nv12, Self::Mjpeg, Self::Rgb3];
+
+    /// The kernel's code.
+    pub fn fourcc(self) -> FourCc {
+        FourCc::new(match self {
+            Self::Grey => *b"GREY",
+            Self::Yuyv => *b"YUYV",
+            Self::Nv12 => *b"NV12",
+            Self::Mjpeg => *b"MJPG",
+            Self::Rgb3 => *b"RGB3",
+        })
+    }
+
+    /// The one with the kernel's code. Some drivers call their motion JPEG plain `JPEG`.
+    pub fn from_fourcc(code: FourCc) -> Option<Self> {
+        let jpeg = (code == FourCc::new(*b"JPEG")).then_some(Self::Mjpeg);
+        Self::ALL.into_iter().find(|p| p.fourcc() == code).or(jpeg)
+    }
+
+    /// Its name in board files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grey => "GREY",
+            Self::Yuyv => "YUYV",
+            Self::Nv12 => "NV12",
+            Self::Mjpeg => "MJPEG",
+            Self::Rgb3 => "RGB3",
+        }
+    }
+}
+
+impl fmt::Display for Pixel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Pixel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|p| p.name() == text);
+        named.ok_or_else(|| format!("`{text}` is no format: write GREY, YUYV, NV12, MJPEG or RGB3"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bayer_is_told_from_pictures() {
+        for code in [
+            "BA81", "GBRG", "GRBG", "RGGB", "BG10", "GB10", "BA10", "RG10", "pBAA", "pGAA", "pgAA", "pRAA", "BG12",
+            "GB12", "BA12", "RG12", "pBCC", "pgCC", "pREE", "BG14", "RG14", "BYR2", "GB16", "GR16", "RG16", "aBA8",
+            "bRA8", "PC1B", "PC1g",
+        ] {
+            let bytes: [u8; 4] = code.as_bytes().try_into().expect("four characters");
+            assert!(FourCc::new(bytes).is_bayer(), "{code}");
+        }
+        for code in ["GREY", "YUYV", "NV12", "MJPG", "RGB3", "BGR3", "YU12", "UYVY", "Y10 ", "Y16 ", "H264", "RGBP"] {
+            let bytes: [u8; 4] = code.as_bytes().try_into().expect("four characters");
+            assert!(!FourCc::new(bytes).is_bayer(), "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_and_names_come_back() {
+        for pixel in Pixel::ALL {
+            assert_eq!(Pixel::from_fourcc(pixel.fourcc()), Some(pixel));
+            assert_eq!(pixel.name().parse(), Ok(pixel));
+        }
+        assert_eq!(FourCc::new(*b"MJPG").0, 0x4750_4a4d);
+        assert_eq!(FourCc(7).to_string(), "\\u{7}\\0\\0\\0");
+    }
+}
