@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use beltwatch::board::Board;
@@ -16,7 +17,17 @@ use beltwatch::capture::{Captured, LiveCamera};
 /// Without a frame for longer it gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [board, count, png] = arguments.as_slice() else {
         return Err("three arguments are needed: a board file, a number of frames, a PNG file".into());

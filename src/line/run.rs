@@ -26,6 +26,7 @@ use super::scribe::{Papers, Scribe, Status};
 use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
+use crate::capture::v4l2::Connection;
 use crate::capture::{CaptureError, Connect, Folder, PartCamera, Rendered};
 use crate::guard::GuardError;
 use crate::inspect::Inspector;
@@ -242,7 +243,8 @@ impl Pictures {
     fn open(board: &Board, options: &Options) -> Result<Self, LineError> {
         Ok(Self::Simulated(match (board.camera.source, &board.camera.pictures, &options.scenario) {
             (CameraSource::V4l2, ..) => {
-                return Ok(Self::Live(Box::new(board.camera.v4l2().map_err(LineError::Board)?)));
+                let settings = board.camera.v4l2().map_err(LineError::Board)?;
+                return Ok(Self::Live(Box::new(Connection::new(settings))));
             }
             (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
             (_, _, Some(scenario)) => {
