@@ -208,6 +208,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
                 camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared);
             }),
             Pictures::Live(connect) => {
+                // the scribe waits for who could send
+                drop(camera_events);
                 let connector = Connector::start(connect).map_err(LineError::Thread)?;
                 let patience = Patience::new(board.camera.silence());
                 let live = Live { frames: frame_in, commands, shared, patience, is_up: false };
