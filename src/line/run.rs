@@ -27,6 +27,7 @@ use super::scribe::{Papers, Scribe, Status};
 use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
+use crate::capture::v4l2::Connection;
 use crate::capture::{CaptureError, Connect, Folder, PartCamera, Rendered};
 use crate::gpio::GpioError;
 use crate::guard::GuardError;
@@ -219,6 +220,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
                 camera::work(camera.as_mut(), exposures, frame_in, &camera_events, shared);
             }),
             Pictures::Live(connect) => {
+                // the scribe waits for who could send
+                drop(camera_events);
                 let connector = Connector::start(connect).map_err(LineError::Thread)?;
                 let patience = Patience::new(board.camera.silence());
                 let live = Live { frames: frame_in, commands, shared, patience, is_up: false };
@@ -260,7 +263,8 @@ impl Pictures {
     fn open(board: &Board, options: &Options) -> Result<Self, LineError> {
         Ok(Self::Simulated(match (board.camera.source, &board.camera.pictures, &options.scenario) {
             (CameraSource::V4l2, ..) => {
-                return Ok(Self::Live(Box::new(board.camera.v4l2().map_err(LineError::Board)?)));
+                let settings = board.camera.v4l2().map_err(LineError::Board)?;
+                return Ok(Self::Live(Box::new(Connection::new(settings))));
             }
             (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
             (_, _, Some(scenario)) => {

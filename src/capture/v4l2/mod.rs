@@ -41,8 +41,8 @@ use crate::time::Clock;
 
 /// A stamp may be this old: the frames that wait in the driver are younger.
 const OLDEST: Duration = Duration::from_secs(2);
-/// And this far ahead: some drivers calculate the stamp from the camera's own clock.
-const AHEAD: Duration = Duration::from_millis(50);
+/// And this far ahead: some drivers calculate when a frame will have ended, some count with the camera's own clock.
+const AHEAD: Duration = Duration::from_millis(500);
 
 /// Why there is no camera.
 #[derive(Debug, thiserror::Error)]
@@ -282,10 +282,27 @@ impl LiveCamera for Camera {
     }
 }
 
-impl Connect for CameraSettings {
+/// Connects a camera again and again, and says what is new about it.
+#[derive(Debug)]
+pub struct Connection {
+    settings: CameraSettings,
+    said: Vec<String>,
+}
+
+impl Connection {
+    /// A camera that is not connected yet.
+    pub fn new(settings: CameraSettings) -> Self {
+        Self { settings, said: Vec::new() }
+    }
+}
+
+impl Connect for Connection {
     fn connect(&mut self) -> Result<Box<dyn LiveCamera>, CaptureError> {
-        let camera = Camera::open(self)?;
-        camera.report().iter().for_each(|line| log::info!("camera: {line}"));
+        let camera = Camera::open(&self.settings)?;
+        if self.said != camera.report {
+            self.said.clone_from(&camera.report);
+            self.said.iter().for_each(|line| log::info!("camera: {line}"));
+        }
         Ok(Box::new(camera))
     }
 }

@@ -165,7 +165,7 @@ pub fn choose(offers: &[Offer], wish: &Wish) -> Result<Choice, ModeError> {
             Some(offer) => fit(offer, wish).map(|interval| (offer.code, interval)),
         };
         match (verdict, &taken) {
-            (Ok(_), Some(better)) => others.push(format!("{pixel}: not needed, {} is better: {quality}", better.pixel)),
+            (Ok(_), Some(better)) => others.push(format!("{pixel}: {quality}; {} is better", better.pixel)),
             (Ok((code, interval)), None) => {
                 let rate = interval.map_or_else(|| "at the driver's own rate".to_owned(), |i| format!("at {i}"));
                 let why = if wish.pixel.is_some() { "as the board file asks" } else { quality };
