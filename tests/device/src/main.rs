@@ -4,6 +4,7 @@
 mod board;
 mod camera;
 mod checks;
+mod daemon;
 mod guest;
 mod machine;
 mod oracle;
@@ -96,6 +97,7 @@ fn run(options: &Options) -> Result<bool> {
                 failed += 1;
                 println!("✗ {name:<10} {e:#}");
                 rig.keep_logs(name);
+                rig.clear_away()?;
             }
         }
     }

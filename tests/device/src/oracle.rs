@@ -15,7 +15,12 @@ pub(crate) struct Part {
     pub(crate) picture: Picture,
     pub(crate) reject: bool,
     pub(crate) score: f64,
+    /// Far from the threshold: a frame that is a little different gets the same verdict.
+    pub(crate) clear: bool,
 }
+
+/// So far, in grey levels.
+const CLEAR: f64 = 8.0;
 
 /// Parts for the belt: pictures of a folder as the camera will send them, each with the host's verdict. Frames that the
 /// camera sends as JPEG are given to the host byte for byte.
@@ -42,7 +47,9 @@ pub(crate) fn parts(pictures: &Path, count: usize, program: &Path, recipe: &Path
     ensure!(verdicts.len() == pictures.len(), "the host gave {} verdicts for {}", verdicts.len(), pictures.len());
     let part = |(picture, verdict): (Picture, Value)| {
         let score = verdict["score"].as_f64().with_context(|| format!("the host has no score: {verdict}"))?;
-        Ok(Part { picture, reject: verdict["verdict"] == "reject", score })
+        let threshold = verdict["threshold"].as_f64().with_context(|| format!("no threshold: {verdict}"))?;
+        let clear = (score - threshold).abs() > CLEAR;
+        Ok(Part { picture, reject: verdict["verdict"] == "reject", score, clear })
     };
     let parts: Vec<Part> = pictures.into_iter().zip(verdicts).map(part).collect::<Result<_>>()?;
     let rejects = parts.iter().filter(|p| p.reject).count();

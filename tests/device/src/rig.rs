@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::Options;
 use crate::board::Board;
-use crate::camera::{Camera, Format, Picture, Shape};
+use crate::camera::{Camera, Fault, Format, Picture, Shape};
+use crate::daemon::Daemon;
 use crate::guest::{self, Content, Packages};
 use crate::machine::{Machine, Parts};
 use crate::oracle::{self, Part};
@@ -18,6 +19,9 @@ const FRAMES_PER_SECOND: u32 = 10;
 const BELT: u8 = 60;
 /// The camera's size where there are no pictures of parts.
 const SIZE: (u32, u32) = (256, 256);
+
+/// A line to which nothing is wired.
+const UNWIRED: i64 = 6;
 
 /// A mistake that the rig must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -96,6 +100,24 @@ impl Rig {
     /// The board, where there is a program to check.
     pub(crate) fn board(&self) -> Result<&Board> {
         self.board.as_ref().context("no board file")
+    }
+
+    /// The board with the mistake that is to be noticed, if it is one of wiring.
+    pub(crate) fn mutated_board(&self) -> Result<Board> {
+        let mut board = self.board()?.clone();
+        match self.mutant {
+            Some(Mutant::WrongLine) => board.set("outputs.gate.line", UNWIRED)?,
+            Some(Mutant::Inverted) => board.set("outputs.gate.active_low", true)?,
+            _ => {}
+        }
+        Ok(board)
+    }
+
+    /// After a check that failed: a camera that is well, no program.
+    pub(crate) fn clear_away(&mut self) -> Result<()> {
+        self.camera.unplug();
+        self.camera.set_fault(Fault::None);
+        if self.has_program { Daemon::clear_away(&mut self.machine) } else { Ok(()) }
     }
 
     /// Copies the guest's logs to where people find them.

@@ -1,6 +1,12 @@
 //! The checks, in the order in which they run. Each returns a figure, or says what is wrong.
 
+mod belt;
+mod deaths;
+mod faults;
+mod inspection;
+mod pulses;
 mod rig;
+mod screens;
 
 use anyhow::Result;
 
@@ -31,10 +37,16 @@ const fn program(name: &'static str, run: fn(&mut Rig) -> Result<String>) -> Che
 }
 
 /// All checks. The watchdog's is the last: it stops the guest's kernel.
-pub(crate) const CHECKS: [Check; 5] = [
+pub(crate) const CHECKS: [Check; 11] = [
     machine("boot", rig::boot),
     machine("gpio", rig::gpio),
     machine("display", rig::display),
     machine("usb", rig::usb),
+    program("start", inspection::start),
+    program("mjpeg", inspection::mjpeg),
+    program("yuyv", inspection::yuyv),
+    program("camera", faults::camera),
+    program("deaths", deaths::deaths),
+    program("screens", screens::screens),
     machine("watchdog", rig::watchdog),
 ];

@@ -6,9 +6,9 @@ mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t tmpfs none /tmp
 mount -t tmpfs none /run
-mkdir -p /run/beltwatch
+: > /run/modules-failed
 while read -r module; do
-    insmod "/lib/boot-modules/$module.ko" || echo "beltwatch-rig: module $module failed"
+    insmod "/lib/boot-modules/$module.ko" || echo "$module" >> /run/modules-failed
 done < /etc/modules
 until port=$(ls /dev/vport*p1 2>/dev/null); do sleep 0.05; done
 echo "beltwatch-rig: ready after $(cut -d' ' -f1 /proc/uptime) s"
