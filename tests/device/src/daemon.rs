@@ -104,11 +104,6 @@ impl Daemon {
         machine.shell.run(&format!("{PROGRAM} control --socket {SOCKET} {request}"))
     }
 
-    pub(crate) fn status(&self, machine: &mut Machine) -> Result<Value> {
-        let said = self.ask(machine, "status")?;
-        serde_json::from_str(&said).with_context(|| format!("status: {said}"))
-    }
-
     pub(crate) fn holds(&self, machine: &mut Machine) -> Result<Holds> {
         let process = self.process;
         let resident =

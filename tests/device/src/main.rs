@@ -49,6 +49,9 @@ struct Options {
     /// Only these checks
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
+    /// In place of the checks, run this in the guest, with a camera plugged in
+    #[arg(long, value_name = "COMMAND", conflicts_with = "only")]
+    guest: Option<String>,
     /// Put this mistake into the device: the rig must notice
     #[arg(long)]
     mutant: Option<Mutant>,
@@ -81,6 +84,11 @@ fn run(options: &Options) -> Result<bool> {
         anyhow::bail!("--only {unknown}: checks are {}", names.join(", "));
     }
     let mut rig = Rig::set_up(options)?;
+    if let Some(command) = &options.guest {
+        let (said, code) = rig.run_in_guest(command)?;
+        println!("{said}");
+        return Ok(code == 0);
+    }
     let (mut failed, mut left_out) = (0, 0);
     for Check { name, needs, run } in &CHECKS {
         if !options.only.is_empty() && !options.only.iter().any(|n| n == name) {

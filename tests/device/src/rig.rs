@@ -20,6 +20,8 @@ const BELT: u8 = 60;
 /// The camera's size where there are no pictures of parts.
 const SIZE: (u32, u32) = (256, 256);
 
+/// The longest that a command of the caller's may take.
+const GUEST_COMMAND: Duration = Duration::from_secs(600);
 /// A line to which nothing is wired.
 const UNWIRED: i64 = 6;
 
@@ -111,6 +113,13 @@ impl Rig {
             _ => {}
         }
         Ok(board)
+    }
+
+    /// Runs a command in the guest, with a camera plugged in that has every format; what it says, and its exit code.
+    pub(crate) fn run_in_guest(&mut self, command: &str) -> Result<(String, i32)> {
+        self.camera.plug_with(&[Format::Mjpeg, Format::Yuyv])?;
+        self.machine.shell.run("until [ -c /dev/video0 ]; do sleep 0.05; done")?;
+        self.machine.shell.try_run(command, GUEST_COMMAND)
     }
 
     /// After a check that failed: a camera that is well, no program.

@@ -178,10 +178,6 @@ impl Camera {
         self.shared.wake();
     }
 
-    pub(crate) fn set_background(&self, background: [Picture; 2]) {
-        self.shared.lock().background = background;
-    }
-
     /// The format in which the guest wants frames now, if it does.
     pub(crate) fn streaming(&self) -> Option<Format> {
         let state = self.shared.lock();
@@ -190,11 +186,6 @@ impl Camera {
 
     pub(crate) fn controls(&self) -> Controls {
         self.shared.lock().device.controls()
-    }
-
-    /// Frames sent since the beginning.
-    pub(crate) fn frames(&self) -> u64 {
-        self.shared.lock().frames
     }
 
     /// How late an exposure began since the last call, at the worst.
