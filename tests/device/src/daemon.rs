@@ -43,19 +43,19 @@ pub(crate) struct Holds {
 impl Daemon {
     /// Starts it, and waits until it says READY on its line.
     pub(crate) fn start(machine: &mut Machine, board: &Board) -> Result<Self> {
-        let mut daemon = Self::start_only(machine, board)?;
         let start = Instant::now();
-        while !machine.gpio.level(READY)? {
+        let mut daemon = Self::start_only(machine, board)?;
+        // an edge, not a level: a program that died may have left READY high
+        while machine.gpio.wait(READY, true, start, Duration::from_millis(500)).is_none() {
             ensure!(daemon.is_alive(machine)?, "the program ended before READY: {}", log(machine));
             ensure!(start.elapsed() < START, "no READY in {START:?}: {}", log(machine));
-            machine.gpio.wait(READY, true, Instant::now(), Duration::from_millis(500));
         }
         daemon.until_ready = start.elapsed();
         Ok(daemon)
     }
 
     /// Starts it.
-    pub(crate) fn start_only(machine: &mut Machine, board: &Board) -> Result<Self> {
+    fn start_only(machine: &mut Machine, board: &Board) -> Result<Self> {
         let shell = &mut machine.shell;
         shell.run(&format!("cat > {BOARD} <<'END'\n{}\nEND", board.text()?))?;
         shell.run(&format!("rm -f {REPORT} {SOCKET} /tmp/pid; mkdir -p {STATE}"))?;

@@ -52,8 +52,8 @@ struct Options {
     /// In place of the checks, run this in the guest, with a camera plugged in
     #[arg(long, value_name = "COMMAND", conflicts_with = "only")]
     guest: Option<String>,
-    /// Put this mistake into the device: the rig must notice
-    #[arg(long)]
+    /// Put this mistake into the device, and run the check that must notice: it ends well when that fails
+    #[arg(long, conflicts_with = "only", requires = "pictures")]
     mutant: Option<Mutant>,
     /// Where screenshots and logs go
     #[arg(long, value_name = "DIR", default_value = "target/device-rig")]
@@ -91,7 +91,11 @@ fn run(options: &Options) -> Result<bool> {
     }
     let (mut failed, mut left_out) = (0, 0);
     for Check { name, needs, run } in &CHECKS {
-        if !options.only.is_empty() && !options.only.iter().any(|n| n == name) {
+        let chosen = match options.mutant {
+            Some(mutant) => mutant.noticed_by() == *name,
+            None => options.only.is_empty() || options.only.iter().any(|n| n == name),
+        };
+        if !chosen {
             continue;
         }
         if *needs == Needs::Program && !rig.has_program() {
@@ -113,6 +117,10 @@ fn run(options: &Options) -> Result<bool> {
     println!("screenshots and logs: {}", options.out.display());
     if left_out > 0 {
         println!("{left_out} checks of the program itself were left out");
+    }
+    if let Some(mutant) = options.mutant {
+        println!("{mutant:?} was {}", if failed > 0 { "noticed" } else { "not noticed" });
+        return Ok(failed > 0);
     }
     Ok(failed == 0)
 }

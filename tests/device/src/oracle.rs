@@ -9,56 +9,80 @@ use serde_json::Value;
 use crate::camera::{Format, Picture};
 use crate::guest;
 
+/// What the host says of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) reject: bool,
+    pub(crate) score: f64,
+    threshold: f64,
+}
+
 /// A part and what is to become of it.
 #[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) picture: Picture,
-    pub(crate) reject: bool,
-    pub(crate) score: f64,
-    /// Far from the threshold: a frame that is a little different gets the same verdict.
-    pub(crate) clear: bool,
+    mjpeg: Verdict,
+    yuyv: Verdict,
 }
 
-/// So far, in grey levels.
-const CLEAR: f64 = 8.0;
+impl Part {
+    /// What is to become of it when the camera sends it so.
+    pub(crate) fn verdict(&self, format: Format) -> Verdict {
+        match format {
+            Format::Mjpeg => self.mjpeg,
+            Format::Yuyv => self.yuyv,
+        }
+    }
+}
 
-/// Parts for the belt: pictures of a folder as the camera will send them, each with the host's verdict. Frames that the
-/// camera sends as JPEG are given to the host byte for byte.
+impl Verdict {
+    /// Whether a frame whose score is this far off gets the same verdict.
+    pub(crate) fn bears(&self, off: f64) -> bool {
+        (self.score - self.threshold).abs() > off
+    }
+}
+
+/// Parts for the belt: pictures of a folder, each with the host's verdicts on it as the camera will send it. Frames that
+/// it sends as JPEG are given to the host byte for byte.
 pub(crate) fn parts(pictures: &Path, count: usize, program: &Path, recipe: &Path, out: &Path) -> Result<Vec<Part>> {
     let mut files = Vec::new();
     list(pictures, &mut files)?;
     files.sort();
     ensure!(!files.is_empty(), "{}: no PNG picture in it", pictures.display());
-    let chosen = spread(&files, count);
-    let fed = out.join("fed");
-    if fed.exists() {
-        std::fs::remove_dir_all(&fed)?;
+    let pictures = spread(&files, count).into_iter().map(|file| Picture::open(file)).collect::<Result<Vec<_>>>()?;
+    let folders = ["fed-mjpeg", "fed-yuyv"].map(|name| out.join(name));
+    for folder in &folders {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
     }
-    std::fs::create_dir_all(&fed)?;
-    let mut pictures = Vec::new();
-    for (number, file) in chosen.iter().enumerate() {
-        let picture = Picture::open(file)?;
-        std::fs::write(fed.join(format!("{number:06}.jpg")), picture.bytes(Format::Mjpeg))?;
-        pictures.push(picture);
+    for (number, picture) in pictures.iter().enumerate() {
+        std::fs::write(folders[0].join(format!("{number:06}.jpg")), picture.bytes(Format::Mjpeg))?;
+        picture.as_seen_in_yuyv().save(folders[1].join(format!("{number:06}.png")))?;
     }
-    let mut command = Command::new(program);
-    let said = guest::run(command.args(["inspect", "--json", "--recipe"]).arg(recipe).arg(&fed))?;
-    let verdicts: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    ensure!(verdicts.len() == pictures.len(), "the host gave {} verdicts for {}", verdicts.len(), pictures.len());
-    let part = |(picture, verdict): (Picture, Value)| {
-        let score = verdict["score"].as_f64().with_context(|| format!("the host has no score: {verdict}"))?;
-        let threshold = verdict["threshold"].as_f64().with_context(|| format!("no threshold: {verdict}"))?;
-        let clear = (score - threshold).abs() > CLEAR;
-        Ok(Part { picture, reject: verdict["verdict"] == "reject", score, clear })
-    };
-    let parts: Vec<Part> = pictures.into_iter().zip(verdicts).map(part).collect::<Result<_>>()?;
-    let rejects = parts.iter().filter(|p| p.reject).count();
-    ensure!(
-        rejects > 0 && rejects < parts.len(),
-        "the host rejects {rejects} of {} parts: a rig needs good and bad ones",
-        parts.len()
-    );
+    let [mjpeg, yuyv] = folders.map(|folder| inspect(&folder, program, recipe, pictures.len()));
+    let verdicts = mjpeg?.into_iter().zip(yuyv?);
+    let parts: Vec<_> =
+        pictures.into_iter().zip(verdicts).map(|(picture, (mjpeg, yuyv))| Part { picture, mjpeg, yuyv }).collect();
+    let rejects = parts.iter().filter(|p| p.mjpeg.reject).count();
+    let both = rejects > 0 && rejects < parts.len();
+    ensure!(both, "the host rejects {rejects} of {} parts: a rig needs good and bad ones", parts.len());
     Ok(parts)
+}
+
+fn inspect(folder: &Path, program: &Path, recipe: &Path, count: usize) -> Result<Vec<Verdict>> {
+    let mut command = Command::new(program);
+    let said = guest::run(command.args(["inspect", "--json", "--recipe"]).arg(recipe).arg(folder))?;
+    let verdicts = said.lines().map(|line| {
+        let line: Value = serde_json::from_str(line)?;
+        let number = |key: &str| line[key].as_f64().with_context(|| format!("the host has no {key}: {line}"));
+        let (score, threshold) = (number("score")?, number("threshold")?);
+        Ok(Verdict { reject: line["verdict"] == "reject", score, threshold })
+    });
+    let verdicts = verdicts.collect::<Result<Vec<_>>>()?;
+    ensure!(verdicts.len() == count, "the host gave {} verdicts on {count} pictures", verdicts.len());
+    Ok(verdicts)
 }
 
 /// So many files, from all over the list, in an order that mixes folders: the step has no common factor with the length.

@@ -40,6 +40,16 @@ pub(crate) enum Mutant {
     NoGuard,
 }
 
+impl Mutant {
+    /// The check that must notice.
+    pub(crate) fn noticed_by(self) -> &'static str {
+        match self {
+            Self::NoGuard => "deaths",
+            _ => "mjpeg",
+        }
+    }
+}
+
 /// Everything that a check works with.
 pub(crate) struct Rig {
     pub(crate) machine: Machine,

@@ -57,6 +57,16 @@ impl Picture {
         self.0.size
     }
 
+    /// What can be seen in the frame without compression: colours at half the width.
+    pub(crate) fn as_seen_in_yuyv(&self) -> RgbImage {
+        let (width, height) = self.0.size;
+        ImageBuffer::from_fn(width, height, |x, y| {
+            let at = ((y * width + x) / 2 * 4) as usize;
+            let pair = &self.0.yuyv[at..at + 4];
+            Rgb(colour(pair[(x % 2 * 2) as usize], pair[1], pair[3]))
+        })
+    }
+
     pub(crate) fn bytes(&self, format: Format) -> &[u8] {
         match format {
             Format::Yuyv => &self.0.yuyv,
@@ -86,6 +96,13 @@ fn luma_and_chroma(rgb: &[u8]) -> [f32; 3] {
     ]
 }
 
+/// The other way.
+fn colour(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+    let (y, b, r) = (f32::from(luma) - 16.0, f32::from(blue) - 128.0, f32::from(red) - 128.0);
+    let y = y * 255.0 / 219.0;
+    [y + 1.596_027 * r, y - 0.391_762 * b - 0.812_968 * r, y + 2.017_232 * b].map(|c| c.round().clamp(0.0, 255.0) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +117,14 @@ mod tests {
         assert_eq!(flat([255, 255, 255]), [235, 128, 235, 128]);
         assert_eq!(flat([255, 0, 0]), [81, 90, 81, 240]);
         assert_eq!(flat([0, 0, 255]), [41, 240, 41, 110]);
+    }
+
+    #[test]
+    fn colours_come_back() {
+        for wanted in [[0, 0, 0], [255, 255, 255], [200, 30, 90], [12, 250, 128]] {
+            let picture = Picture::of(&RgbImage::from_pixel(4, 2, Rgb(wanted))).unwrap().as_seen_in_yuyv();
+            assert!(picture.pixels().all(|p| p.0.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2)), "{wanted:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::pulses::{Expected, Timing, compare};
+use crate::camera::Format;
 use crate::camera::Picture;
 use crate::machine::gpio::{EYE, GATE};
 use crate::oracle::Part;
@@ -17,11 +18,24 @@ const BEAM: Duration = Duration::from_millis(40);
 /// From the first part's planning to its edge.
 const LEAD: Duration = Duration::from_millis(300);
 
+/// A part that passes the eye, and what must become of it.
+#[derive(Clone)]
+pub(super) struct Passing {
+    pub(super) picture: Picture,
+    pub(super) reject: bool,
+}
+
+impl Passing {
+    pub(super) fn of(part: &Part, format: Format) -> Self {
+        Self { picture: part.picture.clone(), reject: part.verdict(format).reject }
+    }
+}
+
 /// Lets parts pass; how well the gate kept its times.
 ///
 /// # Errors
 /// A part that got no pulse, or another one.
-pub(super) fn pass(rig: &mut Rig, parts: &[Part]) -> Result<Timing> {
+pub(super) fn pass(rig: &mut Rig, parts: &[Passing]) -> Result<Timing> {
     let board = rig.board()?;
     let [camera, gate, pulse] = ["camera.distance", "gate.distance", "gate.pulse"].map(|key| board.time(key));
     let (camera, gate, pulse) = (camera?, gate?, pulse?);
@@ -46,7 +60,7 @@ pub(super) fn pass(rig: &mut Rig, parts: &[Part]) -> Result<Timing> {
 }
 
 /// What the camera shows of a part.
-fn shown(mutant: Option<Mutant>, parts: &[Part], n: usize) -> Picture {
+fn shown(mutant: Option<Mutant>, parts: &[Passing], n: usize) -> Picture {
     let other = match mutant {
         Some(Mutant::StaleFrame) => n.saturating_sub(1),
         Some(Mutant::SwappedPictures) => (n ^ 1).min(parts.len() - 1),

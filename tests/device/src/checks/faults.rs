@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{belt, inspection};
+use super::belt::{self, Passing};
+use super::inspection;
 use crate::camera::{Fault, Format};
 use crate::daemon::Daemon;
 use crate::machine::gpio::{FAULT, READY};
@@ -17,6 +18,9 @@ const BACK: Duration = Duration::from_secs(30);
 const MORE_MEMORY: u64 = 1024;
 /// Cycles after which memory is taken for settled: each failure has been there.
 const SETTLED: usize = 8;
+
+/// Parts of a cycle: one while it has failed, a good and a bad one afterwards.
+const PARTS: usize = 3;
 
 /// How the camera fails.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +42,15 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     let board = rig.board()?.clone();
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let [good, bad] = inspection::good_and_bad(rig)?;
+    // whatever it shows: no frame of it can be judged
+    let unseen = Passing { reject: true, ..good.clone() };
     let (mut noticed, mut back) = (Duration::ZERO, Duration::ZERO);
     let mut settled = None;
     for cycle in 0..rig.cycles {
         let failure = FAILURES[cycle % FAILURES.len()];
         let what = || format!("cycle {cycle}, {failure:?}");
         noticed = noticed.max(fail(rig, failure).with_context(what)?);
-        belt::pass(rig, &[inspection::unseen(&good.picture)]).with_context(what).context("while it has failed")?;
+        belt::pass(rig, std::slice::from_ref(&unseen)).with_context(what).context("while it has failed")?;
         back = back.max(recover(rig, failure).with_context(what)?);
         ensure!(rig.camera.controls().manual_exposure, "{}: exposure is automatic afterwards", what());
         belt::pass(rig, &[good.clone(), bad.clone()]).with_context(what).context("afterwards")?;
@@ -56,7 +62,13 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     let more = end.resident_kib.saturating_sub(settled.resident_kib);
     ensure!(more <= MORE_MEMORY, "{more} KiB more memory after {} cycles", rig.cycles);
     ensure!(end.descriptors <= settled.descriptors, "{settled:?} became {end:?}: descriptors leak");
-    daemon.stop(&mut rig.machine)?;
+    let said = daemon.stop(&mut rig.machine)?;
+    let wanted: [_; PARTS] = [Some("no-image"), None, Some("defect")];
+    ensure!(said.len() == PARTS * rig.cycles, "{} parts were counted in {} cycles", said.len(), rig.cycles);
+    for (n, (said, wanted)) in said.iter().zip(wanted.iter().cycle()).enumerate() {
+        let cause = said.cause.as_deref();
+        ensure!(cause == *wanted, "cycle {}: a part was rejected for {cause:?}, not {wanted:?}", n / PARTS);
+    }
     let (noticed, back) = (noticed.as_secs_f64(), back.as_secs_f64());
     Ok(format!(
         "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {more} KiB more, {} descriptors",

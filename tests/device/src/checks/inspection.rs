@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::belt;
-use crate::camera::{Format, Picture};
+use super::belt::{self, Passing};
+use crate::camera::Format;
 use crate::daemon::Daemon;
 use crate::machine::gpio::{FAULT, GATE, HEARTBEAT};
 use crate::oracle::Part;
@@ -13,9 +13,11 @@ use crate::rig::Rig;
 
 /// Parts whose frames are not compressed.
 const YUYV_PARTS: usize = 20;
-/// How far the score of a frame without compression may be from that of the picture that it was made of, in grey levels:
-/// the way from colours to luma and chroma and back is not exact.
-const YUYV_SCORE: f64 = 4.0;
+/// How far the score of a frame without compression may be from the host's, in grey levels: the rig's way from luma and
+/// chroma to colours is not the program's.
+const YUYV_SCORE: f64 = 2.0;
+/// A verdict that bears this much, in grey levels, is the same for both formats.
+const CLEAR: f64 = 8.0;
 
 /// READY comes, with the camera's automatics off; outputs as they should be.
 pub(super) fn start(rig: &mut Rig) -> Result<String> {
@@ -24,7 +26,7 @@ pub(super) fn start(rig: &mut Rig) -> Result<String> {
     let begin = Instant::now();
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let gpio = &mut rig.machine.gpio;
-    ensure!(!gpio.level(FAULT)?, "READY and FAULT at once");
+    ensure!(gpio.wait_level(FAULT, false, Duration::from_secs(1))?.is_some(), "READY and FAULT at once");
     ensure!(gpio.edges(GATE, begin).is_empty(), "the gate moved at the start");
     let beats = Instant::now();
     std::thread::sleep(Duration::from_secs(2));
@@ -50,7 +52,8 @@ pub(super) fn mjpeg(rig: &mut Rig) -> Result<String> {
 
 /// Frames without compression.
 pub(super) fn yuyv(rig: &mut Rig) -> Result<String> {
-    let parts: Vec<Part> = rig.parts.iter().filter(|p| p.clear).take(YUYV_PARTS).cloned().collect();
+    let clear = rig.parts.iter().filter(|p| p.verdict(Format::Yuyv).bears(YUYV_SCORE));
+    let parts: Vec<Part> = clear.take(YUYV_PARTS).cloned().collect();
     inspect(rig, Format::Yuyv, &parts, YUYV_SCORE)
 }
 
@@ -60,16 +63,18 @@ fn inspect(rig: &mut Rig, format: Format, parts: &[Part], score_tolerance: f64) 
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     ensure!(rig.camera.streaming() == Some(format), "the camera was not asked for {format:?}");
     rig.camera.take_worst_delay();
-    let timing = belt::pass(rig, parts);
+    let passing: Vec<_> = parts.iter().map(|part| Passing::of(part, format)).collect();
+    let timing = belt::pass(rig, &passing);
     let delay = rig.camera.take_worst_delay();
     let said = daemon.stop(&mut rig.machine)?;
     ensure!(said.len() == parts.len(), "{} parts passed the eye, the program counted {}", parts.len(), said.len());
     let mut worst: f64 = 0.0;
     for (n, (part, said)) in parts.iter().zip(&said).enumerate() {
+        let host = part.verdict(format);
         let score = said.score.with_context(|| format!("part {n} was not judged: {:?}", said.cause))?;
-        let off = (score - part.score).abs();
-        ensure!(off <= score_tolerance, "part {n} has score {score}, on the host its frame has {}", part.score);
-        ensure!(said.reject == part.reject, "part {n}: reject is {}, on the host {}", said.reject, part.reject);
+        let off = (score - host.score).abs();
+        ensure!(off <= score_tolerance, "part {n} has score {score}, on the host its frame has {}", host.score);
+        ensure!(said.reject == host.reject, "part {n}: reject is {}, on the host {}", said.reject, host.reject);
         worst = worst.max(off);
     }
     let timing = timing?;
@@ -81,16 +86,16 @@ fn inspect(rig: &mut Rig, format: Format, parts: &[Part], score_tolerance: f64) 
     ))
 }
 
-/// Two parts that the host is sure of: a good one and a bad one.
-pub(super) fn good_and_bad(rig: &Rig) -> Result<[Part; 2]> {
+/// A good part and a bad one, both clearly so.
+pub(super) fn good_and_bad(rig: &Rig) -> Result<[Passing; 2]> {
     let find = |reject| {
-        let part = rig.parts.iter().find(|p| p.clear && p.reject == reject).cloned();
-        part.with_context(|| format!("no part that is clearly {}", if reject { "bad" } else { "good" }))
+        let is_clear = |part: &&Part| {
+            let verdict = part.verdict(Format::Mjpeg);
+            verdict.reject == reject && verdict.bears(CLEAR)
+        };
+        let part = rig.parts.iter().find(is_clear);
+        let part = part.with_context(|| format!("no part that is clearly {}", if reject { "bad" } else { "good" }))?;
+        anyhow::Ok(Passing::of(part, Format::Mjpeg))
     };
     Ok([find(false)?, find(true)?])
-}
-
-/// A part of which no frame may be judged, whatever it shows.
-pub(super) fn unseen(picture: &Picture) -> Part {
-    Part { picture: picture.clone(), reject: true, score: 0.0, clear: true }
 }

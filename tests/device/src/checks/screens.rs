@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use image::RgbImage;
 
-use super::{belt, inspection};
+use super::belt::{self, Passing};
+use super::inspection;
 use crate::camera::{Fault, Format};
 use crate::daemon::Daemon;
 use crate::machine::gpio::{FAULT, READY};
-use crate::oracle::Part;
 use crate::rig::Rig;
 
 /// The screen is drawn ten times a second; an emulated core may need longer.
@@ -49,7 +49,7 @@ pub(super) fn screens(rig: &mut Rig) -> Result<String> {
     Ok(format!("{} screenshots of {width}x{height}, each pair differs: look at them", shots.len()))
 }
 
-fn after(rig: &mut Rig, part: &Part, name: &str) -> Result<RgbImage> {
+fn after(rig: &mut Rig, part: &Passing, name: &str) -> Result<RgbImage> {
     belt::pass(rig, std::slice::from_ref(part)).with_context(|| name.to_owned())?;
     shoot(rig, name)
 }

@@ -59,6 +59,8 @@ impl Machine {
             let found = known.contains(&format!("\"{device}\""));
             ensure!(found, "{}: this QEMU was built without {device}; {HOW_TO}", qemu.display());
         }
+        let found = Command::new("setpriv").arg("--version").output().is_ok_and(|output| output.status.success());
+        ensure!(found, "the rig needs `setpriv`, from util-linux, so that no QEMU outlives it");
         Ok(())
     }
 
