@@ -1,0 +1,87 @@
+//! The program dies, or stands still, while the gate is open: every output must be safe, and the next start must go well.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{belt, inspection};
+use crate::board::Board;
+use crate::camera::Format;
+use crate::daemon::Daemon;
+use crate::machine::gpio::{EYE, FAULT, GATE, HEARTBEAT, READY};
+use crate::rig::{Mutant, Rig, sleep_until};
+
+/// Long enough that a pulse's own end cannot be taken for the safe level.
+const PULSE: Duration = Duration::from_secs(8);
+/// From a death to the safe level, on an emulated core.
+const SAFE: Duration = Duration::from_millis(1000);
+/// So long everything must stay safe.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Signals, and what they stand for.
+const DEATHS: [(&str, &str); 4] = [("TERM", "stopped"), ("KILL", "killed"), ("ABRT", "panicked"), ("STOP", "hung")];
+
+pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
+    rig.camera.plug_with(&[Format::Mjpeg])?;
+    let silence = rig.board()?.time("watchdog.gate").unwrap_or(Duration::from_secs(1));
+    let mut figures = Vec::new();
+    for (signal, name) in DEATHS {
+        let patience = if signal == "STOP" { SAFE + silence } else { SAFE };
+        let took = death(rig, signal, patience);
+        Daemon::clear_away(&mut rig.machine)?;
+        figures.push(format!("{name} {} ms", took.with_context(|| format!("SIG{signal}"))?.as_millis()));
+    }
+    let [good, bad] = inspection::good_and_bad(rig)?;
+    let board = rig.board()?.clone();
+    let daemon = Daemon::start(&mut rig.machine, &board).context("after all deaths")?;
+    belt::pass(rig, &[good, bad]).context("after all deaths")?;
+    daemon.stop(&mut rig.machine)?;
+    Ok(format!("the open gate is shut after: {}; then READY again", figures.join(", ")))
+}
+
+/// How long after the signal the gate was shut.
+fn death(rig: &mut Rig, signal: &str, patience: Duration) -> Result<Duration> {
+    let board = long_pulses(rig.board()?)?;
+    let daemon = Daemon::start(&mut rig.machine, &board)?;
+    if rig.mutant == Some(Mutant::NoGuard)
+        && let Some(guard) = daemon.guard(&mut rig.machine)?
+    {
+        rig.machine.shell.run(&format!("kill -9 {guard}"))?;
+    }
+    let opened = open_gate(rig, &board)?;
+    let sent = Instant::now();
+    daemon.signal(&mut rig.machine, signal)?;
+    let shut = rig.machine.gpio.wait(GATE, false, opened, patience).context("the gate stays open")?;
+    ensure!(shut.at - opened < PULSE / 2 + patience, "the signal came too late to prove anything");
+    let from = shut.at;
+    sleep_until(from + QUIET);
+    let gpio = &mut rig.machine.gpio;
+    ensure!(gpio.edges(GATE, from).len() == 1, "the gate moved afterwards");
+    let late = from + QUIET / 2;
+    ensure!(gpio.edges(HEARTBEAT, late).is_empty(), "the heart beats on");
+    for (line, name, safe) in [(GATE, "gate", false), (READY, "READY", false), (FAULT, "FAULT", true)] {
+        ensure!(gpio.level(line)? == safe, "{name} is not at its safe level");
+    }
+    Ok(shut.at.saturating_duration_since(sent))
+}
+
+fn long_pulses(board: &Board) -> Result<Board> {
+    let mut board = board.clone();
+    board.set("gate.pulse", format!("{} s", PULSE.as_secs()))?;
+    board.set("gate.max_on", format!("{} s", PULSE.as_secs() + 1))?;
+    Ok(board)
+}
+
+/// Lets a bad part pass; when the gate opened for it.
+fn open_gate(rig: &mut Rig, board: &Board) -> Result<Instant> {
+    let [_, bad] = inspection::good_and_bad(rig)?;
+    let eye = Instant::now() + Duration::from_millis(300);
+    rig.camera.expose(eye + board.time("camera.distance")?, &bad.picture);
+    sleep_until(eye);
+    rig.machine.gpio.drive(EYE, true)?;
+    std::thread::sleep(Duration::from_millis(40));
+    rig.machine.gpio.drive(EYE, false)?;
+    let patience = board.time("gate.distance")? + Duration::from_secs(1);
+    let edge = rig.machine.gpio.wait(GATE, true, eye, patience).context("the gate does not open for a bad part")?;
+    Ok(edge.at)
+}

@@ -1,0 +1,108 @@
+//! The guest's whole file system: busybox, modules, libraries, and the program with its recipe and board as a user has them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::cpio::Archive;
+use super::modules::Modules;
+use super::packages::Packages;
+
+const INIT: &str = include_str!("init.sh");
+/// What the kernel needs for the emulated hardware.
+const MODULES: [&str; 6] = ["virtio_pci", "virtio_console", "virtio_gpu", "xhci_pci", "uvcvideo", "i6300esb"];
+/// Links to busybox for what init and the checks call.
+const APPLETS: &str = "sh mount insmod cat echo sleep ls mkdir rm cp mv ln kill ps grep sed cut head tail wc tr sort seq \
+                       dd od base64 sha256sum setsid sync uname free date stat touch printf test watchdog poweroff dmesg \
+                       find readlink top chmod";
+const LIBRARIES: &str = "lib/aarch64-linux-gnu";
+
+/// Where the guest has the program and its files: where the package puts them.
+pub(crate) const PROGRAM: &str = "/usr/bin/beltwatch";
+pub(crate) const RECIPE: &str = "/usr/share/beltwatch/models/demo";
+pub(crate) const BOARD: &str = "/etc/beltwatch/board.toml";
+
+/// What goes into the guest besides Debian's own.
+pub(crate) struct Content<'a> {
+    /// The aarch64 program.
+    pub(crate) program: Option<&'a Path>,
+    pub(crate) recipe: &'a Path,
+    pub(crate) board: Option<&'a str>,
+}
+
+/// Makes the guest's file system; its bytes.
+pub(crate) fn make(packages: &Packages, content: &Content<'_>) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for folder in ["dev", "proc", "sys", "tmp", "run", "var/lib/beltwatch", "root"] {
+        archive.folder(folder);
+    }
+    archive.device("dev/console", 5, 1);
+    archive.file("init", 0o755, INIT);
+    archive.file("bin/busybox", 0o755, read(&packages.busybox.join("bin/busybox"))?);
+    for applet in APPLETS.split_whitespace() {
+        archive.link(&format!("bin/{applet}"), "busybox");
+    }
+    let modules = Modules::of(&packages.kernel)?.in_order(&MODULES)?;
+    let names: String = modules.iter().map(|m| format!("{}\n", m.name)).collect();
+    archive.file("etc/modules", 0o644, names);
+    for module in modules {
+        archive.file(&format!("lib/boot-modules/{}.ko", module.name), 0o644, module.content);
+    }
+    for library in &packages.libraries {
+        libraries(&library.join(LIBRARIES), &mut archive)?;
+    }
+    archive.link("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1");
+    if let Some(program) = content.program {
+        let bytes = read(program)?;
+        ensure!(is_aarch64(&bytes), "{}: is no aarch64 program", program.display());
+        archive.file(&PROGRAM[1..], 0o755, bytes);
+    }
+    folder(content.recipe, &RECIPE[1..], &mut archive)?;
+    if let Some(board) = content.board {
+        archive.file(&BOARD[1..], 0o644, board);
+    }
+    Ok(archive.finish())
+}
+
+/// The kernel of an unpacked package.
+pub(crate) fn kernel(packages: &Packages) -> Result<PathBuf> {
+    let boot = packages.kernel.join("boot");
+    let files = std::fs::read_dir(&boot).with_context(|| format!("{}: cannot be listed", boot.display()))?;
+    let mut files = files.filter_map(|entry| Some(entry.ok()?.path()));
+    let kernel = files.find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("vmlinuz")));
+    kernel.with_context(|| format!("{}: no vmlinuz", boot.display()))
+}
+
+/// ELF, 64 bit, little endian, machine 183.
+fn is_aarch64(program: &[u8]) -> bool {
+    program.starts_with(b"\x7fELF\x02\x01") && program.get(18..20) == Some(&[183, 0])
+}
+
+fn libraries(from: &Path, archive: &mut Archive) -> Result<()> {
+    for entry in std::fs::read_dir(from).with_context(|| format!("{}: cannot be listed", from.display()))? {
+        let path = entry?.path();
+        // follows links: a library under each of its names is a few kilobytes more
+        if path.is_file() && path.file_name().is_some_and(|n| n.to_string_lossy().contains(".so")) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            archive.file(&format!("{LIBRARIES}/{name}"), 0o755, read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn folder(from: &Path, to: &str, archive: &mut Archive) -> Result<()> {
+    for entry in std::fs::read_dir(from).with_context(|| format!("{}: cannot be listed", from.display()))? {
+        let path = entry?.path();
+        let to = format!("{to}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            folder(&path, &to, archive)?;
+        } else {
+            archive.file(&to, 0o644, read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))
+}

@@ -1,0 +1,9 @@
+//! What runs in the emulated computer: Debian's kernel, and a file system made for it.
+
+mod cpio;
+mod initramfs;
+mod modules;
+mod packages;
+
+pub(crate) use initramfs::{BOARD, Content, PROGRAM, RECIPE, kernel, make};
+pub(crate) use packages::{Packages, run};

@@ -1,0 +1,126 @@
+//! The device rig: a whole device in an emulated computer. Debian's arm64 kernel runs the program that a user installs;
+//! the rig gives it a USB camera and a photo-eye, and looks at gate, READY, FAULT and screen from outside.
+
+mod board;
+mod camera;
+mod checks;
+mod daemon;
+mod guest;
+mod machine;
+mod oracle;
+mod rig;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use checks::{CHECKS, Check, Needs};
+use rig::{Mutant, Rig};
+
+/// Runs the device in an emulated computer and checks it from outside
+#[derive(Parser)]
+struct Options {
+    /// The aarch64 program, as it is installed; without one only the rig itself is checked
+    #[arg(long, value_name = "FILE")]
+    beltwatch: Option<PathBuf>,
+    /// This computer's own program: `inspect` says what the device must decide
+    #[arg(long, value_name = "FILE", requires = "beltwatch")]
+    host_beltwatch: Option<PathBuf>,
+    /// Pictures of parts, good and bad (sub-folders are searched), as `beltwatch-train synth` makes them
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// The recipe
+    #[arg(long, value_name = "DIR", default_value = "models/demo")]
+    recipe: PathBuf,
+    /// The board file
+    #[arg(long, value_name = "FILE", default_value = "board/qemu-virt.toml")]
+    board: PathBuf,
+    /// Parts that pass the eye
+    #[arg(long, default_value_t = 200)]
+    parts: usize,
+    /// Time between two parts, in milliseconds: an emulated core is slow
+    #[arg(long, default_value_t = 1000)]
+    period_ms: u64,
+    /// Times that the camera fails and comes back
+    #[arg(long, default_value_t = 50)]
+    cycles: usize,
+    /// Only these checks
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// In place of the checks, run this in the guest, with a camera plugged in
+    #[arg(long, value_name = "COMMAND", conflicts_with = "only")]
+    guest: Option<String>,
+    /// Put this mistake into the device, and run the check that must notice: it ends well when that fails
+    #[arg(long, conflicts_with = "only", requires = "pictures")]
+    mutant: Option<Mutant>,
+    /// Where screenshots and logs go
+    #[arg(long, value_name = "DIR", default_value = "target/device-rig")]
+    out: PathBuf,
+    /// Where downloaded packages are kept
+    #[arg(long, value_name = "DIR", default_value = "target/device-rig/cache")]
+    cache: PathBuf,
+    /// The emulator
+    #[arg(long, value_name = "PROGRAM", default_value = "qemu-system-aarch64")]
+    qemu: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("beltwatch-device-rig: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether everything is as it should be.
+fn run(options: &Options) -> Result<bool> {
+    let names: Vec<_> = CHECKS.iter().map(|c| c.name).collect();
+    if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
+        anyhow::bail!("--only {unknown}: checks are {}", names.join(", "));
+    }
+    let mut rig = Rig::set_up(options)?;
+    if let Some(command) = &options.guest {
+        let (said, code) = rig.run_in_guest(command)?;
+        println!("{said}");
+        return Ok(code == 0);
+    }
+    let (mut failed, mut left_out) = (0, 0);
+    for Check { name, needs, run } in &CHECKS {
+        let chosen = match options.mutant {
+            Some(mutant) => mutant.noticed_by() == *name,
+            None => options.only.is_empty() || options.only.iter().any(|n| n == name),
+        };
+        if !chosen {
+            continue;
+        }
+        if *needs == Needs::Program && !rig.has_program() {
+            println!("- {name:<10} left out: it needs --beltwatch, --host-beltwatch and --pictures");
+            left_out += 1;
+            continue;
+        }
+        match run(&mut rig) {
+            Ok(figure) => println!("✓ {name:<10} {figure}"),
+            Err(e) => {
+                failed += 1;
+                println!("✗ {name:<10} {e:#}");
+                rig.keep_logs(name);
+                rig.clear_away()?;
+            }
+        }
+    }
+    rig.keep_logs("end");
+    println!("screenshots and logs: {}", options.out.display());
+    if left_out > 0 {
+        println!("{left_out} checks of the program itself were left out");
+    }
+    if let Some(mutant) = options.mutant {
+        println!("{mutant:?} was {}", if failed > 0 { "noticed" } else { "not noticed" });
+        return Ok(failed > 0);
+    }
+    Ok(failed == 0)
+}
