@@ -4,6 +4,7 @@
 pub mod board;
 pub mod capture;
 pub mod difference;
+pub mod display;
 pub mod guard;
 pub mod heatmap;
 pub mod hee;
