@@ -10,7 +10,7 @@ use beltwatch::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint,
 use beltwatch::picture::Picture;
 use beltwatch::verdict::Score;
 use beltwatch_core::{Alarm, Cause, Counters, Fault, Rejected, State, Verdict};
-use embedded_graphics_core::prelude::Size;
+use embedded_graphics::prelude::Size;
 
 const SIZES: [(u32, u32); 4] = [(320, 240), (800, 480), (1920, 1080), (240, 320)];
 
@@ -18,14 +18,20 @@ fn part(index: u64, defective: bool) -> Picture {
     Rendered::with_defects(7, move |_| defective).show(index).expect("a rendered part").picture
 }
 
-/// A defective part, with a heat map that shows where it is not like a good one.
+/// A defective part, with a heat map of where it is not like a good one, as soft as the inspection's.
 fn defect(index: u64) -> Reject {
     let (good, picture) = (part(index, false), part(index, true));
-    let channels = picture.channels;
-    let largest = |(a, b): (&[u8], &[u8])| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max();
-    let pixels = good.data.chunks_exact(channels).zip(picture.data.chunks_exact(channels));
-    let heat = pixels.filter_map(largest).map(|d| if d < 24 { 0 } else { d.saturating_mul(3) }).collect();
-    Reject { picture, heat }
+    let (good, bad) = (good.with_channels(1), picture.with_channels(1));
+    let differs = |x: usize, y: usize| u32::from(good.at(x, y, 0).abs_diff(bad.at(x, y, 0)).saturating_sub(12));
+    let (width, height) = (picture.width, picture.height);
+    let around = |at: usize, end: usize| at.saturating_sub(3)..(at + 4).min(end);
+    let heat = (0..width * height).map(|i| {
+        let (x, y) = (i % width, i / width);
+        let sum: u32 =
+            around(y, height).flat_map(|y| around(x, width).map(move |x| (x, y))).map(|(x, y)| differs(x, y)).sum();
+        (sum / 2).min(255) as u8
+    });
+    Reject { heat: heat.collect(), picture }
 }
 
 fn running() -> View {

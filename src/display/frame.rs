@@ -3,6 +3,7 @@
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
+use serde::Deserialize;
 
 /// A screen in memory: rows from the top, pixels as `0x00RRGGBB`, which is what most display hardware takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,18 +12,33 @@ pub struct Frame {
     pixels: Vec<u32>,
 }
 
-/// Quarter turns clockwise from what is drawn to what the panel shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How far a screen is turned clockwise against its panel's own top; 0, 90, 180 or 270 degrees in a board file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u16")]
 pub enum Rotation {
-    /// As drawn.
+    /// Not at all.
     #[default]
     None,
-    /// The panel's long cable is at the left.
+    /// 90 degrees.
     Quarter,
-    /// Upside down.
+    /// 180 degrees: upside down.
     Half,
-    /// The panel's long cable is at the right.
+    /// 270 degrees.
     ThreeQuarters,
+}
+
+impl TryFrom<u16> for Rotation {
+    type Error = String;
+
+    fn try_from(degrees: u16) -> Result<Self, String> {
+        match degrees {
+            0 => Ok(Self::None),
+            90 => Ok(Self::Quarter),
+            180 => Ok(Self::Half),
+            270 => Ok(Self::ThreeQuarters),
+            _ => Err(format!("a screen is turned by 0, 90, 180 or 270 degrees, not by {degrees}")),
+        }
+    }
 }
 
 impl Rotation {
@@ -80,6 +96,9 @@ impl Frame {
 
     /// Lays a colour over a pixel; `cover` from 0 (nothing) to 255 (all of it). Outside the frame nothing happens.
     pub(super) fn blend(&mut self, x: i32, y: i32, colour: Rgb888, cover: u8) {
+        if cover == 0 {
+            return;
+        }
         let Some(pixel) = self.pixel(Point::new(x, y)) else { return };
         let mix = |shift: u32, new: u8| {
             let (old, new, cover) = ((*pixel >> shift) & 0xff, u32::from(new), u32::from(cover));

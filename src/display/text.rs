@@ -41,7 +41,8 @@ pub(super) fn width(text: &str, cap: f32) -> f32 {
 /// The largest size up to `cap` in which the text is not wider than `room`, both in pixels.
 pub(super) fn fit(text: &str, room: u32, cap: f32) -> f32 {
     let wide = width(text, cap);
-    if wide <= room as f32 { cap } else { (cap * room as f32 / wide).max(SMALLEST) }
+    // a little less, so that rounding does not make it too wide again
+    if wide <= room as f32 { cap } else { (cap * 0.999 * room as f32 / wide).max(SMALLEST) }
 }
 
 /// Draws a line in the middle of the height of its place, as large as fits there up to `cap`; what is too long even in the
@@ -63,17 +64,20 @@ pub(super) fn line(frame: &mut Frame, text: &str, place: Rectangle, cap: f32, co
     cap
 }
 
-/// Breaks a text into lines that are not wider than `room`, between words.
+/// Breaks a text into lines that are not wider than `room`, at its spaces (not at U+00A0) and line ends.
 pub(super) fn wrap(text: &str, room: u32, cap: f32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if width(&format!("{line} {word}"), cap) <= room as f32 => {
-                line.push(' ');
-                line.push_str(word);
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+            if line.is_empty() || width(&longer, cap) <= room as f32 {
+                line = longer;
+            } else {
+                lines.push(std::mem::replace(&mut line, word.to_owned()));
             }
-            _ => lines.push(word.to_owned()),
         }
+        lines.push(line);
     }
     lines
 }
@@ -154,11 +158,14 @@ mod tests {
         let mut frame = Frame::new(Size::new(300, 100));
         let size = line(&mut frame, "HEMHEMHEMHEM", place, 40.0, Rgb888::WHITE, Align::Left);
         assert!(size < 30.0 && inked(&frame).1.iter().all(|x| (10..210).contains(x)));
+        for room in 50..200 {
+            assert_eq!(cut("BYPASS", room, fit("BYPASS", room, 90.0)), "BYPASS", "shrunk, not cut");
+        }
     }
 
     #[test]
     fn long_texts_are_broken_or_cut() {
-        assert_eq!(wrap("camera gone: check its cable", 70, 8.0), ["camera gone:", "check its", "cable"]);
+        assert_eq!(wrap("camera gone: check its\ncable", 70, 8.0), ["camera gone:", "check its", "cable"]);
         let long = "a name that is far too long for its place".repeat(3);
         assert!(cut(&long, 100, SMALLEST).ends_with('…') && width(&cut(&long, 100, SMALLEST), SMALLEST) <= 100.0);
         assert_eq!(cut("wide", 0, SMALLEST), "");

@@ -35,31 +35,27 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     }
     let pad = place.size.height / 14;
     let inner = layout::shrink(place, edge + pad / 2);
-    let (sign, rest) = layout::split_left(inner, inner.size.height, 2 * pad);
-    signs::draw(frame, banner.sign, layout::square(sign), banner.ink, banner.colour);
     let side_by_side = place.size.width * 10 > place.size.height * 38;
-    if side_by_side {
-        let (word, details) = layout::split_left(rest, rest.size.width * 57 / 100, 2 * pad);
-        let cap = place.size.height as f32 * 0.46;
-        text::line(frame, banner.word, word, cap, banner.ink, Align::Left);
-        let cap = place.size.height as f32 * 0.135;
-        lines(frame, &banner, details, cap);
+    let (top, below) = if side_by_side {
+        (inner, None)
     } else {
-        let (word, details) = layout::split_top(rest, rest.size.height * 60 / 100, pad / 2);
-        text::line(frame, banner.word, word, word.size.height as f32, banner.ink, Align::Left);
-        let cap = place.size.height as f32 * 0.12;
-        lines(frame, &banner, details, cap);
-    }
-}
-
-/// Each detail gets the same height.
-fn lines(frame: &mut Frame, banner: &Banner, place: Rectangle, cap: f32) {
-    let mut rest = place;
-    let count = banner.details.len() as u32;
-    for (i, text) in banner.details.iter().enumerate() {
-        let (line, below) = layout::split_top(rest, rest.size.height / (count - i as u32), 0);
-        text::block(frame, text, line, cap, banner.ink, Align::Left);
-        rest = below;
+        let (top, below) = layout::split_top(inner, inner.size.height * 66 / 100, pad / 2);
+        (top, Some(below))
+    };
+    let (sign, rest) = layout::split_left(top, top.size.height, 2 * pad);
+    signs::draw(frame, banner.sign, layout::square(sign), banner.ink, banner.colour);
+    let cap = place.size.height as f32 * 0.135;
+    match below {
+        None => {
+            let (word, details) = layout::split_left(rest, rest.size.width * 57 / 100, 2 * pad);
+            text::line(frame, banner.word, word, place.size.height as f32 * 0.46, banner.ink, Align::Left);
+            text::block(frame, &banner.details.join("\n"), details, cap, banner.ink, Align::Left);
+        }
+        Some(below) => {
+            text::line(frame, banner.word, rest, rest.size.height as f32, banner.ink, Align::Left);
+            let most_important = &banner.details[..banner.details.len().min(2)];
+            text::block(frame, &most_important.join(" · "), below, cap, banner.ink, Align::Left);
+        }
     }
 }
 
@@ -89,9 +85,9 @@ fn choose(view: &View) -> Banner {
         return grey(sign, word, detail);
     }
     if view.bypassed {
-        let mut details = vec!["All parts go on, nothing is rejected".to_owned()];
+        let mut details = vec!["Nothing is rejected".to_owned()];
         if let Some(LastPart { verdict: Verdict::Reject(cause), .. }) = view.last {
-            details.push(format!("Last part: {}, let through", words::cause(cause).to_lowercase()));
+            details.push(format!("last part: {}, let through", words::cause(cause).to_lowercase()));
         }
         return Banner { colour: OVERRIDE, ink: INK, stripes: Some(INK), sign: Sign::Bypass, word: "BYPASS", details };
     }
@@ -107,7 +103,7 @@ fn choose(view: &View) -> Banner {
     };
     let score = last.score.map(|score| {
         let sign = if score > view.threshold { ">" } else { "≤" };
-        format!("Score {:.2} {sign} {:.2}", score.to_f64(), view.threshold.to_f64())
+        format!("Score\u{a0}{:.2}\u{a0}{sign}\u{a0}{:.2}", score.to_f64(), view.threshold.to_f64())
     });
     let part = format!("Part {}", last.tag);
     match last.verdict {

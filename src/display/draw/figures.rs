@@ -2,6 +2,7 @@
 
 use beltwatch_core::Cause;
 use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::Size;
 use embedded_graphics::primitives::Rectangle;
 
 use super::layout::{self, Layout};
@@ -10,6 +11,8 @@ use super::{CAUTION, Frame, INK, MUTED, PANEL, View, fill, words};
 
 /// A verdict that comes with less time to spare is as good as late.
 const TIGHT_MS: u128 = 5;
+/// Pixels that a name above a number needs at least.
+const ROOMY_ROW: u32 = 28;
 
 struct Figure {
     name: &'static str,
@@ -18,17 +21,26 @@ struct Figure {
 }
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
-    let figures = figures(view);
     let place = layout.figures;
-    let small = layout.small;
-    let (causes, grid) = {
-        let height = (small * 2.0) as u32;
-        let (grid, causes) = layout::split_top(place, place.size.height.saturating_sub(height), 0);
-        (causes, grid)
-    };
-    // a figure needs about so much room in one line
-    let columns = (grid.size.width / (small * 17.0) as u32).clamp(1, 3);
-    let rows = (figures.len() as u32).div_ceil(columns);
+    let causes_height = (layout.small * 2.0) as u32;
+    let (grid, causes) = layout::split_top(place, place.size.height.saturating_sub(causes_height), 0);
+    // names above their numbers where there is room, the most important ones in lines of their own elsewhere
+    let is_roomy = grid.size.height >= ROOMY_ROW * 3;
+    let figures = if is_roomy { figures(view) } else { important(view) };
+    let columns = if is_roomy || grid.size.width >= grid.size.height * 4 { 2 } else { 1 };
+    for (figure, cell) in figures.iter().zip(cells(grid, columns, figures.len() as u32)) {
+        if is_roomy {
+            tile(frame, figure, cell, layout);
+        } else {
+            row(frame, figure, cell, layout);
+        }
+    }
+    text::line(frame, &by_cause(view), causes, layout.small, MUTED, Align::Left);
+}
+
+/// Cells of the same size, row by row.
+fn cells(grid: Rectangle, columns: u32, count: u32) -> Vec<Rectangle> {
+    let rows = count.div_ceil(columns);
     let (mut cells, mut rest) = (Vec::new(), grid);
     for row in 0..rows {
         let (mut line, below) = layout::split_top(rest, rest.size.height / (rows - row), 0);
@@ -39,47 +51,74 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
         }
         rest = below;
     }
-    for (figure, cell) in figures.iter().zip(cells) {
-        draw_figure(frame, figure, cell, layout);
-    }
-    text::line(frame, &by_cause(view), causes, small, MUTED, Align::Left);
+    cells
 }
 
-fn draw_figure(frame: &mut Frame, figure: &Figure, cell: Rectangle, layout: &Layout) {
-    let small = layout.small;
-    let (cell, _) = layout::split_top(cell, cell.size.height.saturating_sub(1).max(1), 0);
-    if cell.size.height as f32 > small * 4.2 {
-        let (cell, _) = layout::split_top(cell, cell.size.height.saturating_sub(layout.gap), 0);
-        let (cell, _) = layout::split_left(cell, cell.size.width.saturating_sub(layout.gap), 0);
-        fill(frame, cell, PANEL);
-        let inner = layout::shrink(cell, layout.gap);
-        let (name, value) = layout::split_top(inner, (small * 1.6) as u32, 0);
-        text::line(frame, figure.name, name, small * 0.8, MUTED, Align::Left);
-        text::line(frame, &figure.value, value, small * 1.9, figure.colour, Align::Left);
-    } else {
-        let (cell, _) = layout::split_left(cell, cell.size.width.saturating_sub(layout.gap), 0);
-        let (name, value) = layout::split_left(cell, cell.size.width * 52 / 100, layout.gap);
-        text::line(frame, figure.name, name, small, MUTED, Align::Left);
-        text::line(frame, &figure.value, value, small * 1.25, figure.colour, Align::Right);
-    }
+/// The name above the number.
+fn tile(frame: &mut Frame, figure: &Figure, cell: Rectangle, layout: &Layout) {
+    let height = cell.size.height as f32;
+    let tile = Rectangle::new(cell.top_left, cell.size.saturating_sub(Size::new_equal(layout.gap)));
+    fill(frame, tile, PANEL);
+    let (_, inner) = layout::split_left(tile, layout.gap, 0);
+    let (name, rest) = layout::split_top(inner, (height * 0.36) as u32, 0);
+    let (value, _) = layout::split_top(rest, (height * 0.46) as u32, 0);
+    text::line(frame, figure.name, name, height * 0.19, MUTED, Align::Left);
+    text::line(frame, &figure.value, value, height * 0.38, figure.colour, Align::Left);
+}
+
+/// The name beside the number.
+fn row(frame: &mut Frame, figure: &Figure, cell: Rectangle, layout: &Layout) {
+    let cap = layout.small.min(cell.size.height as f32 * 0.6);
+    let name_width = text::width(figure.name, cap).ceil() as u32;
+    let (cell, _) = layout::split_left(cell, cell.size.width.saturating_sub(2 * layout.gap), 0);
+    let (name, value) = layout::split_left(cell, name_width, layout.gap);
+    text::line(frame, figure.name, name, cap, MUTED, Align::Left);
+    text::line(frame, &figure.value, value, cap * 1.2, figure.colour, Align::Right);
 }
 
 fn figures(view: &View) -> Vec<Figure> {
-    let counters = &view.counters;
-    let rejected = counters.rejected.total();
-    let decided = counters.passed + counters.bypassed + rejected;
-    let rate = if decided == 0 { 0.0 } else { rejected as f64 * 100.0 / decided as f64 };
-    let margin = view.margin.map_or("–".to_owned(), |m| format!("{} ms", m.as_millis()));
-    let is_tight = view.margin.is_some_and(|m| m.as_millis() < TIGHT_MS);
+    let rejected = view.counters.rejected.total();
     let figure = |name, value| Figure { name, value, colour: INK };
     vec![
-        figure("PARTS", grouped(counters.triggers)),
-        figure("PARTS/MIN", view.parts_per_minute.map_or("–".to_owned(), |p| format!("{p:.0}"))),
+        figure("PARTS", grouped(view.counters.triggers)),
         figure("REJECTED", grouped(rejected)),
-        figure("REJECT RATE", format!("{rate:.1} %")),
-        figure("PASSED", grouped(counters.passed)),
-        Figure { name: "MARGIN", value: margin, colour: if is_tight { CAUTION } else { INK } },
+        figure("PASSED", grouped(view.counters.passed)),
+        figure("REJECT RATE", format!("{:.1} %", reject_rate(view))),
+        figure("PARTS/MIN", speed(view)),
+        margin(view),
     ]
+}
+
+/// For a screen that has room for four.
+fn important(view: &View) -> Vec<Figure> {
+    let rejected = format!("{}  {:.1} %", grouped(view.counters.rejected.total()), reject_rate(view));
+    let figure = |name, value| Figure { name, value, colour: INK };
+    vec![
+        figure("PARTS", grouped(view.counters.triggers)),
+        figure("REJ.", rejected),
+        figure("PER MIN", speed(view)),
+        margin(view),
+    ]
+}
+
+/// Of the parts that are decided, in percent.
+fn reject_rate(view: &View) -> f64 {
+    let rejected = view.counters.rejected.total();
+    let decided = view.counters.passed + view.counters.bypassed + rejected;
+    if decided == 0 { 0.0 } else { rejected as f64 * 100.0 / decided as f64 }
+}
+
+fn speed(view: &View) -> String {
+    view.parts_per_minute.map_or("–".to_owned(), |p| format!("{p:.0}"))
+}
+
+fn margin(view: &View) -> Figure {
+    let is_tight = view.margin.is_some_and(|m| m.as_millis() < TIGHT_MS);
+    Figure {
+        name: "MARGIN",
+        value: view.margin.map_or("–".to_owned(), |m| format!("{} ms", m.as_millis())),
+        colour: if is_tight { CAUTION } else { INK },
+    }
 }
 
 /// Rejects by cause, the causes that there were.
@@ -127,7 +166,7 @@ mod tests {
         let mut view = View::default();
         view.counters.triggers = 9;
         (view.counters.passed, view.counters.bypassed, view.counters.rejected.manual) = (4, 2, 2);
-        assert_eq!(figures(&view)[3].value, "25.0 %");
-        assert_eq!(figures(&View::default())[3].value, "0.0 %");
+        assert_eq!(reject_rate(&view), 25.0);
+        assert_eq!(reject_rate(&View::default()), 0.0);
     }
 }

@@ -52,10 +52,10 @@ impl Layout {
             split_top(rest, side + caption, gap)
         } else {
             let side = rest.size.height.saturating_sub(caption).min(rest.size.width * 32 / 100);
-            split_left(rest, 2 * side + gap, gap)
+            split_left(rest, 2 * side + gap, 2 * gap)
         };
         let (live, reject) = split_left(pictures, pictures.size.width.saturating_sub(gap) / 2, gap);
-        let (figures, chart) = split_top(rest, rest.size.height * 58 / 100, gap);
+        let (figures, chart) = split_top(rest, rest.size.height * 60 / 100, gap);
         Self { status, banner, alarm, live, reject, figures, chart, gap, small }
     }
 }

@@ -2,14 +2,14 @@
 
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::Resizer;
 
 use super::layout::{self, Layout};
 use super::text::{self, Align};
 use super::{Frame, INK, MUTED, PANEL, View, fill};
 use crate::heatmap;
 use crate::picture::Picture;
+use crate::preprocess::resize;
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let live = captioned(frame, layout, layout.live, "CAMERA", "");
@@ -32,7 +32,7 @@ fn captioned(frame: &mut Frame, layout: &Layout, place: Rectangle, caption: &str
     let name_width = text::width(caption, layout.small).ceil() as u32;
     let (name, rest) = layout::split_left(top, name_width, layout.gap);
     text::line(frame, caption, name, layout.small, MUTED, Align::Left);
-    if rest.size.width > 4 * layout.gap {
+    if text::width(number, layout.small) <= rest.size.width as f32 {
         text::line(frame, number, rest, layout.small, INK, Align::Right);
     }
     fill(frame, below, PANEL);
@@ -52,24 +52,18 @@ fn show(frame: &mut Frame, place: Rectangle, picture: &Picture) {
     } else {
         Size::new((width * u64::from(room.height) / height) as u32, room.height)
     };
+    if size.width == 0 || size.height == 0 {
+        return;
+    }
     let place = layout::middle(place, size);
-    let Some(pixels) = resized(picture, size) else { return };
     let channels = picture.channels;
-    let row_length = size.width as usize * channels;
-    for (y, row) in pixels.chunks_exact(row_length.max(1)).enumerate() {
+    let mut shown = Picture::filled(size.width as usize, size.height as usize, channels, 0);
+    resize(&mut Resizer::new(), picture, &mut shown);
+    for (y, row) in shown.data.chunks_exact(shown.width * channels).enumerate() {
         let rgb = row.chunks_exact(channels).map(|p| match p {
             [r, g, b] => u32::from_be_bytes([0, *r, *g, *b]),
             _ => u32::from(p[0]) * 0x01_0101,
         });
         frame.write_row(place.top_left + Point::new(0, y as i32), rgb);
     }
-}
-
-fn resized(picture: &Picture, size: Size) -> Option<Vec<u8>> {
-    let pixel = if picture.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-    let from = ImageRef::new(picture.width as u32, picture.height as u32, &picture.data, pixel).ok()?;
-    let mut to = Image::new(size.width, size.height, pixel);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-    Resizer::new().resize(&from, &mut to, &options).ok()?;
-    Some(to.into_vec())
 }
