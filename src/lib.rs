@@ -5,6 +5,7 @@ pub mod board;
 pub mod capture;
 pub mod check;
 pub mod difference;
+pub mod display;
 pub mod gpio;
 pub mod guard;
 pub mod heatmap;

@@ -61,15 +61,7 @@ impl Preprocessor {
             out.data.copy_from_slice(&source.data);
             return Ok(());
         }
-        let pixel = if self.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-        let side = self.size as u32;
-        let from = ImageRef::new(source.width as u32, source.height as u32, &source.data, pixel)
-            .expect("a picture holds width * height * channels values");
-        let mut to = Image::from_slice_u8(side, side, &mut out.data, pixel).expect("the output was sized above");
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-        self.resizer
-            .resize(&from, &mut to, &options)
-            .expect("both pictures have the same pixel type and are not empty");
+        resize(&mut self.resizer, source, out);
         Ok(())
     }
 
@@ -84,6 +76,17 @@ impl Preprocessor {
         let taught: Vec<String> = self.taught.iter().map(|[w, h]| format!("{w}x{h}")).collect();
         Err(PreprocessError::Shape { width, height, taught: taught.join(", ") })
     }
+}
+
+/// Stretches a picture to the size of `out`, which has as many channels and room for them.
+pub(crate) fn resize(resizer: &mut Resizer, source: &Picture, out: &mut Picture) {
+    let pixel = if source.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    let from = ImageRef::new(source.width as u32, source.height as u32, &source.data, pixel)
+        .expect("a picture holds width * height * channels values");
+    let mut to = Image::from_slice_u8(out.width as u32, out.height as u32, &mut out.data, pixel)
+        .expect("the output was sized by the caller");
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+    resizer.resize(&from, &mut to, &options).expect("both pictures have the same pixel type and are not empty");
 }
 
 /// Whether `w1 / h1` is within the tolerance of `w2 / h2`.

@@ -14,6 +14,7 @@ use beltwatch_core::{
 use serde::Deserialize;
 
 use crate::capture::v4l2::{ControlSettings, Match, Pixel};
+use crate::display::DisplayConfig;
 use crate::inputs::{InputBackEnd, InputsConfig};
 use crate::line::Stage;
 use crate::outputs::OutputsConfig;
@@ -73,6 +74,8 @@ pub struct Board {
     /// What is wired to which output.
     #[serde(default)]
     pub outputs: OutputsConfig,
+    /// The operator's screen, if there is one.
+    pub display: Option<DisplayConfig>,
     /// Time limits of the program's own stages.
     #[serde(default)]
     pub watchdog: Watchdog,
@@ -323,6 +326,7 @@ impl Board {
             return Err(bad(format!("format = {}, but this version reads format {FORMAT}", board.format)));
         }
         board.settings().map_err(bad)?;
+        board.display.as_ref().map_or(Ok(()), DisplayConfig::check).map_err(bad)?;
         Ok(board)
     }
 

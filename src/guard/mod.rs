@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde::{Deserialize, Serialize};
 
+use crate::display;
 use crate::outputs::{Outputs, OutputsConfig};
 
 pub use process::serve;
@@ -126,11 +127,13 @@ impl Drop for Guard {
 
 /// A panic of any thread ends the whole process, so that the guard acts: a line with a stage missing is not a line. There
 /// is no backtrace, whatever `RUST_BACKTRACE` says: finding its names takes a tenth of a second with the outputs as they
-/// are.
+/// are. The display's thread is no stage: the line goes on without it.
 pub fn abort_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
         let _ = writeln!(std::io::stderr(), "thread `{}` {info}", thread.name().unwrap_or("?"));
-        std::process::abort();
+        if thread.name() != Some(display::THREAD) {
+            std::process::abort();
+        }
     }));
 }

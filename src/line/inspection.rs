@@ -1,5 +1,6 @@
 //! The inspection's thread: frames in, verdicts out.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -10,8 +11,11 @@ use heapless::spsc::Consumer;
 
 use super::queue::{Sender, next};
 use super::stage::Stage;
-use super::{Event, Inspected, Job, Reject, Shared};
+use super::{Event, Inspected, Job, Shared};
+use crate::capture::Shown;
+use crate::display::Reject;
 use crate::inspect::Inspector;
+use crate::picture::Picture;
 use crate::realtime;
 use crate::recipe::sha256_hex;
 use crate::time::Clock;
@@ -61,6 +65,7 @@ pub(super) fn work(
                 Quality::Good => "no part was there for it".to_owned(),
                 quality => format!("it is {quality:?}").to_lowercase(),
             };
+            see(frame.shown.picture, shared);
             let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
             continue;
         };
@@ -78,9 +83,10 @@ pub(super) fn work(
         // from here on nothing is in a hurry: the verdict is on its way
         let judged = MonoNanos::now();
         let found = matches!(verdict, Verdict::Reject(Cause::Defect));
-        let reject = found.then(|| Reject { picture: inspector.input().clone(), heat: inspector.heat() });
+        let reject = found.then(|| Arc::new(Reject { picture: inspector.input().clone(), heat: inspector.heat() }));
         let sha256 = shared.hash_pictures.then(|| sha256_hex(&frame.shown.picture.data));
-        let (name, truth) = (frame.shown.name, frame.shown.truth);
+        let Shown { name, truth, picture } = frame.shown;
+        see(picture, shared);
         let result = result.map_err(|e| e.to_string());
         let inspected = Inspected {
             tag,
@@ -98,6 +104,13 @@ pub(super) fn work(
         }
     }
     shared.stages.ended(Stage::Inspection);
+}
+
+/// For the operator's screen.
+fn see(picture: Picture, shared: &Shared) {
+    if let Some(display) = &shared.display {
+        display.saw(picture);
+    }
 }
 
 /// A simulated inspection that takes long is one that advances.

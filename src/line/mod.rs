@@ -6,7 +6,7 @@
 //! control ──commands─────▶ └──────┘ ──▶ outputs, guard
 //!                              │
 //!                              ▼ what came in, what was decided
-//!                           scribe: screen, record, counters on disk, status
+//!                           scribe: screen, display, record, counters on disk, status
 //! ```
 //!
 //! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing. What people
@@ -21,6 +21,7 @@ mod inspection;
 mod latency;
 mod live;
 mod parts;
+mod present;
 mod queue;
 mod report;
 mod run;
@@ -38,6 +39,7 @@ pub use run::{LineError, Options, run};
 pub use sheet::contact_sheet;
 pub use stage::Stage;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch_core::{Action, Input, MonoNanos, Quality, Tag, Verdict};
@@ -47,8 +49,8 @@ use self::scribe::Status;
 use self::stage::Stages;
 use crate::board::{SimulatedFault, SimulatedFaultKind};
 use crate::capture::{Shown, Truth};
+use crate::display::{Feed, Reject};
 use crate::inspect::Inspection;
-use crate::picture::Picture;
 use crate::verdict::Score;
 
 /// What all threads of a line look at.
@@ -67,6 +69,8 @@ struct Shared {
     faults: Vec<SimulatedFault>,
     /// Whether the record wants to know which pictures were judged.
     hash_pictures: bool,
+    /// Where pictures for the operator's screen go, if there is one.
+    display: Option<Arc<Feed>>,
 }
 
 impl Shared {
@@ -151,12 +155,6 @@ struct Inspected {
     name: String,
     truth: Truth,
     result: Result<Inspection, String>,
-    reject: Option<Reject>,
+    reject: Option<Arc<Reject>>,
     sha256: Option<String>,
-}
-
-/// A rejected part as the network saw it.
-struct Reject {
-    picture: Picture,
-    heat: Vec<u8>,
 }

@@ -1,13 +1,15 @@
 //! What happened to each part, put together from the line's events.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use beltwatch_core::{Action, Cause, MonoNanos, Tag, Verdict};
 use serde::Serialize;
 
-use super::{Arrival, Event, Inspected, Reject, Times};
+use super::{Arrival, Event, Inspected, Times};
 use crate::capture::Truth;
+use crate::display::Reject;
 use crate::verdict::Score;
 
 /// Rejects that are kept for people to look at, the latest ones.
@@ -118,7 +120,7 @@ pub struct Parts {
     pub(super) truth: TruthTable,
     pub(super) stages: [Times; 4],
     pub(super) gate_error: Times,
-    pub(super) rejects: VecDeque<(Tag, String, Score, Reject)>,
+    pub(super) rejects: VecDeque<(Tag, String, Score, Arc<Reject>)>,
     pub(super) unjudged: VecDeque<(String, String)>,
 }
 

@@ -21,6 +21,7 @@ use super::core::{Core, Hands, Inputs};
 use super::inputs::InputStage;
 use super::inspection::Manner;
 use super::live::{Connector, Live, Patience};
+use super::present::Presenter;
 use super::queue::Sender;
 use super::screen::Screen;
 use super::scribe::{Papers, Scribe, Status};
@@ -29,6 +30,7 @@ use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::v4l2::Connection;
 use crate::capture::{CaptureError, Connect, Folder, PartCamera, Rendered};
+use crate::display::Display;
 use crate::gpio::GpioError;
 use crate::guard::GuardError;
 use crate::inputs;
@@ -131,7 +133,10 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let outputs = outputs::open(&board.outputs)?;
 
     let faults = board.simulated.as_ref().map_or_else(Vec::new, |s| s.faults.clone());
-    let shared = Shared { faults, hash_pictures: options.record.is_some(), ..Shared::default() };
+    let display = board.display.clone().map(Display::start).transpose().map_err(LineError::Thread)?;
+    let feed = display.as_ref().map(Display::feed);
+    let presenter = feed.clone().map(|feed| Presenter::new(feed, &board.name));
+    let shared = Shared { faults, hash_pictures: options.record.is_some(), display: feed, ..Shared::default() };
     let now = Status { recipe: recipe.to_string(), threshold, counters: saved.counters, ..Status::default() };
     let status = Mutex::new(now.clone());
     let (mut belt_q, mut frame_q, mut verdict_q) =
@@ -185,6 +190,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
             options.quiet,
             std::io::stdout().is_terminal(),
         ),
+        presenter,
         papers,
         now,
         seen: (Vec::new(), Vec::new()),
@@ -245,6 +251,9 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         }
         Ok(scribe.write())
     });
+    if let Some(display) = display {
+        display.end();
+    }
     if let Some(path) = &options.control {
         let _ = fs::remove_file(path);
     }

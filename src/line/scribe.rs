@@ -1,4 +1,4 @@
-//! Everything about a line that people see or that is kept: screen, records, counters on disk, status. Nothing on the
+//! Everything about a line that people see or that is kept: screen, display, records, counters on disk, status. Nothing on the
 //! line waits for it.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use beltwatch_core::{Action, Alarm, Cause, Command, Counters, Fault, Input, Stat
 use heapless::spsc::Consumer;
 use serde::Serialize;
 
+use super::present::Presenter;
 use super::screen::Screen;
 use super::{Event, Latency, Parts, Report, Shared, Trace, What};
 use crate::record::{Entry, Recording, What as Recorded};
@@ -63,6 +64,7 @@ pub(super) struct Scribe<'q> {
     pub(super) board: String,
     pub(super) parts: Parts,
     pub(super) screen: Screen,
+    pub(super) presenter: Option<Presenter>,
     pub(super) papers: Papers,
     pub(super) now: Status,
     pub(super) seen: (Vec<Fault>, Vec<Alarm>),
@@ -79,6 +81,9 @@ impl Scribe<'_> {
             let silent = self.listen();
             self.save_now_and_then();
             self.screen.draw(MonoNanos::now(), self.parts.in_flight());
+            if let Some(presenter) = &mut self.presenter {
+                presenter.show(MonoNanos::now(), &self.now);
+            }
             if through && silent && !self.trace.ready() {
                 break;
             }
@@ -125,6 +130,9 @@ impl Scribe<'_> {
             let (frame, name) = (inspected.frame, inspected.name.clone());
             self.record(inspected.judged, Recorded::Picture { frame, name, sha256: sha256.clone() });
         }
+        if let Some(presenter) = &mut self.presenter {
+            presenter.event(&event);
+        }
         self.parts.happened(event);
     }
 
@@ -136,11 +144,14 @@ impl Scribe<'_> {
                 Recorded::Dropped(n)
             }
             What::In(input) => {
+                if let Some(presenter) = &mut self.presenter {
+                    presenter.input(t, &input);
+                }
                 self.input(input);
                 Recorded::In(input)
             }
             What::Out(action) => {
-                self.action(&action);
+                self.action(t, &action);
                 Recorded::Out(action)
             }
         };
@@ -170,7 +181,7 @@ impl Scribe<'_> {
         }
     }
 
-    fn action(&mut self, action: &Action) {
+    fn action(&mut self, t: MonoNanos, action: &Action) {
         match *action {
             Action::State(state) => {
                 log::info!("state {state:?}");
@@ -188,8 +199,12 @@ impl Scribe<'_> {
                 note(&mut self.now.alarms, &mut self.seen.1, alarm, raised);
             }
             _ => {
-                if let Some(part) = self.parts.decided(action) {
-                    self.screen.part(&part);
+                let part = self.parts.decided(action);
+                if let Some(part) = &part {
+                    self.screen.part(part);
+                }
+                if let Some(presenter) = &mut self.presenter {
+                    presenter.action(t, action, part.as_ref());
                 }
             }
         }
