@@ -1,7 +1,6 @@
 //! The pixel formats that are understood, and which of them are Bayer mosaics.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -101,15 +100,6 @@ impl fmt::Display for Pixel {
     }
 }
 
-impl FromStr for Pixel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let named = Self::ALL.into_iter().find(|p| p.name() == text);
-        named.ok_or_else(|| format!("`{text}` is no format: write GREY, YUYV, NV12, MJPEG or RGB3"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +124,8 @@ mod tests {
     fn codes_and_names_come_back() {
         for pixel in Pixel::ALL {
             assert_eq!(Pixel::from_fourcc(pixel.fourcc()), Some(pixel));
-            assert_eq!(pixel.name().parse(), Ok(pixel));
+            let named: Result<Pixel, toml::de::Error> = toml::Value::from(pixel.name()).try_into();
+            assert_eq!(named, Ok(pixel));
         }
         assert_eq!(FourCc::new(*b"MJPG").0, 0x4750_4a4d);
         assert_eq!(FourCc(7).to_string(), "\\u{7}\\0\\0\\0");
