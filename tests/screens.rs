@@ -8,14 +8,19 @@ use std::time::Duration;
 use beltwatch::capture::{PartCamera, Rendered};
 use beltwatch::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
 use beltwatch::picture::Picture;
+use beltwatch::preprocess::Preprocessor;
 use beltwatch::verdict::Score;
 use beltwatch_core::{Alarm, Cause, Counters, Fault, Rejected, State, Verdict};
 use embedded_graphics::prelude::Size;
 
 const SIZES: [(u32, u32); 4] = [(320, 240), (800, 480), (1920, 1080), (240, 320)];
 
+/// Small and soft, so that the screens' files are small.
 fn part(index: u64, defective: bool) -> Picture {
-    Rendered::with_defects(7, move |_| defective).show(index).expect("a rendered part").picture
+    let rendered = Rendered::with_defects(7, move |_| defective).show(index).expect("a rendered part").picture;
+    let mut small = Picture::default();
+    Preprocessor::new(80, 3, &[]).apply(&rendered, &mut small).expect("any size");
+    small
 }
 
 /// A defective part, with a heat map of where it is not like a good one, as soft as the inspection's.
@@ -24,12 +29,12 @@ fn defect(index: u64) -> Reject {
     let (good, bad) = (good.with_channels(1), picture.with_channels(1));
     let differs = |x: usize, y: usize| u32::from(good.at(x, y, 0).abs_diff(bad.at(x, y, 0)).saturating_sub(12));
     let (width, height) = (picture.width, picture.height);
-    let around = |at: usize, end: usize| at.saturating_sub(3)..(at + 4).min(end);
+    let around = |at: usize, end: usize| at.saturating_sub(1)..(at + 2).min(end);
     let heat = (0..width * height).map(|i| {
         let (x, y) = (i % width, i / width);
         let sum: u32 =
             around(y, height).flat_map(|y| around(x, width).map(move |x| (x, y))).map(|(x, y)| differs(x, y)).sum();
-        (sum / 2).min(255) as u8
+        (4 * sum).min(255) as u8
     });
     Reject { heat: heat.collect(), picture }
 }

@@ -516,4 +516,12 @@ mod tests {
         assert!(error(("source = \"simulated\"", "source = \"simulated\"\nevery = 3")).contains("eye.every"));
         assert!(error(("[simulated]", "[simulate]")).contains("simulate"));
     }
+
+    #[test]
+    fn a_display_is_checked_with_the_rest() {
+        let section = |keys: &str| error(("[watchdog]", &format!("[display]\n{keys}\n\n[watchdog]")));
+        assert!(section("back_end.png = \"s.png\"").contains("display.size is missing"));
+        let unknown = section("back_end.drm = {}\ncolour = 1");
+        assert!(unknown.contains("colour") && unknown.contains("line "), "{unknown}");
+    }
 }

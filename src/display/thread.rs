@@ -142,8 +142,8 @@ impl<O: FnMut() -> Result<Box<dyn Screen>, DisplayError>> Worker<O> {
     /// `is_last`: the program ends.
     fn step(&mut self, now: MonoNanos, feed: &Feed, is_last: bool) {
         let (view, live) = feed.take();
-        let live = live.or_else(|| self.view.live.take());
-        let view = View { live, ended: is_last, ..view.unwrap_or_else(|| std::mem::take(&mut self.view)) };
+        let mut view = view.unwrap_or_else(|| self.view.clone());
+        (view.live, view.ended) = (live.or_else(|| self.view.live.clone()), is_last);
         self.is_new |= is_last || view != self.view;
         self.view = view;
         if now < self.next && !(is_last && self.screen.is_some()) {

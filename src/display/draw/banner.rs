@@ -18,7 +18,8 @@ struct Banner {
     stripes: Option<Rgb888>,
     sign: Sign,
     word: &'static str,
-    /// The most important first.
+    /// Why, where that is one word or two.
+    cause: Option<&'static str>,
     details: Vec<String>,
 }
 
@@ -49,11 +50,17 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
         None => {
             let (word, details) = layout::split_left(rest, rest.size.width * 57 / 100, 2 * pad);
             text::line(frame, banner.word, word, place.size.height as f32 * 0.46, banner.ink, Align::Left);
+            let height = details.size.height * if banner.cause.is_some() { 56 } else { 0 } / 100;
+            let (cause, details) = layout::split_top(details, height, 0);
+            text::block(frame, banner.cause.unwrap_or_default(), cause, cap * 1.5, banner.ink, Align::Left);
             text::block(frame, &banner.details.join("\n"), details, cap, banner.ink, Align::Left);
         }
         Some(below) => {
-            text::line(frame, banner.word, rest, rest.size.height as f32, banner.ink, Align::Left);
-            let most_important = &banner.details[..banner.details.len().min(2)];
+            // a J reaches below its line
+            let (word, _) = layout::split_top(rest, rest.size.height * 94 / 100, 0);
+            text::line(frame, banner.word, word, rest.size.height as f32 * 0.82, banner.ink, Align::Left);
+            let details = banner.cause.into_iter().chain(banner.details.iter().map(String::as_str));
+            let most_important: Vec<&str> = details.take(2).collect();
             text::block(frame, &most_important.join(" · "), below, cap, banner.ink, Align::Left);
         }
     }
@@ -66,6 +73,7 @@ fn choose(view: &View) -> Banner {
         stripes: None,
         sign,
         word,
+        cause: None,
         details: vec![detail.to_owned()],
     };
     if view.ended {
@@ -78,7 +86,15 @@ fn choose(view: &View) -> Banner {
             1 => details.push("and another fault".to_owned()),
             more => details.push(format!("and {more} other faults")),
         }
-        return Banner { colour: CAUTION, ink: DARK, stripes: Some(DARK), sign: Sign::Warning, word: "FAULT", details };
+        return Banner {
+            colour: CAUTION,
+            ink: DARK,
+            stripes: Some(DARK),
+            sign: Sign::Warning,
+            word: "FAULT",
+            cause: None,
+            details,
+        };
     }
     if let Some((word, detail)) = words::waiting(view.state) {
         let sign = if word == "STOPPED" { Sign::Stopped } else { Sign::Waiting };
@@ -87,9 +103,17 @@ fn choose(view: &View) -> Banner {
     if view.bypassed {
         let mut details = vec!["Nothing is rejected".to_owned()];
         if let Some(LastPart { verdict: Verdict::Reject(cause), .. }) = view.last {
-            details.push(format!("last part: {}, let through", words::cause(cause).to_lowercase()));
+            details.push(format!("Last part: {}, let through", words::cause(cause).to_lowercase()));
         }
-        return Banner { colour: OVERRIDE, ink: INK, stripes: Some(INK), sign: Sign::Bypass, word: "BYPASS", details };
+        return Banner {
+            colour: OVERRIDE,
+            ink: INK,
+            stripes: Some(INK),
+            sign: Sign::Bypass,
+            word: "BYPASS",
+            cause: None,
+            details,
+        };
     }
     let Some(last) = view.last else {
         return Banner {
@@ -98,6 +122,7 @@ fn choose(view: &View) -> Banner {
             stripes: None,
             sign: Sign::Open,
             word: "READY",
+            cause: None,
             details: vec!["Waiting for the first part".to_owned()],
         };
     };
@@ -113,6 +138,7 @@ fn choose(view: &View) -> Banner {
             stripes: None,
             sign: Sign::Pass,
             word: "PASS",
+            cause: None,
             details: score.into_iter().chain([part]).collect(),
         },
         Verdict::Reject(cause) => Banner {
@@ -121,7 +147,8 @@ fn choose(view: &View) -> Banner {
             stripes: None,
             sign: Sign::Reject,
             word: "REJECT",
-            details: [words::cause(cause).to_owned()].into_iter().chain(score).chain([part]).collect(),
+            cause: Some(words::cause(cause)),
+            details: score.into_iter().chain([part]).collect(),
         },
     }
 }

@@ -37,7 +37,7 @@ impl Layout {
 
         let all = Rectangle::new(Point::zero(), size);
         let (status, rest) = split_top(all, share(92, 72), 0);
-        let (banner, rest) = split_top(rest, share(370, 270), gap);
+        let (banner, rest) = split_top(rest, share(370, 265), gap);
         let (alarm, rest) = if has_alarm {
             let (alarm, rest) = split_top(rest, share(90, 62), gap);
             (Some(alarm), rest)
@@ -48,14 +48,14 @@ impl Layout {
         let rest = Rectangle::new(rest.top_left - Point::new(0, gap as i32), rest.size + Size::new(0, gap));
         let caption = (small * 2.0) as u32;
         let (pictures, rest) = if is_upright {
-            let side = (rest.size.width.saturating_sub(gap) / 2).min(rest.size.height * 62 / 100);
+            let side = (rest.size.width.saturating_sub(gap) / 2).min(rest.size.height * 54 / 100);
             split_top(rest, side + caption, gap)
         } else {
             let side = rest.size.height.saturating_sub(caption).min(rest.size.width * 32 / 100);
             split_left(rest, 2 * side + gap, 2 * gap)
         };
         let (live, reject) = split_left(pictures, pictures.size.width.saturating_sub(gap) / 2, gap);
-        let (figures, chart) = split_top(rest, rest.size.height * 60 / 100, gap);
+        let (figures, chart) = split_top(rest, rest.size.height * if is_upright { 54 } else { 60 } / 100, gap);
         Self { status, banner, alarm, live, reject, figures, chart, gap, small }
     }
 }

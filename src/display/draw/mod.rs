@@ -57,7 +57,7 @@ fn alarm(frame: &mut Frame, view: &View, place: Rectangle, layout: &Layout) {
     signs::draw(frame, signs::Sign::Warning, layout::square(sign), DARK, CAUTION);
     let text = format!("ALARM  {}{more}", words::alarm(first));
     let cap = place.size.height as f32 * 0.42;
-    text::line(frame, &text, words, cap, DARK, Align::Left);
+    text::block(frame, &text, words, cap, DARK, Align::Left);
 }
 
 fn fill(frame: &mut Frame, place: Rectangle, colour: Rgb888) {
