@@ -24,6 +24,16 @@ impl Board {
         time(text).with_context(|| format!("the board's {key}"))
     }
 
+    /// A number, if it is there.
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
+        let value = self.value(key)?;
+        value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// Puts a value in the place of another, or where none was.
     pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
         let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
@@ -70,6 +80,9 @@ mod tests {
         assert_eq!(board.time("gate.pulse").unwrap(), Duration::from_millis(60));
         assert_eq!(board.time("gate.distance").unwrap(), Duration::from_millis(1500));
         assert!(board.time("gate.way").is_err() && board.time("gate.delay").is_err());
+        assert!(board.has("gate.way") && !board.has("camera.fps") && board.number("camera.fps").is_none());
+        board.set("camera.fps", 10).unwrap();
+        assert_eq!(board.number("camera.fps"), Some(10.0));
         board.set("gate.pulse", "3 s").unwrap();
         board.set("outputs.gate.line", 6).unwrap();
         let again = Board(board.text().unwrap().parse().unwrap());

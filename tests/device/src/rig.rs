@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::Options;
 use crate::board::Board;
@@ -78,6 +78,19 @@ impl Rig {
             }
             _ => (Vec::new(), None),
         };
+        let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
+        if let Some(board) = &board {
+            let wanted = [("width", width), ("height", height), ("fps", FRAMES_PER_SECOND)];
+            for (key, value) in wanted.map(|(key, value)| (format!("camera.{key}"), value)) {
+                let has = board.number(&key);
+                ensure!(
+                    has.is_none_or(|has| has == f64::from(value)),
+                    "{}: {key} is {}, the rig's camera has {value}: its size is that of the pictures",
+                    options.board.display(),
+                    has.unwrap_or_default()
+                );
+            }
+        }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;
         let content =
@@ -93,7 +106,6 @@ impl Rig {
             folder: &folder,
             screen: SCREEN,
         })?;
-        let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
         let formats = vec![Format::Mjpeg];
         let shape = Shape { width, height, frames_per_second: FRAMES_PER_SECOND, formats };
         let belt = [Picture::noise(width, height, BELT, 1)?, Picture::noise(width, height, BELT, 2)?];
@@ -114,9 +126,12 @@ impl Rig {
         self.board.as_ref().context("no board file")
     }
 
-    /// The board with the mistake that is to be noticed, if it is one of wiring.
-    pub(crate) fn mutated_board(&self) -> Result<Board> {
+    /// The board for a camera of that format, with the mistake that is to be noticed, if it is one of wiring.
+    pub(crate) fn board_for(&self, format: Format) -> Result<Board> {
         let mut board = self.board()?.clone();
+        if board.has("camera.format") {
+            board.set("camera.format", format.four_characters())?;
+        }
         match self.mutant {
             Some(Mutant::WrongLine) => board.set("outputs.gate.line", UNWIRED)?,
             Some(Mutant::Inverted) => board.set("outputs.gate.active_low", true)?,
