@@ -24,10 +24,16 @@ impl Board {
         time(text).with_context(|| format!("the board's {key}"))
     }
 
-    /// A number, if it is there.
-    pub(crate) fn number(&self, key: &str) -> Option<f64> {
-        let value = self.value(key)?;
-        value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
+    /// Whether the board's camera is one with these numbers; a key that is not there fits.
+    pub(crate) fn fits(&self, camera: &[(&str, u32)]) -> Result<()> {
+        for (key, value) in camera {
+            let has = self.value(&format!("camera.{key}"));
+            let has = has.and_then(|has| has.as_float().or_else(|| has.as_integer().map(|number| number as f64)));
+            if let Some(has) = has.filter(|&has| has != f64::from(*value)) {
+                bail!("camera.{key} is {has}, but the rig's camera has {value}; its size is that of the pictures");
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -80,9 +86,10 @@ mod tests {
         assert_eq!(board.time("gate.pulse").unwrap(), Duration::from_millis(60));
         assert_eq!(board.time("gate.distance").unwrap(), Duration::from_millis(1500));
         assert!(board.time("gate.way").is_err() && board.time("gate.delay").is_err());
-        assert!(board.has("gate.way") && !board.has("camera.fps") && board.number("camera.fps").is_none());
+        assert!(board.has("gate.way") && !board.has("camera.fps") && board.fits(&[("fps", 10)]).is_ok());
         board.set("camera.fps", 10).unwrap();
-        assert_eq!(board.number("camera.fps"), Some(10.0));
+        assert!(board.fits(&[("fps", 10), ("width", 256)]).is_ok());
+        assert!(board.fits(&[("fps", 30)]).unwrap_err().to_string().contains("camera.fps is 10"));
         board.set("gate.pulse", "3 s").unwrap();
         board.set("outputs.gate.line", 6).unwrap();
         let again = Board(board.text().unwrap().parse().unwrap());

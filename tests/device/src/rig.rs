@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::Options;
 use crate::board::Board;
@@ -80,16 +80,8 @@ impl Rig {
         };
         let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
         if let Some(board) = &board {
-            let wanted = [("width", width), ("height", height), ("fps", FRAMES_PER_SECOND)];
-            for (key, value) in wanted.map(|(key, value)| (format!("camera.{key}"), value)) {
-                let has = board.number(&key);
-                ensure!(
-                    has.is_none_or(|has| has == f64::from(value)),
-                    "{}: {key} is {}, the rig's camera has {value}: its size is that of the pictures",
-                    options.board.display(),
-                    has.unwrap_or_default()
-                );
-            }
+            let camera = [("width", width), ("height", height), ("fps", FRAMES_PER_SECOND)];
+            board.fits(&camera).with_context(|| options.board.display().to_string())?;
         }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;

@@ -18,7 +18,7 @@ const CLEAR: f64 = 8.0;
 
 /// READY comes, with the camera's automatics off; outputs as they should be.
 pub(super) fn start(rig: &mut Rig) -> Result<String> {
-    rig.camera.plug()?;
+    rig.camera.plug_with(&[Format::Mjpeg])?;
     let board = rig.board_for(Format::Mjpeg)?;
     let begin = Instant::now();
     let daemon = Daemon::start(&mut rig.machine, &board)?;
