@@ -24,6 +24,22 @@ impl Board {
         time(text).with_context(|| format!("the board's {key}"))
     }
 
+    /// Whether the board's camera is one with these numbers; a key that is not there fits.
+    pub(crate) fn fits(&self, camera: &[(&str, u32)]) -> Result<()> {
+        for (key, value) in camera {
+            let has = self.value(&format!("camera.{key}"));
+            let has = has.and_then(|has| has.as_float().or_else(|| has.as_integer().map(|number| number as f64)));
+            if let Some(has) = has.filter(|&has| has != f64::from(*value)) {
+                bail!("camera.{key} is {has}, but the rig's camera has {value}; its size is that of the pictures");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// Puts a value in the place of another, or where none was.
     pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
         let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
@@ -70,6 +86,10 @@ mod tests {
         assert_eq!(board.time("gate.pulse").unwrap(), Duration::from_millis(60));
         assert_eq!(board.time("gate.distance").unwrap(), Duration::from_millis(1500));
         assert!(board.time("gate.way").is_err() && board.time("gate.delay").is_err());
+        assert!(board.has("gate.way") && !board.has("camera.fps") && board.fits(&[("fps", 10)]).is_ok());
+        board.set("camera.fps", 10).unwrap();
+        assert!(board.fits(&[("fps", 10), ("width", 256)]).is_ok());
+        assert!(board.fits(&[("fps", 30)]).unwrap_err().to_string().contains("camera.fps is 10"));
         board.set("gate.pulse", "3 s").unwrap();
         board.set("outputs.gate.line", 6).unwrap();
         let again = Board(board.text().unwrap().parse().unwrap());

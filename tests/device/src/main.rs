@@ -26,10 +26,10 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     beltwatch: Option<PathBuf>,
     /// This computer's own program: `inspect` says what the device must decide
-    #[arg(long, value_name = "FILE", requires = "beltwatch")]
+    #[arg(long, value_name = "FILE", requires = "beltwatch", requires = "pictures")]
     host_beltwatch: Option<PathBuf>,
     /// Pictures of parts, good and bad (sub-folders are searched), as `beltwatch-train synth` makes them
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "host_beltwatch")]
     pictures: Option<PathBuf>,
     /// The recipe
     #[arg(long, value_name = "DIR", default_value = "models/demo")]

@@ -78,6 +78,11 @@ impl Rig {
             }
             _ => (Vec::new(), None),
         };
+        let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
+        if let Some(board) = &board {
+            let camera = [("width", width), ("height", height), ("fps", FRAMES_PER_SECOND)];
+            board.fits(&camera).with_context(|| options.board.display().to_string())?;
+        }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;
         let content =
@@ -93,7 +98,6 @@ impl Rig {
             folder: &folder,
             screen: SCREEN,
         })?;
-        let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
         let formats = vec![Format::Mjpeg];
         let shape = Shape { width, height, frames_per_second: FRAMES_PER_SECOND, formats };
         let belt = [Picture::noise(width, height, BELT, 1)?, Picture::noise(width, height, BELT, 2)?];
@@ -114,9 +118,12 @@ impl Rig {
         self.board.as_ref().context("no board file")
     }
 
-    /// The board with the mistake that is to be noticed, if it is one of wiring.
-    pub(crate) fn mutated_board(&self) -> Result<Board> {
+    /// The board for a camera of that format, with the mistake that is to be noticed, if it is one of wiring.
+    pub(crate) fn board_for(&self, format: Format) -> Result<Board> {
         let mut board = self.board()?.clone();
+        if board.has("camera.format") {
+            board.set("camera.format", format.four_characters())?;
+        }
         match self.mutant {
             Some(Mutant::WrongLine) => board.set("outputs.gate.line", UNWIRED)?,
             Some(Mutant::Inverted) => board.set("outputs.gate.active_low", true)?,

@@ -4,6 +4,8 @@ mod control;
 mod descriptors;
 mod picture;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod usbredir;
 
 use std::collections::VecDeque;

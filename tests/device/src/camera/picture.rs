@@ -18,6 +18,16 @@ pub(crate) enum Format {
     Mjpeg,
 }
 
+impl Format {
+    /// As V4L2 and board files have it.
+    pub(crate) fn four_characters(self) -> &'static str {
+        match self {
+            Self::Yuyv => "YUYV",
+            Self::Mjpeg => "MJPG",
+        }
+    }
+}
+
 /// A picture in every format.
 #[derive(Clone)]
 pub(crate) struct Picture(Arc<Bytes>);
@@ -96,11 +106,11 @@ fn luma_and_chroma(rgb: &[u8]) -> [f32; 3] {
     ]
 }
 
-/// The other way.
+/// The other way, in the numbers that everybody uses: 16 bits behind the point, rounded to nearest.
 fn colour(luma: u8, blue: u8, red: u8) -> [u8; 3] {
-    let (y, b, r) = (f32::from(luma) - 16.0, f32::from(blue) - 128.0, f32::from(red) - 128.0);
-    let y = y * 255.0 / 219.0;
-    [y + 1.596_027 * r, y - 0.391_762 * b - 0.812_968 * r, y + 2.017_232 * b].map(|c| c.round().clamp(0.0, 255.0) as u8)
+    let (y, b, r) = (i32::from(luma) - 16, i32::from(blue) - 128, i32::from(red) - 128);
+    let sums = [104_597 * r, -25_675 * b - 53_279 * r, 132_201 * b];
+    sums.map(|chroma| ((76_309 * y + chroma + (1 << 15)) >> 16).clamp(0, 255) as u8)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
         figures.push(format!("{name} {} ms", took.with_context(|| format!("SIG{signal}"))?.as_millis()));
     }
     let [good, bad] = inspection::good_and_bad(rig)?;
-    let board = rig.board()?.clone();
+    let board = rig.board_for(Format::Mjpeg)?;
     let daemon = Daemon::start(&mut rig.machine, &board).context("after all deaths")?;
     belt::pass(rig, &[good, bad]).context("after all deaths")?;
     daemon.stop(&mut rig.machine)?;
@@ -41,7 +41,7 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
 
 /// How long after the signal the gate was shut.
 fn death(rig: &mut Rig, signal: &str, patience: Duration) -> Result<Duration> {
-    let board = long_pulses(rig.board()?)?;
+    let board = long_pulses(&rig.board_for(Format::Mjpeg)?)?;
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     if rig.mutant == Some(Mutant::NoGuard)
         && let Some(guard) = daemon.guard(&mut rig.machine)?

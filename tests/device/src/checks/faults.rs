@@ -39,7 +39,7 @@ const FAILURES: [Failure; 4] = [
 /// FAULT and no READY while it has failed, and parts that come then leave; afterwards all is as before.
 pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     rig.camera.plug_with(&[Format::Mjpeg])?;
-    let board = rig.board()?.clone();
+    let board = rig.board_for(Format::Mjpeg)?;
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let [good, bad] = inspection::good_and_bad(rig)?;
     // whatever it shows: no frame of it can be judged

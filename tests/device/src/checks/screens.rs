@@ -23,7 +23,7 @@ const COLOURS: usize = 32;
 
 pub(super) fn screens(rig: &mut Rig) -> Result<String> {
     rig.camera.plug_with(&[Format::Mjpeg])?;
-    let board = rig.board()?.clone();
+    let board = rig.board_for(Format::Mjpeg)?;
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let [good, bad] = inspection::good_and_bad(rig)?;
     let mut shots = vec![("pass", after(rig, &good, "pass")?), ("reject", after(rig, &bad, "reject")?)];

@@ -34,7 +34,8 @@ impl Packages {
 
 /// The real package behind the metapackage: old versions disappear from the mirror, so none is written down here.
 fn newest_kernel() -> Result<String> {
-    let said = run(Command::new("apt-cache").args(["depends", &format!("{KERNEL}:arm64")]))?;
+    let said = run(Command::new("apt-cache").args(["depends", &format!("{KERNEL}:arm64")]));
+    let said = said.with_context(|| HOW_TO.to_owned())?;
     let depends = said.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     let names = depends.map(|package| package.split(':').next().unwrap_or(package));
     let kernel = names.map(str::to_owned).find(|name| name.starts_with("linux-image-"));

@@ -72,7 +72,11 @@ impl Machine {
         let start = Instant::now();
         let mut qemu = command(parts, &initramfs).spawn().with_context(|| HOW_TO.to_owned())?;
         match Self::connect(&mut qemu, &folder) {
-            Ok((qmp, gpio, shell)) => Ok(Self { qemu, folder, qmp, gpio, shell, boot: start.elapsed() }),
+            Ok((qmp, gpio, shell)) => {
+                // large, and read by now
+                std::fs::remove_file(initramfs)?;
+                Ok(Self { qemu, folder, qmp, gpio, shell, boot: start.elapsed() })
+            }
             Err(e) => {
                 let _ = qemu.kill();
                 let _ = qemu.wait();
