@@ -5,14 +5,13 @@
 # (`sudo dpkg --add-architecture arm64 && sudo apt-get update`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=aarch64-unknown-linux-gnu
 folder="${CARGO_TARGET_DIR:-target}"
 parts="$folder/device-rig/parts"
 cargo build --release --workspace
-cargo build --release --target "$target" -p beltwatch
+program="$(tests/cross-build.sh)"
 if [ ! -e "$parts" ]; then
     "$folder/release/beltwatch-train" synth "$parts" --seed 771 --train 1 --test-good 150 --test-defects 10
 fi
 exec "$folder/release/beltwatch-device-rig" \
-    --beltwatch "$folder/$target/release/beltwatch" --host-beltwatch "$folder/release/beltwatch" \
+    --beltwatch "$program" --host-beltwatch "$folder/release/beltwatch" \
     --pictures "$parts/test" --out "$folder/device-rig" --cache "$folder/device-rig/cache" "$@"
