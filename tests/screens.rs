@@ -143,6 +143,26 @@ fn every_state_in_every_size() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn any_size_can_be_drawn() {
+    for (width, height) in [(0, 0), (1, 1), (16, 16), (2000, 16), (16, 2000), (37, 53), (641, 359)] {
+        for (_, view) in states() {
+            draw(&view, &mut Frame::new(Size::new(width, height)));
+        }
+    }
+}
+
+#[test]
+fn no_text_is_too_long() {
+    let long = "a word and another ".repeat(40);
+    let mut view = running();
+    (view.recipe, view.station) = (long.clone(), long);
+    view.faults = Fault::ALL.to_vec();
+    view.counters.triggers = u64::MAX;
+    view.threshold = Score(0);
+    draw(&view, &mut Frame::new(Size::new(320, 240)));
+}
+
 fn differing(wanted: &Picture, drawn: &Picture) -> String {
     let pixels = wanted.data.chunks_exact(3).zip(drawn.data.chunks_exact(3));
     format!("{} pixels differ", pixels.filter(|(a, b)| a != b).count())

@@ -118,11 +118,10 @@ impl Framebuffer {
         };
         let (pitch, row) = (f.line_length as usize, v.width as usize * format.bytes);
         let start = u64::from(v.offset[1]) * u64::from(f.line_length) + u64::from(v.offset[0]) * format.bytes as u64;
-        if pitch < row
-            || v.height == 0
-            || start + pitch as u64 * u64::from(v.height) > u64::from(f.memory_length) + pitch as u64
-        {
-            return Err(DisplayError::Device(format!("{}: says that its lines overlap", path.display())));
+        let end = start + u64::from(v.height.saturating_sub(1)) * pitch as u64 + row as u64;
+        if row == 0 || v.height == 0 || pitch < row || end > u64::from(f.memory_length) {
+            let why = format!("{}: {v:?} does not fit its memory, {f:?}", path.display());
+            return Err(DisplayError::Device(why));
         }
         let size = Size::new(v.width, v.height);
         log::info!("display: {}, {}x{}, {} bits a pixel", path.display(), v.width, v.height, v.bits_per_pixel);

@@ -45,10 +45,10 @@ impl<M: Model<ColorFormat = Rgb565>> Panel<M> {
         spi.configure(&options).map_err(|e| device(format!("takes no clock of {} Hz: {e}", config.clock_hz)))?;
         let mut held = Vec::new();
         if let Some(reset) = &config.reset {
-            let low = |pin: &mut CdevPin, high| pin.0.set_value(high).map_err(|e| device(format!("reset: {e}")));
+            let set = |pin: &mut CdevPin, high| pin.0.set_value(high).map_err(|e| device(format!("reset: {e}")));
             let mut pin = pin(reset, 1)?;
             for (level, ms) in [(0, 20), (1, 150)] {
-                low(&mut pin, level)?;
+                set(&mut pin, level)?;
                 std::thread::sleep(std::time::Duration::from_millis(ms));
             }
             held.push(pin);

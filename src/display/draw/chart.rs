@@ -1,5 +1,6 @@
 //! The scores of the last parts against the threshold.
 
+use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
@@ -8,7 +9,7 @@ use super::text::{self, Align};
 use super::{BAD, CAUTION, Frame, INK, MUTED, PANEL, View, fill};
 use crate::display::{TREND, TrendPoint};
 
-const PASSED: embedded_graphics::pixelcolor::Rgb888 = embedded_graphics::pixelcolor::Rgb888::new(64, 190, 150);
+const PASSED: Rgb888 = Rgb888::new(64, 190, 150);
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let (caption, place) = layout::split_top(layout.chart, (layout.small * 1.8) as u32, 0);
