@@ -43,6 +43,10 @@ struct Options {
     /// Time between two parts, in milliseconds: an emulated core is slow
     #[arg(long, default_value_t = 1000)]
     period_ms: u64,
+    /// How far a pulse may be from its plan, in milliseconds: what an emulated core on a busy computer allows, not what a
+    /// device does
+    #[arg(long, default_value_t = 100)]
+    tolerance_ms: u64,
     /// Times that the camera fails and comes back
     #[arg(long, default_value_t = 50)]
     cycles: usize,

@@ -58,6 +58,8 @@ pub(crate) struct Rig {
     pub(crate) parts: Vec<Part>,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) period: Duration,
+    /// How far a pulse may be from its plan, and from its length.
+    pub(crate) tolerance: Duration,
     pub(crate) cycles: usize,
     pub(crate) out: PathBuf,
     has_program: bool,
@@ -103,9 +105,9 @@ impl Rig {
         let belt = [Picture::noise(width, height, BELT, 1)?, Picture::noise(width, height, BELT, 2)?];
         let camera = Camera::new(machine.usb_socket(), shape, belt);
         let has_program = board.is_some();
-        let period = Duration::from_millis(options.period_ms);
+        let [period, tolerance] = [options.period_ms, options.tolerance_ms].map(Duration::from_millis);
         let (mutant, cycles) = (options.mutant, options.cycles);
-        Ok(Self { machine, camera, board, parts, mutant, period, cycles, out, has_program, folder })
+        Ok(Self { machine, camera, board, parts, mutant, period, tolerance, cycles, out, has_program, folder })
     }
 
     /// Whether the program can be checked, not just the rig.

@@ -11,8 +11,6 @@ use crate::machine::gpio::{EYE, GATE};
 use crate::oracle::Part;
 use crate::rig::{Mutant, Rig, sleep_until};
 
-/// How far a pulse may be from its plan: what an emulated core on a loaded host allows, not what a device does.
-pub(super) const TOLERANCE: Duration = Duration::from_millis(60);
 /// How long a part is before the eye.
 const BEAM: Duration = Duration::from_millis(40);
 /// From the first part's planning to its edge.
@@ -54,9 +52,9 @@ pub(super) fn pass(rig: &mut Rig, parts: &[Passing]) -> Result<Timing> {
         rig.machine.gpio.drive(EYE, false)?;
     }
     let last = expected.last().map_or(begin, |part| part.at);
-    sleep_until(last + pulse + TOLERANCE * 2);
+    sleep_until(last + pulse + rig.tolerance * 2);
     let edges = rig.machine.gpio.edges(GATE, begin);
-    compare(&expected, &edges, pulse, TOLERANCE).map_err(|wrong| anyhow!(wrong))
+    compare(&expected, &edges, pulse, rig.tolerance).map_err(|wrong| anyhow!(wrong))
 }
 
 /// What the camera shows of a part.
