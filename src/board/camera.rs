@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Camera, CameraSource, Time, in_range};
+use super::settings::in_range;
+use super::{Camera, CameraSource, Time};
 use crate::capture::v4l2::{CameraSettings, Wish};
 use crate::picture::MAX_SIDE;
 

@@ -13,6 +13,7 @@ use super::queue::Sender;
 use super::stage::Stage;
 use super::{Frame, Shared};
 use crate::capture::{CaptureError, Captured, Connect, FrameCheck, LiveCamera, Shown, Truth};
+use crate::realtime;
 use crate::time::Clock;
 
 /// Waits are cut so that the stage shows that it is alive, and an end is noticed.
@@ -86,6 +87,7 @@ pub(super) struct Live<'q> {
 impl Live<'_> {
     /// Works until the core has ended.
     pub(super) fn run(mut self, connector: &Connector) {
+        realtime::prefer();
         let mut old = None;
         let mut wait = self.patience.first;
         let mut said = String::new();
