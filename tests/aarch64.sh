@@ -15,13 +15,14 @@ on_arm() { qemu-aarch64-static -cpu "$cpu" -L /usr/aarch64-linux-gnu "$there" "$
 "$folder/release/beltwatch-train" synth "$work/parts" --seed 55221 --train 1 --test-good 20 --test-defects 2
 "$here" inspect --json --recipe models/demo "$work/parts/test" > "$work/verdicts.jsonl"
 for scenario in constant operator camera-drops ramps-encoder; do
-    "$here" run --quiet --scenario "tests/scenarios/$scenario.toml" --record "$work/$scenario.jsonl" \
+    RUST_LOG=error "$here" run --quiet --scenario "tests/scenarios/$scenario.toml" --record "$work/$scenario.jsonl" \
         --sheet "$work/rejects.png" > /dev/null &
 done
 wait
 # SDOT, and a core without it
 for cpu in cortex-a76 cortex-a72; do
     for record in constant operator camera-drops ramps-encoder; do
+        rm -f "$work/again.jsonl"
         on_arm replay "$work/$record.jsonl" --out "$work/again.jsonl"
         cmp "$work/$record.jsonl" "$work/again.jsonl"
     done
