@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 100,000 parts with the real threads, the real network and a program beside that wants a core for itself: nobody is
-# wrong but the network, and the gate is on time. Takes 16 minutes; needs Python 3 besides.
+# wrong but the network, and the gate is on time. Takes 25 minutes; needs Python 3 besides.
 #   tests/soak.sh [PARTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

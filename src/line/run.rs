@@ -112,6 +112,8 @@ pub struct Options {
 pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool) -> Result<(Report, Parts), LineError> {
     let board_settings = || board.settings().map_err(LineError::Board);
     let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
+    // before anything that takes long or can fail: whoever had them may have left them as they were
+    let outputs = outputs::open(&board.outputs)?;
     let inspector = Box::new(Inspector::new(recipe)?);
     log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
     let threshold = inspector.threshold();
@@ -130,7 +132,6 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
     let papers = Papers { store, record: record.transpose()? };
     let listener = options.control.as_deref().map(listen).transpose()?;
-    let outputs = outputs::open(&board.outputs)?;
 
     let faults = board.simulated.as_ref().map_or_else(Vec::new, |s| s.faults.clone());
     let display = board.display.clone().map(Display::start).transpose().map_err(LineError::Thread)?;
