@@ -12,8 +12,18 @@ use serde::{Deserialize, Serialize};
 pub enum LineId {
     /// On the chip that the back end names.
     Number(u32),
-    /// As the kernel knows it: `GPIO17`, `PQ.05`. `gpioinfo` and `beltwatch check` list them.
+    /// As the kernel knows it: `GPIO17`, `PQ.05`. `gpioinfo` lists them.
     Name(String),
+}
+
+impl LineId {
+    /// Its number, where it has no name.
+    pub fn number(&self) -> Option<u32> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Name(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for LineId {
@@ -31,6 +41,19 @@ impl fmt::Display for LineId {
 pub struct ChipId {
     /// Its label (`pinctrl-rp1`), or its path where udev gives it a fixed one. Left out: whichever has a line of the name.
     pub chip: Option<String>,
+}
+
+impl ChipId {
+    /// Says whether a line can be looked for.
+    ///
+    /// # Errors
+    /// A number means nothing without its chip.
+    pub fn check(&self, line: &LineId) -> Result<(), GpioError> {
+        match line.number() {
+            Some(number) if self.chip.is_none() => Err(GpioError::NumberWithoutChip(number)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why there is no such line.
@@ -68,6 +91,14 @@ pub enum GpioError {
     },
 }
 
+/// What the kernel said.
+pub(crate) fn system(error: &gpiocdev_uapi::Error) -> std::io::Error {
+    match error {
+        gpiocdev_uapi::Error::Os(errno) => std::io::Error::from_raw_os_error(errno.0),
+        other => std::io::Error::other(other.to_string()),
+    }
+}
+
 /// A line that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -82,9 +113,7 @@ pub struct Place {
 /// # Errors
 /// No chip, or none with such a line.
 pub fn find(chip: &ChipId, line: &LineId) -> Result<Place, GpioError> {
-    if let (None, LineId::Number(number)) = (&chip.chip, line) {
-        return Err(GpioError::NumberWithoutChip(*number));
-    }
+    chip.check(line)?;
     let paths = chips().map_err(|e| GpioError::NoChips(e.to_string()))?;
     let opened: Vec<_> = paths.iter().map(Chip::from_path).collect();
     let mut refused = opened.iter().filter_map(|c| c.as_ref().err().map(ToString::to_string));

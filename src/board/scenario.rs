@@ -5,7 +5,7 @@ use std::time::Duration;
 use beltwatch_belt::{Belt, Camera, ConfirmSensor, EncoderFaults, Inference, Leg, LineSettings, Product, Scenario};
 use beltwatch_core::Settings;
 
-use super::{Board, CameraSource, EyeSource};
+use super::{Board, EyeSource};
 
 /// Without an encoder the speed does not matter: at this one a millimetre is a millisecond.
 const ANY_MM_PER_S: f64 = 1000.0;
@@ -13,8 +13,7 @@ const ANY_MM_PER_S: f64 = 1000.0;
 impl Board {
     /// Whether the simulated belt is played.
     pub fn plays_belt(&self) -> bool {
-        let is_simulated_camera = matches!(self.camera.source, CameraSource::Rendered | CameraSource::Folder);
-        self.eye.source == EyeSource::Simulated || is_simulated_camera
+        self.eye.source == EyeSource::Simulated || self.camera.source.is_simulated()
     }
 
     /// A belt of one speed that brings `parts` parts, without faults.

@@ -113,6 +113,13 @@ pub enum CameraSource {
     V4l2,
 }
 
+impl CameraSource {
+    /// Whether it shows the parts of the simulated belt.
+    pub fn is_simulated(self) -> bool {
+        matches!(self, Self::Rendered | Self::Folder)
+    }
+}
+
 /// `[gate]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -75,7 +75,7 @@ impl Board {
         if !is_simulated && eye.source == EyeSource::Simulated {
             return Err("inputs.back_end = { gpio = ... } needs eye.source = \"gpio\" or \"free-running\"".to_owned());
         }
-        if matches!(camera.source, CameraSource::Rendered | CameraSource::Folder) && !is_simulated {
+        if camera.source.is_simulated() && !is_simulated {
             return Err(
                 "a rendered camera, or a folder, shows the parts of the simulated belt only: with real inputs \
                         use camera.source = \"v4l2\""

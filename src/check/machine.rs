@@ -18,20 +18,22 @@ const LITTLE: u64 = 256 << 20;
 const LATE: Duration = Duration::from_millis(1);
 
 /// What a thread of the line is given; its priority ends with it.
-fn rights() -> Rights {
-    std::thread::spawn(|| realtime::enter(1)).join().unwrap_or(Rights { fifo: false, locked: false })
+pub(super) fn rights() -> [Finding; 2] {
+    let refused = Rights { fifo: false, locked: false };
+    let rights = std::thread::spawn(|| realtime::enter(1)).join().unwrap_or(refused);
+    [priority(rights), memory(rights)]
 }
 
-pub(super) fn priority() -> Finding {
-    if rights().fifo {
+fn priority(rights: Rights) -> Finding {
+    if rights.fifo {
         return Finding::good("priority", "SCHED_FIFO is allowed: no ordinary program delays the gate");
     }
     let advice = "run as the service of the package (LimitRTPRIO=50), or allow rtprio in /etc/security/limits.conf";
     Finding::hint("priority", "SCHED_FIFO is refused: a busy machine delays the gate by milliseconds", advice)
 }
 
-pub(super) fn memory() -> Finding {
-    if rights().locked {
+fn memory(rights: Rights) -> Finding {
+    if rights.locked {
         return Finding::good("memory", "can be locked in RAM");
     }
     let advice = "run as the service of the package (LimitMEMLOCK=infinity), or allow memlock in limits.conf";

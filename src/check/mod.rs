@@ -79,9 +79,9 @@ pub fn check<E>(
         tell(&finding)
     };
     note(board_in_words(board))?;
-    for finding in [machine::priority(), machine::memory(), machine::clock(), machine::governor()] {
-        note(finding)?;
-    }
+    machine::rights().into_iter().try_for_each(&mut note)?;
+    note(machine::clock())?;
+    note(machine::governor())?;
     if let Some(state) = state {
         note(machine::disk(state))?;
     }

@@ -43,9 +43,12 @@ impl Feed {
     }
 
     fn take(&self) -> (Option<View>, Option<Arc<Picture>>) {
-        let take = |_| None;
-        (self.view.lock().map_or_else(take, |mut v| v.take()), self.live.lock().map_or_else(|_| None, |mut l| l.take()))
+        (take(&self.view), take(&self.live))
     }
+}
+
+fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().ok()?.take()
 }
 
 fn put<T>(slot: &Mutex<Option<T>>, new: T) {

@@ -11,10 +11,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::{Bias, EncoderWiring, InputWiring, Inputs, InputsConfig, Quadrature};
-use crate::gpio::{ChipId, GpioError, LineId, Place, find};
+use crate::gpio::{ChipId, GpioError, LineId, Place, find, system};
 
 /// Edges that the kernel keeps while nobody reads: a second of a fast encoder.
 const KERNEL_BUFFER: u32 = 8192;
+/// Eye, encoder, confirm.
+const MOST: usize = 3;
 /// Edges that are read with one call.
 const AT_ONCE: usize = 64;
 
@@ -70,14 +72,13 @@ fn request(builder: &mut Builder, name: &str, lines: &str) -> Result<Request, Gp
         .with_consumer("beltwatch")
         .with_kernel_event_buffer_size(KERNEL_BUFFER)
         .request()
-        .map_err(|e| system(&format!("claim input {name} (line {lines})"), &e))
+        .map_err(|e| failed(&format!("claim input {name} (line {lines})"), &e))
 }
 
-fn system(what: &str, error: &gpiocdev::Error) -> GpioError {
+fn failed(what: &str, error: &gpiocdev::Error) -> GpioError {
     let source = match error {
-        gpiocdev::Error::Uapi(_, gpiocdev_uapi::Error::Os(errno)) | gpiocdev::Error::Os(errno) => {
-            std::io::Error::from_raw_os_error(errno.0)
-        }
+        gpiocdev::Error::Uapi(_, error) => system(error),
+        gpiocdev::Error::Os(errno) => std::io::Error::from_raw_os_error(errno.0),
         other => std::io::Error::other(other.to_string()),
     };
     GpioError::System { what: what.to_owned(), source }
@@ -122,7 +123,7 @@ impl Source {
         builder.with_bias(wiring.bias.map(bias)).with_edge_detection(edges).with_event_clock(EventClock::Monotonic);
         let lines = [Some(&wiring.line), wiring.second.as_ref()].into_iter().flatten().map(LineId::to_string);
         let request = request(&mut builder, "encoder", &lines.collect::<Vec<_>>().join(", "))?;
-        let level = |offset| request.value(offset).map(|v| v == Value::Active).map_err(|e| system("read encoder", &e));
+        let level = |offset| request.value(offset).map(|v| v == Value::Active).map_err(|e| failed("read encoder", &e));
         let channels =
             b.map(|b| Ok::<_, GpioError>(Quadrature::new(level(a.offset)?, level(b.offset)?))).transpose()?;
         Ok(Self { request, meaning: Meaning::Encoder { a: a.offset, channels, reversed: wiring.reversed } })
@@ -132,10 +133,10 @@ impl Source {
     fn read(&mut self, buffer: &mut [u64], out: &mut dyn FnMut(Input)) -> Result<(), GpioError> {
         let Self { request, meaning } = self;
         let size = request.edge_event_u64_size();
-        let failed = |e: gpiocdev::Error| system("read GPIO edges", &e);
-        let filled = request.read_edge_events_into_slice(buffer).map_err(failed)?;
+        let unread = |e: gpiocdev::Error| failed("read GPIO edges", &e);
+        let filled = request.read_edge_events_into_slice(buffer).map_err(unread)?;
         for event in buffer[..filled].chunks_exact(size) {
-            out(meaning.input(&request.edge_event_from_slice(event).map_err(failed)?));
+            out(meaning.input(&request.edge_event_from_slice(event).map_err(unread)?));
         }
         Ok(())
     }
@@ -167,13 +168,15 @@ fn bias(bias: Bias) -> gpiocdev::line::Bias {
 impl Inputs for GpioInputs {
     fn next(&mut self, patience: Duration, out: &mut dyn FnMut(Input)) -> Result<(), GpioError> {
         let timeout = Timespec { tv_sec: patience.as_secs() as _, tv_nsec: patience.subsec_nanos() as _ };
-        let mut fds: Vec<_> =
-            self.sources.iter().map(|s| PollFd::from_borrowed_fd(s.request.as_fd(), PollFlags::IN)).collect();
+        let fds = self.sources.iter().map(|s| PollFd::from_borrowed_fd(s.request.as_fd(), PollFlags::IN));
+        // on the way of every edge: no allocation
+        let mut fds: heapless::Vec<_, MOST> = fds.collect();
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(GpioError::System { what: "wait for GPIO edges".to_owned(), source: e.into() }),
         }
-        let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let ready: heapless::Vec<_, MOST> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
         for (source, _) in self.sources.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
             source.read(&mut self.buffer, out)?;
         }

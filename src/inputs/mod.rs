@@ -103,9 +103,7 @@ impl InputsConfig {
         let mut lines = Vec::new();
         let encoder = self.encoder.iter().flat_map(|e| [Some(&e.line), e.second.as_ref()].into_iter().flatten());
         for line in [&self.eye, &self.confirm].into_iter().flatten().map(|w| &w.line).chain(encoder) {
-            if let (None, LineId::Number(number)) = (&chip.chip, line) {
-                return Err(format!("inputs: {}", GpioError::NumberWithoutChip(*number)));
-            }
+            chip.check(line).map_err(|e| format!("inputs: {e}"))?;
             if lines.contains(&line) {
                 return Err(format!("inputs: two inputs are on line {line}"));
             }

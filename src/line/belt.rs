@@ -15,10 +15,7 @@ use super::stage::Stage;
 use super::{Arrival, Event, Shared};
 use crate::realtime;
 use crate::record::IN_FLIGHT;
-use crate::time::Clock;
 
-/// Long waits are cut so that the stage shows that it is alive, and an end is noticed.
-const SLICE: Duration = Duration::from_millis(50);
 /// Above the core's: an edge that is heard of after its level has held for long enough counts as a part.
 const PRIORITY: u8 = 41;
 
@@ -89,7 +86,7 @@ impl<'q> Belt<'q> {
         realtime::enter(PRIORITY);
         let mut next = self.plant.next();
         while let Some(at) = self.next_time(next.as_ref()) {
-            if !self.wait(at, next.as_ref()) {
+            if !self.wires.shared.stages.wait(Stage::Belt, at, || self.is_over(next.as_ref())) {
                 break;
             }
             match next.filter(|n| n.at == at) {
@@ -132,21 +129,6 @@ impl<'q> Belt<'q> {
     /// A part was not put on the belt: nothing comes by the eye any more.
     fn is_closed(&self) -> bool {
         self.end < self.scenario.parts
-    }
-
-    /// Waits until `at`; not, where all is over.
-    fn wait(&self, at: MonoNanos, next: Option<&Happening>) -> bool {
-        loop {
-            self.wires.shared.stages.advanced(Stage::Belt);
-            if self.is_over(next) {
-                return false;
-            }
-            if at.since(MonoNanos::now()) <= SLICE {
-                at.sleep();
-                return true;
-            }
-            (MonoNanos::now() + SLICE).sleep();
-        }
     }
 
     fn happens(&mut self, Happening { at, what }: Happening) {

@@ -7,13 +7,11 @@ use beltwatch_core::{Device, Input, MonoNanos};
 
 use super::Shared;
 use super::queue::Sender;
-use super::stage::Stage;
+use super::stage::{SLICE, Stage};
 use crate::inputs::{self, Inputs, InputsConfig};
 use crate::realtime;
 use crate::time::Clock;
 
-/// Waits are no longer than this, so that the stage shows that it is alive, and an end is noticed.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// Inputs that are gone are claimed again after this; each time that fails twice as long, up to the longest.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// Above the core's: an edge that is heard of after its level has held for long enough counts as a part.
@@ -42,13 +40,13 @@ impl InputStage<'_> {
                     }
                     Err(e) => {
                         log::warn!("{e}; trying again in {back_off:?}");
-                        self.rest(back_off);
+                        self.shared.stages.wait(Stage::Belt, MonoNanos::now() + back_off, || self.is_over());
                         back_off = (2 * back_off).min(BACK_OFF[1]);
                     }
                 }
                 continue;
             };
-            match inputs.next(PATIENCE, &mut |input| self.send(input)) {
+            match inputs.next(SLICE, &mut |input| self.send(input)) {
                 Ok(()) => self.inputs = Some(inputs),
                 Err(e) => {
                     log::error!("the inputs are gone: {e}");
@@ -63,14 +61,6 @@ impl InputStage<'_> {
 
     fn is_over(&self) -> bool {
         self.stop.load(Ordering::Relaxed) && self.shared.is_drained.load(Ordering::Acquire)
-    }
-
-    fn rest(&self, time: Duration) {
-        let until = MonoNanos::now() + time;
-        while until.since(MonoNanos::now()) > Duration::ZERO && !self.is_over() {
-            self.shared.stages.advanced(Stage::Belt);
-            until.min(MonoNanos::now() + PATIENCE).sleep();
-        }
     }
 
     fn send(&mut self, input: Input) {

@@ -73,7 +73,9 @@ pub(super) fn work(
         let begun = MonoNanos::now();
         let result = inspector.inspect(&frame.shown.picture);
         if let Some(pace) = &manner.pace {
-            wait(begun + pace.time(begun, served), shared);
+            // a simulated inspection that takes long is one that advances
+            let until = begun + pace.time(begun, served);
+            shared.stages.wait(Stage::Inspection, until, || shared.core_ended.load(Ordering::Acquire));
         }
         served += 1;
         let verdict = result.as_ref().map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);
@@ -111,13 +113,4 @@ fn see(picture: Picture, shared: &Shared) {
     if let Some(display) = &shared.display {
         display.saw(picture);
     }
-}
-
-/// A simulated inspection that takes long is one that advances.
-fn wait(until: MonoNanos, shared: &Shared) {
-    while until.since(MonoNanos::now()) > PATIENCE && !shared.core_ended.load(Ordering::Acquire) {
-        (MonoNanos::now() + PATIENCE).sleep();
-        shared.stages.advanced(Stage::Inspection);
-    }
-    until.min(MonoNanos::now() + PATIENCE).sleep();
 }

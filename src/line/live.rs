@@ -10,14 +10,11 @@ use std::time::Duration;
 use beltwatch_core::{Device, Input, MonoNanos, Quality};
 
 use super::queue::Sender;
-use super::stage::Stage;
+use super::stage::{SLICE, Stage};
 use super::{Frame, Shared};
 use crate::capture::{CaptureError, Captured, Connect, FrameCheck, LiveCamera, Shown, Truth};
 use crate::realtime;
 use crate::time::Clock;
-
-/// Waits are cut so that the stage shows that it is alive, and an end is noticed.
-const SLICE: Duration = Duration::from_millis(50);
 
 /// How long what is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +107,7 @@ impl Live<'_> {
                 log::warn!("camera: {loss}; trying again, every {} s at last", self.patience.longest.as_secs_f32());
                 said = loss;
             }
-            self.pause(wait);
+            self.shared.stages.wait(Stage::Camera, MonoNanos::now() + wait, || self.is_over());
             wait = (wait * 2).min(self.patience.longest);
         }
         self.shared.stages.ended(Stage::Camera);
@@ -118,14 +115,6 @@ impl Live<'_> {
 
     fn is_over(&self) -> bool {
         self.shared.core_ended.load(Ordering::Acquire)
-    }
-
-    fn pause(&self, time: Duration) {
-        let until = MonoNanos::now() + time;
-        while MonoNanos::now() < until && !self.is_over() {
-            self.shared.stages.advanced(Stage::Camera);
-            until.min(MonoNanos::now() + SLICE).sleep();
-        }
     }
 
     fn connect(&self, connector: &Connector, old: Option<Box<dyn LiveCamera>>) -> Result<Box<dyn LiveCamera>, Loss> {

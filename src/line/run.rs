@@ -124,7 +124,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         None if board.plays_belt() => Some(board.scenario(&settings, parts).map_err(LineError::Board)?),
         None => None,
     };
-    let inputs = inputs::open(&board.inputs)?;
+    let inputs = if scenario.is_none() { Some(inputs::open(&board.inputs)?) } else { None };
     let (store, saved) = match &options.state {
         Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
         None => (None, Saved::default()),
@@ -240,7 +240,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
             let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
             start(scope, "belt", move || belt.run())?;
         } else {
-            let inputs = InputStage { config: board.inputs.clone(), inputs: Some(inputs), to: belt_in, shared, stop };
+            let inputs = InputStage { config: board.inputs.clone(), inputs, to: belt_in, shared, stop };
             start(scope, "inputs", move || inputs.run())?;
         }
         drop(event_in);

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::time::{Clock, MonoNanos};
 
+/// Waits are cut into these, so that a stage shows that it is alive, and an end is noticed.
+pub(super) const SLICE: Duration = Duration::from_millis(50);
+
 /// A thread that must not stand still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +57,21 @@ impl Stages {
 
     pub(super) fn ended(&self, stage: Stage) {
         self.0[stage as usize].store(ENDED, Ordering::Relaxed);
+    }
+
+    /// Sleeps until `until`, not once it is `given_up`; the stage shows meanwhile that it advances. Whether the time came.
+    pub(super) fn wait(&self, stage: Stage, until: MonoNanos, given_up: impl Fn() -> bool) -> bool {
+        loop {
+            self.advanced(stage);
+            if given_up() {
+                return false;
+            }
+            if until.since(MonoNanos::now()) <= SLICE {
+                until.sleep();
+                return true;
+            }
+            (MonoNanos::now() + SLICE).sleep();
+        }
     }
 
     /// The first stage that has stood still for longer than `limit`.

@@ -40,7 +40,7 @@ impl FileOutputs {
 
     fn new(file: File, path: &Path, config: &OutputsConfig) -> Self {
         let numbered = |wiring: Wiring| {
-            let number = super::number(&wiring.line);
+            let number = wiring.line.number().unwrap_or_default();
             (wiring, number)
         };
         Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line).map(numbered)) }

@@ -7,7 +7,7 @@ use beltwatch_core::OutputLine;
 use gpiocdev_uapi::v2::{LineConfig, LineFlags, LineRequest, LineValues, Offsets, get_line, set_line_values};
 
 use super::{OutputError, Outputs, OutputsConfig};
-use crate::gpio::{ChipId, GpioError, Place, find};
+use crate::gpio::{ChipId, GpioError, Place, find, system};
 
 /// See the module.
 #[derive(Debug)]
@@ -86,13 +86,6 @@ impl Outputs for GpioOutputs {
 
     fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
         self.request.as_ref().map(|file| file.try_clone().map(OwnedFd::from)).transpose()
-    }
-}
-
-fn system(error: &gpiocdev_uapi::Error) -> std::io::Error {
-    match error {
-        gpiocdev_uapi::Error::Os(errno) => std::io::Error::from_raw_os_error(errno.0),
-        other => std::io::Error::other(other.to_string()),
     }
 }
 

@@ -100,25 +100,15 @@ impl OutputsConfig {
             if let Some((other, _)) = wired[..i].iter().find(|(_, l)| l == line) {
                 return Err(format!("outputs: {output:?} and {other:?} are both on line {line}"));
             }
-            let is_name = matches!(line, LineId::Name(_));
             match &self.back_end {
-                BackEnd::File(_) | BackEnd::Rppal if is_name => {
+                BackEnd::File(_) | BackEnd::Rppal if line.number().is_none() => {
                     return Err(format!("outputs: {output:?}: line {line} is a name; this back end has numbers"));
                 }
-                BackEnd::Gpio(ChipId { chip: None }) if !is_name => {
-                    return Err(format!("outputs: {output:?}: {}", GpioError::NumberWithoutChip(number(line))));
-                }
+                BackEnd::Gpio(chip) => chip.check(line).map_err(|e| format!("outputs: {output:?}: {e}"))?,
                 _ => {}
             }
         }
         Ok(())
-    }
-}
-
-fn number(line: &LineId) -> u32 {
-    match line {
-        LineId::Number(number) => *number,
-        LineId::Name(_) => 0,
     }
 }
 

@@ -11,7 +11,6 @@ use beltwatch_core::OutputLine;
 use rppal::gpio::{Gpio, Level, OutputPin};
 
 use super::{OutputError, Outputs, OutputsConfig, Wiring};
-use crate::gpio::LineId;
 
 /// The registers' device: Raspberry Pi 5, all others.
 const DEVICES: [&str; 2] = ["/dev/gpiomem0", "/dev/gpiomem"];
@@ -55,10 +54,7 @@ impl RppalOutputs {
         let gpio = Gpio::new().map_err(|e| OutputError::Rppal(e.to_string()))?;
         for output in OutputLine::ALL {
             let Some(wiring) = config.wiring(output) else { continue };
-            let number = match wiring.line {
-                LineId::Number(number) => u8::try_from(number).unwrap_or(u8::MAX),
-                LineId::Name(_) => u8::MAX,
-            };
+            let number = wiring.line.number().and_then(|n| u8::try_from(n).ok()).unwrap_or(u8::MAX);
             let pin = gpio.get(number).map_err(|e| OutputError::Rppal(format!("{output:?}, GPIO {number}: {e}")))?;
             let mut pin = match (make_safe, wiring.level(config.safe(output))) {
                 (false, _) => pin.into_output(),

@@ -1,5 +1,7 @@
 //! What must come of a scenario.
 
+use std::fmt;
+
 use beltwatch_core::{Alarm, Counters, Fault, State};
 use serde::Deserialize;
 
@@ -28,6 +30,16 @@ fn table(counters: &Counters) -> toml::Table {
     toml::Table::try_from(counters).expect("counters are a table of numbers")
 }
 
+/// Says so where two lists, in whatever order, do not hold the same.
+fn differ<T: Clone + Ord + fmt::Debug>(what: &str, found: &[T], expected: &[T]) -> Option<String> {
+    let [found, expected] = [found, expected].map(|list| {
+        let mut list = list.to_vec();
+        list.sort();
+        list
+    });
+    (found != expected).then(|| format!("{what} {found:?}, expected {expected:?}"))
+}
+
 impl Expect {
     /// A counter that does not exist, or is no number.
     pub(super) fn unknown(&self) -> Option<String> {
@@ -45,16 +57,8 @@ impl Expect {
     /// What is not as expected, in words.
     pub fn unexpected(&self, counters: &Counters, faults: &[Fault], alarms: &[Alarm], state: State) -> Vec<String> {
         let mut wrong = self.wrong_counters(counters);
-        let mut lists = [self.faults.clone(), faults.to_vec()];
-        lists.iter_mut().for_each(|l| l.sort());
-        if lists[0] != lists[1] {
-            wrong.push(format!("faults {:?}, expected {:?}", lists[1], lists[0]));
-        }
-        let mut lists = [self.alarms.clone(), alarms.to_vec()];
-        lists.iter_mut().for_each(|l| l.sort());
-        if lists[0] != lists[1] {
-            wrong.push(format!("alarms {:?}, expected {:?}", lists[1], lists[0]));
-        }
+        wrong.extend(differ("faults", faults, &self.faults));
+        wrong.extend(differ("alarms", alarms, &self.alarms));
         if state != self.state {
             wrong.push(format!("state {state:?} at the end, expected {:?}", self.state));
         }
