@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The aarch64 build decides as this machine does: a record of a run here is replayed by it under qemu-user and gives the
 # same bytes, and it inspects pictures to the same verdicts and scores.
-# Needs qemu-user-static, and what tests/cross-build.sh needs.
+# The kernels for cores with dot products are really in it. Needs qemu-user-static, and what tests/cross-build.sh needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="${CARGO_TARGET_DIR:-target}"
@@ -11,6 +11,8 @@ trap 'rm -rf "$work"' EXIT
 cargo build --release --workspace
 there="$(tests/cross-build.sh)"
 here="$folder/release/beltwatch"
+dot_products="$(aarch64-linux-gnu-objdump -d "$there" | grep -cw sdot || true)"
+[ "$dot_products" -gt 0 ] || { echo "no SDOT instruction in $there" >&2; exit 1; }
 on_arm() { qemu-aarch64-static -cpu "$cpu" -L /usr/aarch64-linux-gnu "$there" "$@"; }
 
 "$folder/release/beltwatch-train" synth "$work/parts" --seed 55221 --train 1 --test-good 20 --test-defects 2

@@ -12,8 +12,8 @@ use crate::capture::Truth;
 use crate::display::Reject;
 use crate::verdict::Score;
 
-/// Rejects that are kept for people to look at, the latest ones.
-const REJECTS: usize = 256;
+/// Rejects that are kept for people to look at, the latest ones: each has two pictures.
+const REJECTS: usize = 32;
 /// Pictures without a verdict that are kept by name, the latest ones.
 const UNJUDGED: usize = 256;
 /// Parts that wait to be complete; one that never is (the belt was stopped) is not waited for longer than this.

@@ -5,16 +5,13 @@ use crate::heatmap;
 use crate::picture::Picture;
 
 const COLUMNS: usize = 4;
-/// Most rejects that one sheet shows, the worst ones.
-const MOST: usize = 32;
 const GAP: usize = 6;
 const BACKGROUND: u8 = 24;
 
-/// The worst rejects, picture beside heat map, worst first. `None` where nothing was rejected for a defect.
+/// The latest rejects, picture beside heat map, worst first. `None` where nothing was rejected for a defect.
 pub fn contact_sheet(parts: &Parts) -> Option<Picture> {
     let mut rejects: Vec<_> = parts.rejects.iter().collect();
     rejects.sort_by_key(|r| (std::cmp::Reverse(r.2), r.0));
-    rejects.truncate(MOST);
     let side = rejects.first()?.3.picture.width;
     let columns = COLUMNS.min(rejects.len());
     let (cell_width, cell_height) = (2 * side + 2 + GAP, side + GAP);

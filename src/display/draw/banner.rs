@@ -102,7 +102,7 @@ fn choose(view: &View) -> Banner {
     }
     if view.bypassed {
         let mut details = vec!["Nothing is rejected".to_owned()];
-        if let Some(LastPart { verdict: Verdict::Reject(cause), .. }) = view.last {
+        if let Some(LastPart { verdict: Verdict::Reject(cause), bypassed: true, .. }) = view.last {
             details.push(format!("Last part: {}, let through", words::cause(cause).to_lowercase()));
         }
         return Banner {

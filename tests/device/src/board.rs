@@ -52,6 +52,17 @@ impl Board {
         Ok(())
     }
 
+    /// Lets a stage of the program fail at a part.
+    pub(crate) fn fail(&mut self, stage: &str, kind: &str, part: i64) -> Result<()> {
+        let text = match kind {
+            "hang" => format!("stage = \"{stage}\"\npart = {part}\nkind = {{ hang = \"60 s\" }}"),
+            _ => format!("stage = \"{stage}\"\npart = {part}\nkind = \"{kind}\""),
+        };
+        self.set("simulated.period", "1 s")?;
+        self.set("simulated.scatter", "0 ms")?;
+        self.set("simulated.fault", vec![Value::Table(text.parse()?)])
+    }
+
     /// The file's text.
     pub(crate) fn text(&self) -> Result<String> {
         Ok(toml::to_string(&self.0)?)

@@ -22,18 +22,15 @@ use rig::{Mutant, Rig};
 /// Runs the device in an emulated computer and checks it from outside
 #[derive(Parser)]
 struct Options {
-    /// The aarch64 program, as it is installed; without one only the rig itself is checked
-    #[arg(long, value_name = "FILE")]
-    beltwatch: Option<PathBuf>,
+    /// The program's Debian package for arm64, whose content the guest gets; without one only the rig itself is checked
+    #[arg(long, value_name = "FILE", requires = "host_beltwatch")]
+    package: Option<PathBuf>,
     /// This computer's own program: `inspect` says what the device must decide
-    #[arg(long, value_name = "FILE", requires = "beltwatch", requires = "pictures")]
+    #[arg(long, value_name = "FILE", requires = "package", requires = "pictures")]
     host_beltwatch: Option<PathBuf>,
     /// Pictures of parts, good and bad (sub-folders are searched), as `beltwatch-train synth` makes them
     #[arg(long, value_name = "DIR", requires = "host_beltwatch")]
     pictures: Option<PathBuf>,
-    /// The recipe
-    #[arg(long, value_name = "DIR", default_value = "models/demo")]
-    recipe: PathBuf,
     /// The board file
     #[arg(long, value_name = "FILE", default_value = "board/qemu-virt.toml")]
     board: PathBuf,
@@ -41,7 +38,7 @@ struct Options {
     #[arg(long, default_value_t = 200)]
     parts: usize,
     /// Time between two parts, in milliseconds: an emulated core is slow
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1500)]
     period_ms: u64,
     /// How far a pulse may be from its plan, in milliseconds: what an emulated core on a busy computer allows, not what a
     /// device does
@@ -103,7 +100,7 @@ fn run(options: &Options) -> Result<bool> {
             continue;
         }
         if *needs == Needs::Program && !rig.has_program() {
-            println!("- {name:<10} left out: it needs --beltwatch, --host-beltwatch and --pictures");
+            println!("- {name:<10} left out: it needs --package, --host-beltwatch and --pictures");
             left_out += 1;
             continue;
         }

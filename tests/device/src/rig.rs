@@ -72,13 +72,15 @@ impl Rig {
         Machine::check(&options.qemu)?;
         std::fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
         let out = options.out.canonicalize()?;
-        let programs = (&options.beltwatch, &options.host_beltwatch, &options.pictures);
-        let (parts, board) = match programs {
-            (Some(_), Some(host), Some(pictures)) => {
-                let parts = oracle::parts(pictures, options.parts, host, &options.recipe, &out)?;
-                (parts, Some(Board::load(&options.board)?))
+        let programs = (&options.package, &options.host_beltwatch, &options.pictures);
+        let (parts, board, package) = match programs {
+            (Some(package), Some(host), Some(pictures)) => {
+                let package = guest::unpack(package, &out.join("package"))?;
+                let recipe = package.join(&guest::RECIPE[1..]);
+                let parts = oracle::parts(pictures, options.parts, host, &recipe, &out)?;
+                (parts, Some(Board::load(&options.board)?), Some(package))
             }
-            _ => (Vec::new(), None),
+            _ => (Vec::new(), None, None),
         };
         let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
         if let Some(board) = &board {
@@ -87,9 +89,8 @@ impl Rig {
         }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;
-        let content =
-            Content { program: options.beltwatch.as_deref(), recipe: &options.recipe, board: text.as_deref() };
-        let initramfs = guest::make(&packages, &content)?;
+        let content = package.as_deref().zip(text.as_deref()).map(|(package, board)| Content { package, board });
+        let initramfs = guest::make(&packages, content.as_ref())?;
         let folder = std::env::temp_dir().join(format!("beltwatch-rig-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let kernel = guest::kernel(&packages)?;

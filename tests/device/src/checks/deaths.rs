@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{belt, inspection};
+use super::belt::{self, Passing};
+use super::inspection;
 use crate::board::Board;
 use crate::camera::Format;
 use crate::daemon::Daemon;
@@ -15,21 +16,47 @@ use crate::rig::{Mutant, Rig, sleep_until};
 const PULSE: Duration = Duration::from_secs(8);
 /// From a death to the safe level, on an emulated core.
 const SAFE: Duration = Duration::from_millis(1000);
+/// A frame's time on an emulated core, at most.
+const FRAME: Duration = Duration::from_secs(3);
 /// So long everything must stay safe.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Signals, and what they stand for.
-const DEATHS: [(&str, &str); 4] = [("TERM", "stopped"), ("KILL", "killed"), ("ABRT", "panicked"), ("STOP", "hung")];
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    /// A signal.
+    Signal(&'static str),
+    /// A stage, at the part after the one for which the gate opens, and how it fails.
+    Fault(&'static str, &'static str),
+}
+
+use Death::{Fault, Signal};
+
+const DEATHS: [(Death, &str); 6] = [
+    (Signal("TERM"), "stopped (after the pulse)"),
+    (Signal("KILL"), "killed"),
+    (Signal("ABRT"), "aborted"),
+    (Signal("STOP"), "stood still"),
+    (Fault("inspection", "panic"), "panicked"),
+    (Fault("core", "hang"), "gate thread hung"),
+];
 
 pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
     rig.camera.plug_with(&[Format::Mjpeg])?;
-    let silence = rig.board()?.time("watchdog.gate").unwrap_or(Duration::from_secs(1));
+    let silence = rig.board()?.time("watchdog.gate")?;
     let mut figures = Vec::new();
-    for (signal, name) in DEATHS {
-        let patience = if signal == "STOP" { SAFE + silence } else { SAFE };
-        let took = death(rig, signal, patience);
+    for (death, name) in DEATHS {
+        let patience = match death {
+            // whose part is at the gate keeps its pulse
+            Signal("TERM") => PULSE + SAFE,
+            Signal("STOP") => SAFE + silence,
+            Signal(_) => SAFE,
+            Fault("core", _) => SAFE + silence,
+            Fault(..) => SAFE + rig.board()?.time("camera.distance")? + FRAME,
+        };
+        let took = die(rig, death, patience);
         Daemon::clear_away(&mut rig.machine)?;
-        figures.push(format!("{name} {} ms", took.with_context(|| format!("SIG{signal}"))?.as_millis()));
+        figures.push(format!("{name} {} ms", took.with_context(|| format!("{death:?}"))?.as_millis()));
     }
     let [good, bad] = inspection::good_and_bad(rig)?;
     let board = rig.board_for(Format::Mjpeg)?;
@@ -39,9 +66,12 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
     Ok(format!("the open gate is shut after: {}; then READY again", figures.join(", ")))
 }
 
-/// How long after the signal the gate was shut.
-fn death(rig: &mut Rig, signal: &str, patience: Duration) -> Result<Duration> {
-    let board = long_pulses(&rig.board_for(Format::Mjpeg)?)?;
+/// How long after the signal, or the part that was fatal, the gate was shut.
+fn die(rig: &mut Rig, death: Death, patience: Duration) -> Result<Duration> {
+    let mut board = long_pulses(&rig.board_for(Format::Mjpeg)?)?;
+    if let Fault(stage, kind) = death {
+        board.fail(stage, kind, 1)?;
+    }
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     if rig.mutant == Some(Mutant::NoGuard)
         && let Some(guard) = daemon.guard(&mut rig.machine)?
@@ -50,9 +80,20 @@ fn death(rig: &mut Rig, signal: &str, patience: Duration) -> Result<Duration> {
     }
     let opened = open_gate(rig, &board)?;
     let sent = Instant::now();
-    daemon.signal(&mut rig.machine, signal)?;
+    match death {
+        Signal(signal) => daemon.signal(&mut rig.machine, signal)?,
+        Fault(..) => {
+            let [_, bad] = inspection::good_and_bad(rig)?;
+            pass_eye(rig, &board, &bad, sent)?;
+        }
+    }
     let shut = rig.machine.gpio.wait(GATE, false, opened, patience).context("the gate stays open")?;
-    ensure!(shut.at - opened < PULSE / 2 + patience, "the signal came too late to prove anything");
+    if death == Signal("TERM") {
+        let cut = PULSE.saturating_sub(shut.at - opened);
+        ensure!(cut < rig.tolerance, "the pulse that was under way was cut by {cut:?}");
+    } else {
+        ensure!(shut.at - opened < PULSE, "the pulse ended by itself: nothing is proved");
+    }
     let from = shut.at;
     sleep_until(from + QUIET);
     let gpio = &mut rig.machine.gpio;
@@ -76,12 +117,16 @@ fn long_pulses(board: &Board) -> Result<Board> {
 fn open_gate(rig: &mut Rig, board: &Board) -> Result<Instant> {
     let [_, bad] = inspection::good_and_bad(rig)?;
     let eye = Instant::now() + Duration::from_millis(300);
-    rig.camera.expose(eye + board.time("camera.distance")?, &bad.picture);
-    sleep_until(eye);
-    rig.machine.gpio.drive(EYE, true)?;
-    std::thread::sleep(Duration::from_millis(40));
-    rig.machine.gpio.drive(EYE, false)?;
+    pass_eye(rig, board, &bad, eye)?;
     let patience = board.time("gate.distance")? + Duration::from_secs(1);
     let edge = rig.machine.gpio.wait(GATE, true, eye, patience).context("the gate does not open for a bad part")?;
     Ok(edge.at)
+}
+
+fn pass_eye(rig: &mut Rig, board: &Board, part: &Passing, at: Instant) -> Result<()> {
+    rig.camera.expose(at + board.time("camera.distance")?, &part.picture);
+    sleep_until(at);
+    rig.machine.gpio.drive(EYE, true)?;
+    std::thread::sleep(Duration::from_millis(40));
+    rig.machine.gpio.drive(EYE, false)
 }

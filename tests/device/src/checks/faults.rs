@@ -76,6 +76,23 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     ))
 }
 
+/// The inspection hangs over a part: that one leaves unjudged, FAULT says so, and nobody is told that all is well.
+pub(super) fn hung(rig: &mut Rig) -> Result<String> {
+    rig.camera.plug_with(&[Format::Mjpeg])?;
+    let mut board = rig.board_for(Format::Mjpeg)?;
+    board.fail("inspection", "hang", 1)?;
+    let limit = board.time("watchdog.stage")?;
+    let daemon = Daemon::start(&mut rig.machine, &board)?;
+    let [good, _] = inspection::good_and_bad(rig)?;
+    let unjudged = Passing { reject: true, ..good.clone() };
+    let begin = Instant::now();
+    belt::pass(rig, &[good, unjudged])?;
+    wait(rig, true, limit + NOTICED)?;
+    let noticed = begin.elapsed();
+    daemon.signal(&mut rig.machine, "KILL")?;
+    Ok(format!("its part left, FAULT {:.1} s after the first part, limit {} s", noticed.as_secs_f64(), limit.as_secs()))
+}
+
 fn fail(rig: &mut Rig, failure: Failure) -> Result<Duration> {
     let start = Instant::now();
     match failure {

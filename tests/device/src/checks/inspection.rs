@@ -68,7 +68,8 @@ fn inspect(rig: &mut Rig, format: Format, count: usize) -> Result<String> {
         let host = part.verdict(format);
         let score = said.score.with_context(|| format!("part {n} was not judged: {:?}", said.cause))?;
         ensure!(score == host.score, "part {n} has score {score}, on the host its frame has {}", host.score);
-        ensure!(said.reject == host.reject, "part {n}: reject is {}, on the host {}", said.reject, host.reject);
+        let cause = said.cause.as_deref().unwrap_or("nothing");
+        ensure!(said.reject == host.reject, "part {n} was rejected for {cause}, on the host: {}", host.reject);
     }
     let timing = timing?;
     Ok(format!(

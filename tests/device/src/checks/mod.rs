@@ -37,7 +37,7 @@ const fn program(name: &'static str, run: fn(&mut Rig) -> Result<String>) -> Che
 }
 
 /// All checks. The watchdog's is the last: it stops the guest's kernel.
-pub(crate) const CHECKS: [Check; 11] = [
+pub(crate) const CHECKS: [Check; 12] = [
     machine("boot", rig::boot),
     machine("gpio", rig::gpio),
     machine("display", rig::display),
@@ -46,6 +46,7 @@ pub(crate) const CHECKS: [Check; 11] = [
     program("mjpeg", inspection::mjpeg),
     program("yuyv", inspection::yuyv),
     program("camera", faults::camera),
+    program("hung", faults::hung),
     program("deaths", deaths::deaths),
     program("screens", screens::screens),
     machine("watchdog", rig::watchdog),

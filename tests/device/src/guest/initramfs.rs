@@ -1,5 +1,6 @@
-//! The guest's whole file system: busybox, modules, libraries, and the program with its recipe and board as a user has them.
+//! The guest's whole file system: busybox, modules, libraries, and what the program's package installs.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -24,14 +25,14 @@ pub(crate) const BOARD: &str = "/etc/beltwatch/board.toml";
 
 /// What goes into the guest besides Debian's own.
 pub(crate) struct Content<'a> {
-    /// The aarch64 program.
-    pub(crate) program: Option<&'a Path>,
-    pub(crate) recipe: &'a Path,
-    pub(crate) board: Option<&'a str>,
+    /// The program's package, unpacked.
+    pub(crate) package: &'a Path,
+    /// In the place of the package's board file.
+    pub(crate) board: &'a str,
 }
 
 /// Makes the guest's file system; its bytes.
-pub(crate) fn make(packages: &Packages, content: &Content<'_>) -> Result<Vec<u8>> {
+pub(crate) fn make(packages: &Packages, content: Option<&Content<'_>>) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for folder in ["dev", "proc", "sys", "tmp", "run", "var/lib/beltwatch", "root"] {
         archive.folder(folder);
@@ -52,14 +53,11 @@ pub(crate) fn make(packages: &Packages, content: &Content<'_>) -> Result<Vec<u8>
         libraries(&library.join(LIBRARIES), &mut archive)?;
     }
     archive.link("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1");
-    if let Some(program) = content.program {
-        let bytes = read(program)?;
-        ensure!(is_aarch64(&bytes), "{}: is no aarch64 program", program.display());
-        archive.file(&PROGRAM[1..], 0o755, bytes);
-    }
-    folder(content.recipe, &RECIPE[1..], &mut archive)?;
-    if let Some(board) = content.board {
-        archive.file(&BOARD[1..], 0o644, board);
+    if let Some(Content { package, board }) = content {
+        let program = package.join(&PROGRAM[1..]);
+        ensure!(is_aarch64(&read(&program)?), "{}: is no aarch64 program", program.display());
+        folder(package, "", &mut archive)?;
+        archive.file(&BOARD[1..], 0o644, *board);
     }
     Ok(archive.finish())
 }
@@ -93,11 +91,13 @@ fn libraries(from: &Path, archive: &mut Archive) -> Result<()> {
 fn folder(from: &Path, to: &str, archive: &mut Archive) -> Result<()> {
     for entry in std::fs::read_dir(from).with_context(|| format!("{}: cannot be listed", from.display()))? {
         let path = entry?.path();
-        let to = format!("{to}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let to = if to.is_empty() { name } else { format!("{to}/{name}") };
         if path.is_dir() {
             folder(&path, &to, archive)?;
-        } else {
-            archive.file(&to, 0o644, read(&path)?);
+        } else if to != BOARD[1..] {
+            let mode = path.metadata().with_context(|| format!("{}: cannot be read", path.display()))?.mode();
+            archive.file(&to, mode & 0o777, read(&path)?);
         }
     }
     Ok(())

@@ -6,4 +6,4 @@ mod modules;
 mod packages;
 
 pub(crate) use initramfs::{BOARD, Content, PROGRAM, RECIPE, kernel, make};
-pub(crate) use packages::{Packages, run};
+pub(crate) use packages::{Packages, run, unpack};

@@ -50,23 +50,30 @@ fn unpacked(package: &str, cache: &Path) -> Result<PathBuf> {
     }
     let download = cache.join(format!("{package}.download"));
     let half = cache.join(format!("{package}.half"));
-    for scrap in [&download, &half] {
-        if scrap.exists() {
-            std::fs::remove_dir_all(scrap)?;
-        }
-        std::fs::create_dir(scrap)?;
+    if download.exists() {
+        std::fs::remove_dir_all(&download)?;
     }
+    std::fs::create_dir(&download)?;
     eprintln!("downloading {package}:arm64");
     run(Command::new("apt-get").args(["download", &format!("{package}:arm64")]).current_dir(&download))
         .with_context(|| HOW_TO.to_owned())?;
     let Some(archive) = std::fs::read_dir(&download)?.next() else {
         bail!("apt-get download {package}:arm64 left no file in {}", download.display());
     };
-    run(Command::new("dpkg-deb").arg("-x").arg(archive?.path()).arg(&half))?;
+    unpack(&archive?.path(), &half)?;
     std::fs::remove_dir_all(&download)?;
     // whoever is interrupted before leaves no folder that looks whole
     std::fs::rename(&half, &folder)?;
     Ok(folder)
+}
+
+/// Unpacks a package into a folder, in the place of what was there; the folder.
+pub(crate) fn unpack(package: &Path, folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("{}: cannot be removed", folder.display()))?;
+    }
+    run(Command::new("dpkg-deb").arg("-x").arg(package).arg(folder))?;
+    Ok(folder.to_owned())
 }
 
 /// Runs a program; what it says, where it ends well.

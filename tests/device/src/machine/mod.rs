@@ -131,7 +131,7 @@ fn command(parts: &Parts<'_>, initramfs: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "nice", "-n", "10"]).arg(qemu);
     let socket = |id: &str| format!("socket,id={id},path={},server=on,wait=off", folder.join(id).display());
-    command.args(["-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", &MEMORY_MIB.to_string()]);
+    command.args(["-M", "virt", "-cpu", "cortex-a76", "-smp", "1", "-m", &MEMORY_MIB.to_string()]);
     command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
     command.args(["-append", "console=ttyAMA0 quiet loglevel=4 vt.global_cursor_default=0 consoleblank=0"]);
