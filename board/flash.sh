@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepares a mounted Raspberry Pi OS or Jetson root filesystem: at its first boot the device installs beltwatch, with this
-# board file and recipe, and starts it.
+# board file and recipe, and starts it; without a recipe it waits for one.
 #   board/flash.sh ROOT PACKAGE.deb BOARD.toml [RECIPE]
 set -eu
 usage() { sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -22,17 +22,24 @@ if [ -n "$recipe" ]; then
     rm -rf "$root/etc/beltwatch/recipe"
     cp -r "$recipe" "$root/etc/beltwatch/recipe"
 fi
-cat > "$root/etc/systemd/system/beltwatch-first-boot.service" <<'UNIT'
+# the demo's recipe would make any line READY
+start=
+[ -z "$recipe" ] || start="ExecStart=/usr/bin/systemctl enable --now --no-block beltwatch.service"
+cat > "$root/etc/systemd/system/beltwatch-first-boot.service" <<UNIT
 [Unit]
 Description=Installs beltwatch at the first boot
 ConditionPathExists=/opt/beltwatch/beltwatch.deb
 After=local-fs.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
+# the system's own updates may hold the package manager
+Restart=on-failure
+RestartSec=10
 # the board file that is there stays
 ExecStart=/usr/bin/dpkg --force-confold -i /opt/beltwatch/beltwatch.deb
-ExecStart=/usr/bin/systemctl enable --now --no-block beltwatch.service
+$start
 ExecStart=/bin/rm /opt/beltwatch/beltwatch.deb
 ExecStart=/usr/bin/systemctl disable beltwatch-first-boot.service
 
@@ -44,4 +51,8 @@ ln -sf ../beltwatch-first-boot.service "$root/etc/systemd/system/multi-user.targ
 # the hardware watchdog restarts a computer whose kernel stands still
 install -d "$root/etc/systemd/system.conf.d"
 printf '[Manager]\nRuntimeWatchdogSec=15\n' > "$root/etc/systemd/system.conf.d/beltwatch.conf"
-echo "ready: unmount the card, boot the device; \`systemctl status beltwatch\` shows it at work"
+if [ -n "$recipe" ]; then
+    echo "ready: unmount the card, boot the device; \`systemctl status beltwatch\` shows it at work"
+else
+    echo "ready: unmount the card, boot the device; it installs beltwatch, and flash.md tells how to give it a recipe"
+fi

@@ -24,6 +24,9 @@ pub struct Saved {
     pub format: u32,
     /// Wall time, seconds since 1970: a label.
     pub saved_at: u64,
+    /// Whether parts may be on the belt: the line that saved it had not ended.
+    #[serde(default)]
+    pub running: bool,
     /// What the line counted.
     pub counters: Counters,
     /// Latencies a stage: microseconds and how often.
@@ -135,7 +138,13 @@ mod tests {
 
     fn saved(triggers: u64) -> Saved {
         let counters = Counters { triggers, ..Counters::default() };
-        Saved { format: FORMAT, saved_at: 1, counters, latencies: [("gate".to_owned(), vec![(7, 2)])].into() }
+        Saved {
+            format: FORMAT,
+            saved_at: 1,
+            running: true,
+            counters,
+            latencies: [("gate".to_owned(), vec![(7, 2)])].into(),
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
+use beltwatch::line;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 
@@ -35,6 +36,7 @@ struct Daemon {
     child: Child,
     levels: PathBuf,
     state: PathBuf,
+    socket: PathBuf,
 }
 
 /// A test that fails leaves no program behind.
@@ -66,7 +68,8 @@ impl Daemon {
         );
         let path = folder.join("board.toml");
         fs::write(&path, board + &outputs).expect("writable");
-        let state = folder.join("state");
+        let (state, socket) = (folder.join("state"), folder.join("socket"));
+        let was_killed = fs::read_to_string(state.join("counters.json")).is_ok_and(|s| s.contains("\"running\":true"));
         let child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
             .args(["run", "--quiet", "--parts", "1000000", "--board"])
             .arg(&path)
@@ -74,6 +77,8 @@ impl Daemon {
             .arg(root.join("models/demo"))
             .arg("--state")
             .arg(&state)
+            .arg("--control")
+            .arg(&socket)
             .arg("--sheet")
             .arg(folder.join("sheet.png"))
             .current_dir(folder)
@@ -81,7 +86,23 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        Self { child, levels, state }
+        let daemon = Self { child, levels, state, socket };
+        if was_killed {
+            daemon.acknowledge_unknown_parts();
+        }
+        daemon
+    }
+
+    /// A run that was killed may have left parts on the belt: the next one says so, and waits for an operator.
+    fn acknowledge_unknown_parts(&self) {
+        let start = Instant::now();
+        let status = || line::ask(&self.socket, "status").unwrap_or_default();
+        while !status().contains("parts-unknown") {
+            assert!(start.elapsed() < Duration::from_secs(20), "no word of the parts of the run that was killed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.levels().get(1..3), Some("01"), "neither READY nor without FAULT");
+        line::ask(&self.socket, "acknowledge").expect("it listens");
     }
 
     fn levels(&self) -> String {

@@ -54,6 +54,8 @@ pub enum Input {
         /// Which of the two.
         up: bool,
     },
+    /// An earlier run ended without bringing its parts to the gate.
+    PartsUnknown,
     /// An operator wants something.
     Command(Command),
     /// Nothing came but time.

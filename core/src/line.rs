@@ -116,7 +116,7 @@ impl<const N: usize> Line<N> {
         let known = match input {
             Input::Eye { at, .. } | Input::Encoder { at, .. } | Input::Confirm { at } => at,
             Input::Frame { exposed, .. } => exposed,
-            Input::Verdict { .. } | Input::Device { .. } => MonoNanos(0),
+            Input::Verdict { .. } | Input::Device { .. } | Input::PartsUnknown => MonoNanos(0),
             Input::Command(_) | Input::Time => now,
         };
         self.act(known.min(now), true, now, out);
@@ -136,6 +136,7 @@ impl<const N: usize> Line<N> {
             Input::Frame { exposed, sequence, quality } => self.frame(exposed, sequence, quality, now, out),
             Input::Verdict { tag, verdict } => self.verdict(tag, verdict, out),
             Input::Device { device, up } => self.device(device, up, out),
+            Input::PartsUnknown => self.raise(Fault::PartsUnknown, out),
             Input::Command(command) => self.command(command, now, out),
             Input::Eye { .. } | Input::Confirm { .. } | Input::Time => {}
         }

@@ -67,6 +67,8 @@ pub enum Fault {
     EncoderSilent,
     /// Eye edges were lost: a part may have passed unseen.
     EdgesLost,
+    /// The program ended without bringing its parts to the gate: those between eye and gate are unknown to this run.
+    PartsUnknown,
     /// More parts are in flight than there is room for.
     QueueFull,
     /// The gate would have been open for longer than the actuator bears.
@@ -79,7 +81,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Camera,
         Self::Inputs,
         Self::Outputs,
@@ -87,6 +89,7 @@ impl Fault {
         Self::EyeStuck,
         Self::EncoderSilent,
         Self::EdgesLost,
+        Self::PartsUnknown,
         Self::QueueFull,
         Self::MaxOn,
         Self::GateLate,
@@ -113,6 +116,7 @@ impl fmt::Display for Fault {
             Self::EyeStuck => "eye-stuck",
             Self::EncoderSilent => "encoder-silent",
             Self::EdgesLost => "edges-lost",
+            Self::PartsUnknown => "parts-unknown",
             Self::QueueFull => "queue-full",
             Self::MaxOn => "max-on",
             Self::GateLate => "gate-late",

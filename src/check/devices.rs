@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use beltwatch_core::Quality;
+
 use super::Finding;
-use crate::board::{Board, CameraSource};
-use crate::capture::Folder;
-use crate::capture::LiveCamera;
+use crate::board::{Board, CameraSource, Length, Time};
 use crate::capture::v4l2::Camera;
-use crate::guard::Guard;
+use crate::capture::{Captured, Folder, FrameCheck, LiveCamera};
+use crate::display;
+use crate::guard::{ARMING, Guard};
 use crate::inputs::{self, InputBackEnd};
 use crate::outputs::{self, BackEnd, OutputError};
 
@@ -39,7 +41,7 @@ pub(super) fn outputs(board: &Board) -> Vec<Finding> {
         }
     };
     found.push(Finding::good("outputs", "claimed, all at their safe levels"));
-    found.push(match Guard::start(outputs.as_ref(), config, board.watchdog.gate.0) {
+    found.push(match Guard::start(outputs.as_ref(), config, board.watchdog.gate.0, ARMING) {
         Ok(_) => Finding::good("guard", "starts, and can drive them too"),
         Err(e) => {
             Finding::bad("guard", e, "outputs are not safe when the program is killed: the line does not start so")
@@ -55,6 +57,14 @@ pub(super) fn inputs(board: &Board) -> Finding {
         (InputBackEnd::Simulated, Ok(_)) if board.plays_belt() => Finding::good("inputs", "the simulated belt"),
         (InputBackEnd::Simulated, Ok(_)) => Finding::good("inputs", "none: frames make parts"),
     }
+}
+
+pub(super) fn screen(board: &Board) -> Option<Finding> {
+    let config = board.display.as_ref()?;
+    Some(match display::open(config).map(|screen| screen.size()) {
+        Ok(size) => Finding::good("display", format!("{} x {} pixels", size.width, size.height)),
+        Err(e) => Finding::hint("display", e, "see [display] in the board file; the line runs without it"),
+    })
 }
 
 pub(super) fn camera(board: &Board) -> Vec<Finding> {
@@ -84,21 +94,46 @@ fn v4l2(board: &Board) -> Vec<Finding> {
     };
     let mut found: Vec<_> = camera.report().iter().map(|line| Finding::good("camera", line)).collect();
     let start = Instant::now();
-    let mut frames = 0;
+    let (mut frames, mut check, mut flaw) = (0, FrameCheck::default(), None);
     while start.elapsed() < LOOK {
         match camera.next(LOOK) {
-            Ok(Some(_)) => frames += 1,
+            Ok(Some(Captured { picture: Ok(picture), .. })) => match check.check(&picture) {
+                Quality::Good => frames += 1,
+                quality => flaw = Some(format!("{quality:?}").to_lowercase()),
+            },
+            Ok(Some(Captured { picture: Err(e), .. })) => flaw = Some(e.to_string()),
             Ok(None) => {}
             Err(e) => return found.into_iter().chain(bad(e.to_string())).collect(),
         }
     }
     let rate = f64::from(frames) / start.elapsed().as_secs_f64();
-    found.push(if frames == 0 {
-        Finding::bad(
+    match flaw {
+        Some(flaw) if frames == 0 => {
+            let found_so = format!("no frame can be judged: {flaw}");
+            found.push(Finding::bad("camera", found_so, "lens cap, light and exposure; another USB port or cable"));
+            return found;
+        }
+        Some(flaw) => {
+            let found_so = format!("some frames cannot be judged: {flaw}");
+            found.push(Finding::hint("camera", found_so, "cable, USB hub, light: their parts are rejected"));
+        }
+        None => {}
+    }
+    // of two windows that are narrower together than the time between two frames some part falls into none
+    let window = board.camera.window;
+    if let Length::Time(Time(time)) = window
+        && frames > 0
+        && 2.0 * time.as_secs_f64() * rate < 0.9
+    {
+        let found_so = format!("camera.window = \"{window}\" is less than half of the time between two frames");
+        found.push(Finding::hint(
             "camera",
-            "no good frame came",
-            "try another USB port or cable; an external trigger must be running",
-        )
+            found_so,
+            "parts between two frames get none: a faster camera, a wider window",
+        ));
+    }
+    found.push(if frames == 0 {
+        Finding::bad("camera", "no frame came", "try another USB port or cable; an external trigger must be running")
     } else if rate < 0.8 * settings.wish.fps {
         Finding::hint(
             "camera",

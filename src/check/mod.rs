@@ -88,6 +88,7 @@ pub fn check<E>(
     devices::outputs(board).into_iter().try_for_each(&mut note)?;
     note(devices::inputs(board))?;
     devices::camera(board).into_iter().try_for_each(&mut note)?;
+    devices::screen(board).into_iter().try_for_each(&mut note)?;
     if let Some(recipe) = recipe {
         speed::recipe(board, recipe).into_iter().try_for_each(&mut note)?;
     }

@@ -25,6 +25,16 @@ pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
     let passed = Finding::good("recipe", format!("{recipe} passed its self-test; kernel {kernel}"));
     let input = &recipe.manifest.input;
     let [width, height] = input.pictures.first().copied().unwrap_or([input.size; 2]);
+    if let (Some(width), Some(height)) = (board.camera.width, board.camera.height) {
+        let (width, height) = (width as usize, height as usize);
+        if let Err(e) = inspector.inspect(&Picture::filled(width, height, input.channels, 128)) {
+            let advice = "every part would be rejected as no-image: teach with this camera's pictures, or set its size";
+            return vec![
+                passed,
+                Finding::bad("recipe", format!("it does not take the camera's pictures: {e}"), advice),
+            ];
+        }
+    }
     let picture = Picture::filled(width, height, input.channels, 128);
     let times: Times = (0..FRAMES).filter_map(|_| Some(inspector.inspect(&picture).ok()?.times.total())).collect();
     vec![passed, speed(board, Duration::from_nanos((times.latency().p99_us * 1e3) as u64))]

@@ -12,13 +12,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOCKET")]
     socket: PathBuf,
     /// status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, challenge, reject-next,
-    /// reset-counters, recipe FOLDER
+    /// reset-counters, recipe FOLDER (until the line ends; a start takes the one that it is started with)
     #[arg(required = true)]
     command: Vec<String>,
 }
 
 pub(crate) fn control(args: &Args) -> Result<(), Failure> {
-    let request = args.command.join(" ");
-    Request::parse(&request).map_err(Failure::Usage)?;
+    let mut request = args.command.join(" ");
+    if let Request::Recipe(folder) = Request::parse(&request).map_err(Failure::Usage)? {
+        // the line has another working folder
+        let folder = folder.canonicalize().map_err(|e| Failure::Usage(format!("{}: {e}", folder.display())))?;
+        request = format!("recipe {}", folder.display());
+    }
     Ok(beltwatch::say::out(line::ask(&args.socket, &request).map_err(Failure::System)?)?)
 }

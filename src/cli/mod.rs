@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod capture;
 mod check;
 mod control;
 mod inspect;
@@ -38,6 +39,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Run the line: eye, camera, network, gate (default)
     Run(run::Args),
+    /// Take pictures with the board's camera, to teach with
+    Capture(capture::Args),
     /// Measure each stage of a frame
     Bench(bench::Args),
     /// Test what can be tested on this machine: rights, clock, devices, recipe; the line must not be running
@@ -120,6 +123,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Guard) => return beltwatch::guard::serve(),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Capture(args)) => capture::capture(&args),
         Some(Command::Bench(args)) => bench::bench(&args),
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Safe(args)) => check::safe(&args),

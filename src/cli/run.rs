@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use beltwatch::board::{Board, BoardError, CameraSource};
-use beltwatch::line::{self, Options};
+use beltwatch::line::{self, LineError, Options};
+use beltwatch::outputs;
 use beltwatch::recipe::Recipe;
 use beltwatch::say;
 use beltwatch_belt::Scenario;
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     /// Play the pictures of this folder (sub-folder `good`: good parts, others: defects) in place of the board's camera
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Parts after which the belt ends [default: 60, or all pictures of a folder]
+    /// Parts after which the belt ends [default: all pictures of a folder; 60 without a board file]
     #[arg(long)]
     parts: Option<u64>,
     /// Parts a second
@@ -67,9 +68,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let board = board(args)?;
+    // whoever had them may have left them as they were, and a recipe takes a moment to load
+    drop(outputs::open(&board.outputs).map_err(LineError::from)?);
     let recipe = Recipe::load(&args.recipe.clone().unwrap_or_else(demo_recipe))?;
-    let rendered = board.camera.source == CameraSource::Rendered;
-    let parts = args.parts.or(rendered.then_some(DEMO_PARTS));
+    let is_demo = args.board.is_none() && board.camera.source == CameraSource::Rendered;
+    let parts = args.parts.or(is_demo.then_some(DEMO_PARTS));
     if let Some(path) = &args.json {
         // better now than after a long run
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);

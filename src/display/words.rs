@@ -25,6 +25,7 @@ pub(super) fn fault(fault: Fault) -> &'static str {
         Fault::EyeStuck => "Eye blocked: remove the part, clean the eye",
         Fault::EncoderSilent => "Encoder silent: check its wheel and cable",
         Fault::EdgesLost => "A part may have passed unseen: check the parts, then acknowledge",
+        Fault::PartsUnknown => "Parts of an earlier run: empty the belt from eye to gate, then acknowledge",
         Fault::QueueFull => "Too many parts between eye and gate: check the belt, then acknowledge",
         Fault::MaxOn => "Gate open for too long: check parts and gate, then acknowledge",
         Fault::GateLate => "Gate opened too late: check the last parts, then acknowledge",

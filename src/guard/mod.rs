@@ -30,7 +30,7 @@ pub use process::serve;
 pub const COMMAND: &str = "guard";
 const ARMED: &str = "armed";
 /// The guard may take this long to be armed: its program may still have to come from a slow card.
-const ARMING: Duration = Duration::from_secs(10);
+pub const ARMING: Duration = Duration::from_secs(10);
 /// At the end the guard is waited for this long; it is left to itself then.
 const ENDING: Duration = Duration::from_secs(1);
 
@@ -67,8 +67,13 @@ impl Guard {
     /// The process leaves no core dump from here on: writing one would hold up the end of its threads.
     ///
     /// # Errors
-    /// The process does not start or cannot drive the outputs.
-    pub fn start(outputs: &dyn Outputs, config: &OutputsConfig, limit: Duration) -> Result<Self, GuardError> {
+    /// The process does not start within `patience`, or cannot drive the outputs.
+    pub fn start(
+        outputs: &dyn Outputs,
+        config: &OutputsConfig,
+        limit: Duration,
+        patience: Duration,
+    ) -> Result<Self, GuardError> {
         let start = || -> std::io::Result<_> {
             set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
             let (ours, theirs) = UnixStream::pair()?;
@@ -79,7 +84,7 @@ impl Guard {
         };
         let (child, socket) = start().map_err(GuardError::Start)?;
         let mut guard = Self { child, socket: Some(socket) };
-        let armed = guard.arm(&Orders { outputs: config.clone(), limit });
+        let armed = guard.arm(&Orders { outputs: config.clone(), limit }, patience);
         if armed.is_err() {
             let _ = guard.child.kill();
         }
@@ -87,12 +92,12 @@ impl Guard {
     }
 
     /// Gives the orders and waits for the answer. The socket never makes the gate's thread wait afterwards.
-    fn arm(&self, orders: &Orders) -> Result<(), GuardError> {
+    fn arm(&self, orders: &Orders, patience: Duration) -> Result<(), GuardError> {
         let Some(mut socket) = self.socket.as_ref() else { return Ok(()) };
         let orders = serde_json::to_string(orders).map_err(|e| GuardError::NotArmed(e.to_string()))?;
         let mut answer = String::new();
         socket
-            .set_read_timeout(Some(ARMING))
+            .set_read_timeout(Some(patience))
             .and_then(|()| writeln!(socket, "{orders}"))
             .and_then(|()| BufReader::new(socket).read_line(&mut answer))
             .and_then(|_| socket.set_nonblocking(true))

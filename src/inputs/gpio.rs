@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use beltwatch_core::{Input, MonoNanos};
+use beltwatch_core::{Command, Input, MonoNanos};
 use gpiocdev::line::{EdgeDetection, EdgeEvent, EdgeKind, EventClock, Value};
 use gpiocdev::request::{Builder, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,11 +12,12 @@ use rustix::io::Errno;
 
 use super::{Bias, EncoderWiring, InputWiring, Inputs, InputsConfig, Quadrature};
 use crate::gpio::{ChipId, GpioError, LineId, Place, find, system};
+use crate::time::Clock;
 
-/// Edges that the kernel keeps while nobody reads: a second of a fast encoder.
-const KERNEL_BUFFER: u32 = 8192;
-/// Eye, encoder, confirm.
-const MOST: usize = 3;
+/// Edges that the kernel keeps while nobody reads: the most that it grants.
+const KERNEL_BUFFER: u32 = 1024;
+/// Eye, encoder, confirm, acknowledge.
+const MOST: usize = 4;
 /// Edges that are read with one call.
 const AT_ONCE: usize = 64;
 
@@ -25,6 +26,7 @@ enum Meaning {
     Eye { earlier: Duration },
     Encoder { a: u32, channels: Option<Quadrature>, reversed: bool },
     Confirm { earlier: Duration },
+    Acknowledge,
 }
 
 /// An input: its lines, with numbers of their own.
@@ -37,6 +39,8 @@ struct Source {
 pub struct GpioInputs {
     sources: Vec<Source>,
     buffer: Vec<u64>,
+    /// What was there before any edge.
+    first: Option<Input>,
 }
 
 impl GpioInputs {
@@ -46,9 +50,12 @@ impl GpioInputs {
     /// A line that is not there, not free, or that cannot interrupt.
     pub fn claim(chip: &ChipId, config: &InputsConfig) -> Result<Self, GpioError> {
         let mut sources = Vec::new();
+        let mut first = None;
         if let Some(wiring) = &config.eye {
             let earlier = debounce(wiring);
-            sources.push(Source::single(chip, "eye", wiring, EdgeDetection::BothEdges, Meaning::Eye { earlier })?);
+            let eye = Source::single(chip, "eye", wiring, EdgeDetection::BothEdges, Meaning::Eye { earlier })?;
+            first = eye.blocked(find(chip, &wiring.line)?.offset)?;
+            sources.push(eye);
         }
         if let Some(wiring) = &config.encoder {
             sources.push(Source::encoder(chip, wiring)?);
@@ -58,8 +65,12 @@ impl GpioInputs {
             let meaning = Meaning::Confirm { earlier };
             sources.push(Source::single(chip, "confirm", wiring, EdgeDetection::RisingEdge, meaning)?);
         }
+        if let Some(wiring) = &config.acknowledge {
+            let rising = EdgeDetection::RisingEdge;
+            sources.push(Source::single(chip, "acknowledge", wiring, rising, Meaning::Acknowledge)?);
+        }
         let size = sources.iter().map(|s| s.request.edge_event_u64_size()).max().unwrap_or(0);
-        Ok(Self { sources, buffer: vec![0; size * AT_ONCE] })
+        Ok(Self { sources, buffer: vec![0; size * AT_ONCE], first })
     }
 }
 
@@ -129,6 +140,17 @@ impl Source {
         Ok(Self { request, meaning: Meaning::Encoder { a: a.offset, channels, reversed: wiring.reversed } })
     }
 
+    /// An eye that is blocked when it is claimed sends no edge: what stands there is a part, and one that never leaves
+    /// is a stuck eye.
+    fn blocked(&self, offset: u32) -> Result<Option<Input>, GpioError> {
+        let unread = |e: gpiocdev::Error| failed("read input eye", &e);
+        let level = self.request.value(offset).map_err(unread)?;
+        // a part that came in the meantime is in the queue of edges
+        let is_blocked = level == Value::Active && !self.request.has_edge_event().map_err(unread)?;
+        // the kernel's own numbers begin at 1
+        Ok(is_blocked.then(|| Input::Eye { at: MonoNanos::now(), sequence: 0, blocked: true }))
+    }
+
     /// Everything that is there.
     fn read(&mut self, buffer: &mut [u64], out: &mut dyn FnMut(Input)) -> Result<(), GpioError> {
         let Self { request, meaning } = self;
@@ -149,6 +171,7 @@ impl Meaning {
         match self {
             Self::Eye { earlier } => Input::Eye { at: at(*earlier), sequence: event.seqno, blocked: active },
             Self::Confirm { earlier } => Input::Confirm { at: at(*earlier) },
+            Self::Acknowledge => Input::Command(Command::Acknowledge),
             Self::Encoder { a, channels, reversed } => {
                 let forward = channels.as_mut().is_none_or(|c| c.edge(event.offset == *a, active));
                 Input::Encoder { at: at(Duration::ZERO), sequence: event.seqno, forward: forward != *reversed }
@@ -167,6 +190,9 @@ fn bias(bias: Bias) -> gpiocdev::line::Bias {
 
 impl Inputs for GpioInputs {
     fn next(&mut self, patience: Duration, out: &mut dyn FnMut(Input)) -> Result<(), GpioError> {
+        if let Some(first) = self.first.take() {
+            out(first);
+        }
         let timeout = Timespec { tv_sec: patience.as_secs() as _, tv_nsec: patience.subsec_nanos() as _ };
         let fds = self.sources.iter().map(|s| PollFd::from_borrowed_fd(s.request.as_fd(), PollFlags::IN));
         // on the way of every edge: no allocation
@@ -200,6 +226,8 @@ mod tests {
         assert_eq!(eye.input(&event(4, EdgeKind::Falling, 8)), Input::Eye { at, sequence: 8, blocked: false });
         let mut confirm = Meaning::Confirm { earlier: Duration::ZERO };
         assert_eq!(confirm.input(&event(5, EdgeKind::Rising, 1)), Input::Confirm { at: MonoNanos(5_000_000) });
+        let acknowledged = Meaning::Acknowledge.input(&event(6, EdgeKind::Rising, 1));
+        assert_eq!(acknowledged, Input::Command(Command::Acknowledge));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The line's inputs: eye, encoder, confirm. Each edge comes with the kernel's own time stamp and number.
+//! The line's inputs: eye, encoder, confirm, acknowledge. Each edge comes with the kernel's own time stamp and number.
 
 mod gpio;
 mod quadrature;
@@ -37,6 +37,8 @@ pub struct InputsConfig {
     pub encoder: Option<EncoderWiring>,
     /// Becomes active when a rejected part passes behind the gate.
     pub confirm: Option<InputWiring>,
+    /// A button: an operator has seen the faults that wait for one.
+    pub acknowledge: Option<InputWiring>,
 }
 
 /// One input's line.
@@ -102,7 +104,8 @@ impl InputsConfig {
         }
         let mut lines = Vec::new();
         let encoder = self.encoder.iter().flat_map(|e| [Some(&e.line), e.second.as_ref()].into_iter().flatten());
-        for line in [&self.eye, &self.confirm].into_iter().flatten().map(|w| &w.line).chain(encoder) {
+        for line in [&self.eye, &self.confirm, &self.acknowledge].into_iter().flatten().map(|w| &w.line).chain(encoder)
+        {
             chip.check(line).map_err(|e| format!("inputs: {e}"))?;
             if lines.contains(&line) {
                 return Err(format!("inputs: two inputs are on line {line}"));

@@ -10,7 +10,7 @@ use heapless::spsc::{Consumer, Producer};
 use super::queue::Sender;
 use super::stage::Stage;
 use super::{Frame, Job, Shared, Trace, What};
-use crate::guard::{Guard, GuardError};
+use crate::guard::{ARMING, Guard, GuardError};
 use crate::outputs::{Outputs, OutputsConfig};
 use crate::realtime;
 use crate::record::IN_FLIGHT;
@@ -21,6 +21,8 @@ const APPROACH: Duration = Duration::from_micros(500);
 /// The longest sleep: the guard process wants to hear from this thread.
 const TICK: Duration = Duration::from_millis(5);
 
+/// A new guard takes a moment in which nothing else is done: parts may come, READY or not.
+const REPLACING: Duration = Duration::from_millis(500);
 /// After a guard was started, another one is at the earliest.
 const GUARD_REST: Duration = Duration::from_secs(1);
 /// Counters are told this often.
@@ -99,7 +101,7 @@ impl Core<'_> {
     pub(super) fn run(mut self, guarded: &SyncSender<Result<(), GuardError>>) {
         let shared = self.hands.shared;
         shared.core_bell.is_mine();
-        let result = self.start_guard();
+        let result = self.start_guard(ARMING);
         let failed = result.is_err();
         let _ = guarded.send(result);
         if failed {
@@ -184,21 +186,21 @@ impl Core<'_> {
     }
 
     /// The guard acts when the thread that started it ends, so it is this one.
-    fn start_guard(&mut self) -> Result<(), GuardError> {
+    fn start_guard(&mut self, patience: Duration) -> Result<(), GuardError> {
         self.guarded = MonoNanos::now();
         if let Some((config, limit)) = &self.guard {
-            self.hands.guard = Some(Guard::start(self.hands.outputs.as_ref(), config, *limit)?);
+            self.hands.guard = Some(Guard::start(self.hands.outputs.as_ref(), config, *limit, patience)?);
         }
         Ok(())
     }
 
-    /// A guard that is gone is replaced once no part can be harmed by the time that it takes.
+    /// A guard that is gone is replaced once no part is on the way.
     fn replace_guard(&mut self) {
         let is_missing = self.guard.is_some() && self.hands.guard.is_none();
         if !is_missing || !self.line.is_drained() || MonoNanos::now().since(self.guarded) < GUARD_REST {
             return;
         }
-        match self.start_guard() {
+        match self.start_guard(REPLACING) {
             Ok(()) => {
                 log::warn!("there is a new guard process");
                 self.take(Input::Device { device: Device::Outputs, up: true });

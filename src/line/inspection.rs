@@ -55,7 +55,10 @@ pub(super) fn work(
         while manner.newest_wins
             && let Some(newer) = jobs.dequeue()
         {
-            let Job { frame, .. } = std::mem::replace(&mut job, newer);
+            // a frame that shows no part never costs a part its verdict
+            let older =
+                if newer.tag.is_none() && job.tag.is_some() { newer } else { std::mem::replace(&mut job, newer) };
+            let Job { frame, .. } = older;
             let why = "a newer frame came while the inspection was busy".to_owned();
             let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
         }

@@ -79,6 +79,8 @@ pub(super) struct Live<'q> {
     pub(super) patience: Patience,
     /// What the core was told.
     pub(super) is_up: bool,
+    /// Outlives a connection: a sensor that hangs sends the same picture after it, too.
+    pub(super) check: FrameCheck,
 }
 
 impl Live<'_> {
@@ -135,7 +137,6 @@ impl Live<'_> {
 
     /// Passes frames on until the camera is lost. The first good one proves that it is there, and starts the waits anew.
     fn stream(&mut self, camera: &mut dyn LiveCamera, wait: &mut Duration) -> Loss {
-        let mut check = FrameCheck::default();
         let mut last_good = MonoNanos::now();
         while !self.is_over() {
             self.shared.stages.advanced(Stage::Camera);
@@ -147,13 +148,15 @@ impl Live<'_> {
             match captured {
                 Some(Captured { exposed, sequence, picture: Ok(picture) }) => {
                     self.shared.fault_at(Stage::Camera, u64::from(sequence));
-                    let quality = check.check(&picture);
+                    let quality = self.check.check(&picture);
                     // a sensor that hangs sends its last picture again and again
                     if quality != Quality::Repeated {
                         last_good = now;
                         *wait = self.patience.first;
                     }
-                    self.is_there();
+                    if quality == Quality::Good {
+                        self.is_there();
+                    }
                     let shown = Shown { name: format!("frame {sequence}"), truth: Truth::Unknown, picture };
                     self.pass(Frame { exposed, sequence, quality, shown });
                 }

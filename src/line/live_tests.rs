@@ -30,6 +30,8 @@ fn gone() -> CaptureError {
 
 struct Fake {
     script: VecDeque<Act>,
+    /// No two connections see the same.
+    connection: u8,
     frame: u32,
     alive: Arc<AtomicUsize>,
 }
@@ -47,7 +49,7 @@ impl LiveCamera for Fake {
             return Ok(None);
         };
         let mut picture = Picture::filled(4, 4, 1, 100);
-        picture.data[0] = self.frame as u8;
+        (picture.data[0], picture.data[1]) = (self.frame as u8, self.connection);
         if matches!(act, Same) {
             thread::sleep(Duration::from_millis(1));
         }
@@ -84,12 +86,12 @@ impl Bench {
 
 impl Connect for Bench {
     fn connect(&mut self) -> Result<Box<dyn LiveCamera>, CaptureError> {
-        self.attempts.fetch_add(1, Ordering::SeqCst);
+        let connection = self.attempts.fetch_add(1, Ordering::SeqCst) as u8;
         thread::sleep(self.takes);
         let script = self.scripts.pop_front().ok_or_else(gone)?.into();
         let alive = self.alive.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_alive.fetch_max(alive, Ordering::SeqCst);
-        Ok(Box::new(Fake { script, frame: 0, alive: self.alive.clone() }))
+        Ok(Box::new(Fake { script, connection, frame: 0, alive: self.alive.clone() }))
     }
 }
 
@@ -116,8 +118,14 @@ fn play(bench: Bench, patience: Patience, enough: impl Fn(&Heard) -> bool) -> He
     let commands_in = Mutex::new(Sender::new(command_in, &bell));
     let shared = Shared::default();
     let connector = Connector::start(Box::new(bench)).expect("a thread");
-    let live =
-        Live { frames: Sender::new(frame_in, &bell), commands: &commands_in, shared: &shared, patience, is_up: false };
+    let live = Live {
+        frames: Sender::new(frame_in, &bell),
+        commands: &commands_in,
+        shared: &shared,
+        patience,
+        is_up: false,
+        check: FrameCheck::default(),
+    };
     let mut heard = Heard::default();
     let start = MonoNanos::now();
     thread::scope(|scope| {
@@ -180,6 +188,23 @@ fn a_silent_camera_and_one_that_repeats_itself_are_connected_anew() {
     assert_eq!((&heard.up[..3], heard.numbers()), (&[true, false, true][..], vec![0, 0]));
     let heard = play(Bench::new([frozen, vec![Good]]), PATIENCE, |h| h.up.len() >= 3);
     assert_eq!(heard.up[..3], [true, false, true]);
+}
+
+#[test]
+fn a_sensor_that_still_hangs_after_a_reconnect_is_not_there() {
+    let frozen = || std::iter::repeat_n(Same, 10_000).collect::<Vec<_>>();
+    let heard = play(Bench::new([frozen(), frozen(), vec![Good]]), PATIENCE, |h| h.up.len() >= 3);
+    assert_eq!(heard.up[..3], [true, false, true]);
+    let good: Vec<_> = heard.frames.iter().filter(|f| f.1 == Quality::Good).map(|f| f.0).collect();
+    assert_eq!(good, [0, 0], "the first picture of the frozen sensor, and the one of the third connection");
+}
+
+#[test]
+fn pictures_of_nothing_do_not_make_a_camera() {
+    let heard = play(Bench::new([vec![Dark, Dark, Good]]), patient(), |h| h.frames.len() == 3);
+    assert_eq!(heard.up, [true]);
+    let heard = play(Bench::new([vec![Dark, Dark, Dark]]), patient(), |h| h.frames.len() == 3);
+    assert!(heard.up.is_empty());
 }
 
 #[test]

@@ -29,7 +29,7 @@ use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::v4l2::Connection;
-use crate::capture::{CaptureError, Connect, Folder, PartCamera, Rendered};
+use crate::capture::{CaptureError, Connect, Folder, FrameCheck, PartCamera, Rendered};
 use crate::display::Display;
 use crate::gpio::GpioError;
 use crate::guard::GuardError;
@@ -155,7 +155,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let mut command_in = Sender::new(command_in, &shared.core_bell);
     // a simulated camera is there, a live one says so itself
     let up = matches!(camera, Pictures::Simulated(_)).then_some(Input::Device { device: Device::Camera, up: true });
-    for input in up.into_iter().chain([Input::Command(Command::Start)]) {
+    let unknown = saved.running.then_some(Input::PartsUnknown);
+    for input in up.into_iter().chain(unknown).chain([Input::Command(Command::Start)]) {
         command_in.send_when_room(input, || true);
     }
     let commands_in = Mutex::new(command_in);
@@ -231,7 +232,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
                 drop(camera_events);
                 let connector = Connector::start(connect).map_err(LineError::Thread)?;
                 let patience = Patience::new(board.camera.silence());
-                let live = Live { frames: frame_in, commands, shared, patience, is_up: false };
+                let live =
+                    Live { frames: frame_in, commands, shared, patience, is_up: false, check: FrameCheck::default() };
                 start(scope, "camera", move || live.run(&connector))
             }
         }?;

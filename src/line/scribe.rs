@@ -91,7 +91,7 @@ impl Scribe<'_> {
         }
         self.parts.finish_all();
         self.publish();
-        self.save();
+        self.save(false);
         if let Some((path, mut record)) = self.papers.record.take()
             && let Err(e) = record.flush()
         {
@@ -215,7 +215,7 @@ impl Scribe<'_> {
         if now.since(self.saved_at) >= SAVE {
             self.saved_at = now;
             self.publish();
-            self.save();
+            self.save(true);
             if let Some((_, record)) = &mut self.papers.record {
                 // an error shows with the next entry
                 let _ = record.flush();
@@ -229,13 +229,14 @@ impl Scribe<'_> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.now);
     }
 
-    fn save(&mut self) {
+    fn save(&mut self, running: bool) {
         let Some(store) = &self.papers.store else { return };
         let stages = STAGES.into_iter().zip(&self.parts.stages);
         let latencies = stages.chain([(GATE, &self.parts.gate_error)]).map(|(n, t)| (n.to_owned(), t.saved()));
         let saved = Saved {
             format: store::FORMAT,
             saved_at: store::wall_seconds(),
+            running,
             counters: self.now.counters,
             latencies: latencies.collect(),
         };

@@ -323,6 +323,19 @@ fn lost_edges_wait_for_an_operator() {
 }
 
 #[test]
+fn parts_of_an_earlier_run_wait_for_an_operator() {
+    let mut rig = Rig::<8>::new(settings());
+    rig.take(1000, Input::PartsUnknown);
+    assert_eq!((rig.line.state(), rig.switched(OutputLine::Ready)), (State::Error, [(1000, false)].into()));
+    rig.part(1100);
+    rig.until(1600);
+    assert_eq!(rig.gate(), [(1500, true), (1560, false)], "what comes nevertheless leaves");
+    assert!(rig.line.has(Fault::PartsUnknown));
+    rig.command(1700, Command::Acknowledge);
+    assert!(!rig.line.has(Fault::PartsUnknown));
+}
+
+#[test]
 fn ready_falls_at_once_with_any_device_and_parts_still_leave() {
     for device in [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages] {
         let mut rig = Rig::<8>::new(settings());

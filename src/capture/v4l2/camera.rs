@@ -78,10 +78,11 @@ impl Camera {
                 |set| format!("the driver sends {set}"),
             ));
         }
-        let locked =
-            controls.lock(&mut device).map_err(|source| CameraError::Control { path: path.clone(), source })?;
-        report.extend(locked);
-        let stream = Stream::start(device).map_err(failed("cannot stream"))?;
+        let control = |source| CameraError::Control { path: path.clone(), source };
+        controls.lock(&mut device).map_err(control)?;
+        let mut stream = Stream::start(device).map_err(failed("cannot stream"))?;
+        // some cameras forget when they begin to stream
+        report.extend(controls.lock(stream.device()).map_err(control)?);
         Ok(Self { stream, layout, colour: wish.colour, offset_us: *offset_us, report, path })
     }
 

@@ -67,6 +67,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// The node that it streams from.
+    pub(super) fn device(&mut self) -> &mut Device {
+        &mut self.device
+    }
+
     /// Starts streaming in the format that is set.
     pub(super) fn start(device: Device) -> io::Result<Self> {
         let mut stream = Self { mappings: Vec::new(), device };

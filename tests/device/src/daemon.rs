@@ -48,6 +48,10 @@ impl Daemon {
         // an edge, not a level: a program that died may have left READY high
         while machine.gpio.wait(READY, true, start, Duration::from_millis(500)).is_none() {
             ensure!(daemon.is_alive(machine)?, "the program ended before READY: {}", log(machine));
+            // one that was killed left parts on the belt, for all that its follower knows
+            if daemon.ask(machine, "status").is_ok_and(|status| status.contains("parts-unknown")) {
+                daemon.ask(machine, "acknowledge")?;
+            }
             ensure!(start.elapsed() < START, "no READY in {START:?}: {}", log(machine));
         }
         daemon.until_ready = start.elapsed();

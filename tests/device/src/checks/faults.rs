@@ -14,10 +14,10 @@ use crate::rig::Rig;
 /// From a failure to FAULT, and back to READY.
 const NOTICED: Duration = Duration::from_secs(8);
 const BACK: Duration = Duration::from_secs(30);
-/// Memory that may be more at the end than after the first cycles, in KiB.
+/// Memory that may be more at the end than once it has settled, in KiB.
 const MORE_MEMORY: u64 = 1024;
-/// Cycles after which memory is taken for settled: each failure has been there.
-const SETTLED: usize = 8;
+/// Cycles after which memory has settled: the program keeps the pictures of its last 32 rejects.
+const SETTLED: usize = 36;
 
 /// Parts of a cycle: one while it has failed, a good and a bad one afterwards.
 const PARTS: usize = 3;
@@ -61,6 +61,10 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     let (end, settled) = (daemon.holds(&mut rig.machine)?, settled.context("no cycle")?);
     let more = end.resident_kib.saturating_sub(settled.resident_kib);
     ensure!(more <= MORE_MEMORY, "{more} KiB more memory after {} cycles", rig.cycles);
+    let memory = match rig.cycles.checked_sub(SETTLED + 1) {
+        Some(_) => format!("{more} KiB more in the last {}", rig.cycles - SETTLED),
+        None => format!("memory not judged in less than {} cycles", SETTLED + 1),
+    };
     ensure!(end.descriptors <= settled.descriptors, "{settled:?} became {end:?}: descriptors leak");
     let said = daemon.stop(&mut rig.machine)?;
     let wanted: [_; PARTS] = [Some("no-image"), None, Some("defect")];
@@ -71,7 +75,7 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     }
     let (noticed, back) = (noticed.as_secs_f64(), back.as_secs_f64());
     Ok(format!(
-        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {more} KiB more, {} descriptors",
+        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {memory}, {} descriptors",
         rig.cycles, end.descriptors
     ))
 }
