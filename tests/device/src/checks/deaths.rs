@@ -16,8 +16,8 @@ use crate::rig::{Mutant, Rig, sleep_until};
 const PULSE: Duration = Duration::from_secs(8);
 /// A simulated belt brings parts so far apart that none comes while the one before is at the gate.
 const ALONE: Duration = Duration::from_secs(12);
-/// From a death to the safe level, on an emulated core.
-const SAFE: Duration = Duration::from_millis(1000);
+/// From a death to the safe level, in times that a pulse may be off its plan: what an emulated core allows.
+const SAFE: u32 = 10;
 /// A frame's time on an emulated core, at most.
 const FRAME: Duration = Duration::from_secs(3);
 /// So long everything must stay safe.
@@ -49,16 +49,17 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
         rig.camera.plug_with(&[Format::Mjpeg])?;
     }
     let silence = rig.board()?.time("watchdog.gate")?;
+    let safe = rig.tolerance * SAFE;
     let mut figures = Vec::new();
     // a stage fails at a part that must come right after another
     for (death, name) in DEATHS.into_iter().filter(|(death, _)| has_eye || matches!(death, Signal(_))) {
         let patience = match death {
             // whose part is at the gate keeps its pulse
-            Signal("TERM") => PULSE + SAFE,
-            Signal("STOP") => SAFE + silence,
-            Signal(_) => SAFE,
-            Fault("core", _) => SAFE + silence,
-            Fault(..) => SAFE + rig.board()?.time("camera.distance")? + FRAME,
+            Signal("TERM") => PULSE + safe,
+            Signal("STOP") => safe + silence,
+            Signal(_) => safe,
+            Fault("core", _) => safe + silence,
+            Fault(..) => safe + rig.board()?.time("camera.distance")? + FRAME,
         };
         let took = die(rig, death, patience);
         Daemon::clear_away(&mut rig.machine)?;
@@ -138,7 +139,8 @@ fn open_gate(rig: &mut Rig, board: &Board) -> Result<Instant> {
         board.time("simulated.period")?
     };
     let patience = comes + board.time("gate.distance")? + Duration::from_secs(1);
-    let edge = rig.machine.gpio.wait(Pin::Gate, true, eye, patience).context("the gate does not open for a bad part")?;
+    let edge =
+        rig.machine.gpio.wait(Pin::Gate, true, eye, patience).context("the gate does not open for a bad part")?;
     Ok(edge.at)
 }
 

@@ -33,7 +33,7 @@ impl std::fmt::Display for Timing {
         let ms = |d: Duration| d.as_secs_f64() * 1e3;
         let [median, early, late, length] = [self.median, self.early, self.late, self.length].map(ms);
         write!(f, "start off by {median:.1} ms, from -{early:.1} to +{late:.1} ms, length by {length:.1} ms")?;
-        write!(f, ", eye edges known to {:.1} ms", ms(self.known_to))
+        if self.known_to.is_zero() { Ok(()) } else { write!(f, ", eye edges known to {:.1} ms", ms(self.known_to)) }
     }
 }
 
