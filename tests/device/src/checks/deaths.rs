@@ -16,6 +16,8 @@ use crate::rig::{Mutant, Rig, sleep_until};
 const PULSE: Duration = Duration::from_secs(8);
 /// A simulated belt brings parts so far apart that none comes while the one before is at the gate.
 const ALONE: Duration = Duration::from_secs(12);
+/// Its way from eye to gate.
+const SHORT: Duration = Duration::from_secs(4);
 /// From a death to the safe level, in times that a pulse may be off its plan: what an emulated core allows.
 const SAFE: u32 = 10;
 /// A frame's time on an emulated core, at most.
@@ -85,7 +87,8 @@ fn die(rig: &mut Rig, death: Death, patience: Duration) -> Result<Duration> {
     if rig.mutant == Some(Mutant::NoGuard)
         && let Some(guard) = daemon.guard(&mut rig.machine)?
     {
-        rig.machine.shell.run(&format!("kill -9 {guard}"))?;
+        // killed, it would be replaced while the belt is empty
+        rig.machine.shell.run(&format!("kill -STOP {guard}"))?;
     }
     let opened = open_gate(rig, &board)?;
     let sent = Instant::now();
@@ -121,8 +124,10 @@ fn long_pulses(board: &Board) -> Result<Board> {
     board.set("gate.pulse", format!("{} s", PULSE.as_secs()))?;
     board.set("gate.max_on", format!("{} s", PULSE.as_secs() + 1))?;
     if board.has("simulated.period") {
-        board.set("camera.defect_rate", 1.0)?;
         board.set("simulated.period", format!("{} s", ALONE.as_secs()))?;
+        // a part whose verdict is not there in time leaves, too: here only the gate matters
+        board.set("camera.defect_rate", 1.0)?;
+        board.set("gate.distance", format!("{} s", SHORT.as_secs()))?;
         board.set("belt.min_spacing", format!("{} s", PULSE.as_secs()))?;
     }
     Ok(board)
