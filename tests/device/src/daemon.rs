@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::board::Board;
 use crate::guest::{BOARD, PROGRAM, RECIPE};
 use crate::machine::Machine;
-use crate::machine::gpio::READY;
+use crate::machine::gpio::Pin;
 
 const LOG: &str = "/tmp/beltwatch.log";
 const REPORT: &str = "/tmp/report.json";
@@ -46,7 +46,7 @@ impl Daemon {
         let start = Instant::now();
         let mut daemon = Self::start_only(machine, board)?;
         // an edge, not a level: a program that died may have left READY high
-        while machine.gpio.wait(READY, true, start, Duration::from_millis(500)).is_none() {
+        while machine.gpio.wait(Pin::Ready, true, start, Duration::from_millis(500)).is_none() {
             ensure!(daemon.is_alive(machine)?, "the program ended before READY: {}", log(machine));
             // one that was killed left parts on the belt, for all that its follower knows
             if daemon.ask(machine, "status").is_ok_and(|status| status.contains("parts-unknown")) {

@@ -1,5 +1,6 @@
 //! The device rig: a whole device in an emulated computer. Debian's arm64 kernel runs the program that a user installs;
-//! the rig gives it a USB camera and a photo-eye, and looks at gate, READY, FAULT and screen from outside.
+//! the rig gives it a USB camera and a photo-eye, and looks at gate, READY, FAULT and screen from outside. Another computer,
+//! a Raspberry Pi, is for the outputs through its registers.
 
 mod board;
 mod camera;
@@ -13,27 +14,31 @@ mod rig;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 
-use checks::{CHECKS, Check, Needs};
+use checks::{Check, Needs};
+use machine::Kind;
 use rig::{Mutant, Rig};
 
 /// Runs the device in an emulated computer and checks it from outside
 #[derive(Parser)]
 struct Options {
+    /// The emulated computer
+    #[arg(long, value_enum, default_value = "virt")]
+    machine: Kind,
     /// The program's Debian package for arm64, whose content the guest gets; without one only the rig itself is checked
-    #[arg(long, value_name = "FILE", requires = "host_beltwatch")]
+    #[arg(long, value_name = "FILE")]
     package: Option<PathBuf>,
     /// This computer's own program: `inspect` says what the device must decide
-    #[arg(long, value_name = "FILE", requires = "package", requires = "pictures")]
+    #[arg(long, value_name = "FILE", requires = "package")]
     host_beltwatch: Option<PathBuf>,
     /// Pictures of parts, good and bad (sub-folders are searched), as `beltwatch-train synth` makes them
-    #[arg(long, value_name = "DIR", requires = "host_beltwatch")]
+    #[arg(long, value_name = "DIR", requires = "package")]
     pictures: Option<PathBuf>,
-    /// The board file
-    #[arg(long, value_name = "FILE", default_value = "board/qemu-virt.toml")]
-    board: PathBuf,
+    /// The board file [default: the machine's, in board/]
+    #[arg(long, value_name = "FILE")]
+    board: Option<PathBuf>,
     /// Parts that pass the eye
     #[arg(long, default_value_t = 200)]
     parts: usize,
@@ -54,7 +59,7 @@ struct Options {
     #[arg(long, value_name = "COMMAND", conflicts_with = "only")]
     guest: Option<String>,
     /// Put this mistake into the device, and run the check that must notice: it ends well when that fails
-    #[arg(long, conflicts_with = "only", requires = "pictures")]
+    #[arg(long, conflicts_with = "only", requires = "package")]
     mutant: Option<Mutant>,
     /// Where screenshots and logs go
     #[arg(long, value_name = "DIR", default_value = "target/device-rig")]
@@ -80,9 +85,14 @@ fn main() -> ExitCode {
 
 /// Whether everything is as it should be.
 fn run(options: &Options) -> Result<bool> {
-    let names: Vec<_> = CHECKS.iter().map(|c| c.name).collect();
+    let checks = checks::of(options.machine);
+    let names: Vec<_> = checks.iter().map(|c| c.name).collect();
     if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
-        anyhow::bail!("--only {unknown}: checks are {}", names.join(", "));
+        bail!("--only {unknown}: checks are {}", names.join(", "));
+    }
+    let notices = options.mutant.map(|mutant| mutant.noticed_by(options.machine));
+    if let (Some(mutant), Some(false)) = (options.mutant, notices.map(|name| names.contains(&name))) {
+        bail!("--mutant: no check of this machine can notice {mutant:?}");
     }
     let mut rig = Rig::set_up(options)?;
     if let Some(command) = &options.guest {
@@ -91,16 +101,16 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(code == 0);
     }
     let (mut failed, mut left_out) = (0, 0);
-    for Check { name, needs, run } in &CHECKS {
-        let chosen = match options.mutant {
-            Some(mutant) => mutant.noticed_by() == *name,
+    for Check { name, needs, run } in checks {
+        let chosen = match notices {
+            Some(notices) => notices == *name,
             None => options.only.is_empty() || options.only.iter().any(|n| n == name),
         };
         if !chosen {
             continue;
         }
         if *needs == Needs::Program && !rig.has_program() {
-            println!("- {name:<10} left out: it needs --package, --host-beltwatch and --pictures");
+            println!("- {name:<10} left out: it needs --package");
             left_out += 1;
             continue;
         }

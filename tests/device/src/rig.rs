@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::Options;
 use crate::board::Board;
 use crate::camera::{Camera, Fault, Format, Picture, Shape};
 use crate::daemon::Daemon;
 use crate::guest::{self, Content, Packages};
-use crate::machine::{Machine, Parts};
+use crate::machine::{Kind, Machine, Model, Parts};
 use crate::oracle::{self, Part};
 
-const SCREEN: (u32, u32) = (800, 480);
 const FRAMES_PER_SECOND: u32 = 10;
 /// An empty belt: this grey, and noise.
 const BELT: u8 = 60;
@@ -23,7 +22,7 @@ const SIZE: (u32, u32) = (256, 256);
 /// The longest that a command of the caller's may take.
 const GUEST_COMMAND: Duration = Duration::from_secs(600);
 /// A line to which nothing is wired.
-const UNWIRED: i64 = 6;
+const UNWIRED: i64 = 7;
 
 /// A mistake that the rig must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,9 +41,10 @@ pub(crate) enum Mutant {
 
 impl Mutant {
     /// The check that must notice.
-    pub(crate) fn noticed_by(self) -> &'static str {
-        match self {
-            Self::NoGuard => "deaths",
+    pub(crate) fn noticed_by(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::NoGuard, _) => "deaths",
+            (Self::WrongLine | Self::Inverted, Kind::Raspi3b) => "rendered",
             _ => "mjpeg",
         }
     }
@@ -52,6 +52,7 @@ impl Mutant {
 
 /// Everything that a check works with.
 pub(crate) struct Rig {
+    pub(crate) model: &'static Model,
     pub(crate) machine: Machine,
     pub(crate) camera: Camera,
     pub(crate) board: Option<Board>,
@@ -69,37 +70,38 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn set_up(options: &Options) -> Result<Self> {
-        Machine::check(&options.qemu)?;
+        let model = options.machine.model();
+        Machine::check(&options.qemu, model)?;
         std::fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
         let out = options.out.canonicalize()?;
-        let programs = (&options.package, &options.host_beltwatch, &options.pictures);
-        let (parts, board, package) = match programs {
-            (Some(package), Some(host), Some(pictures)) => {
-                let package = guest::unpack(package, &out.join("package"))?;
-                let recipe = package.join(&guest::RECIPE[1..]);
-                let parts = oracle::parts(pictures, options.parts, host, &recipe, &out)?;
-                (parts, Some(Board::load(&options.board)?), Some(package))
-            }
-            _ => (Vec::new(), None, None),
+        let package = options.package.as_ref().map(|package| guest::unpack(package, &out.join("package")));
+        let package = package.transpose()?;
+        let parts = match &package {
+            Some(package) if model.has_eye() => parts(options, package, &out)?,
+            _ => Vec::new(),
         };
         let (width, height) = parts.first().map_or(SIZE, |part| part.picture.size());
+        let file = options.board.as_deref().unwrap_or(Path::new(model.board));
+        let board = package.as_ref().map(|_| Board::load(file)).transpose()?;
         if let Some(board) = &board {
             let camera = [("width", width), ("height", height), ("fps", FRAMES_PER_SECOND)];
-            board.fits(&camera).with_context(|| options.board.display().to_string())?;
+            board.fits(&camera).with_context(|| file.display().to_string())?;
         }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;
         let content = package.as_deref().zip(text.as_deref()).map(|(package, board)| Content { package, board });
-        let initramfs = guest::make(&packages, content.as_ref())?;
+        let initramfs = guest::make(&packages, model, content.as_ref())?;
         let folder = std::env::temp_dir().join(format!("beltwatch-rig-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let kernel = guest::kernel(&packages)?;
+        let device_tree = model.device_tree.map(|name| guest::device_tree(&packages, name)).transpose()?;
         let machine = Machine::start(&Parts {
             qemu: &options.qemu,
+            model,
             kernel: &kernel,
+            device_tree: device_tree.as_deref(),
             initramfs: &initramfs,
             folder: &folder,
-            screen: SCREEN,
         })?;
         let formats = vec![Format::Mjpeg];
         let shape = Shape { width, height, frames_per_second: FRAMES_PER_SECOND, formats };
@@ -108,7 +110,7 @@ impl Rig {
         let has_program = board.is_some();
         let [period, tolerance] = [options.period_ms, options.tolerance_ms].map(Duration::from_millis);
         let (mutant, cycles) = (options.mutant, options.cycles);
-        Ok(Self { machine, camera, board, parts, mutant, period, tolerance, cycles, out, has_program, folder })
+        Ok(Self { model, machine, camera, board, parts, mutant, period, tolerance, cycles, out, has_program, folder })
     }
 
     /// Whether the program can be checked, not just the rig.
@@ -135,10 +137,13 @@ impl Rig {
         Ok(board)
     }
 
-    /// Runs a command in the guest, with a camera plugged in that has every format; what it says, and its exit code.
+    /// Runs a command in the guest, with a camera plugged in that has every format, where it can have one; what it says,
+    /// and its exit code.
     pub(crate) fn run_in_guest(&mut self, command: &str) -> Result<(String, i32)> {
-        self.camera.plug_with(&[Format::Mjpeg, Format::Yuyv])?;
-        self.machine.shell.run("until [ -c /dev/video0 ]; do sleep 0.05; done")?;
+        if self.model.has_eye() {
+            self.camera.plug_with(&[Format::Mjpeg, Format::Yuyv])?;
+            self.machine.shell.run("until [ -c /dev/video0 ]; do sleep 0.05; done")?;
+        }
         self.machine.shell.try_run(command, GUEST_COMMAND)
     }
 
@@ -159,6 +164,14 @@ impl Rig {
             write(&self.out.join(format!("{name}-console.log")), &console);
         }
     }
+}
+
+/// The parts for a belt that the rig moves.
+fn parts(options: &Options, package: &Path, out: &Path) -> Result<Vec<Part>> {
+    let (Some(host), Some(pictures)) = (&options.host_beltwatch, &options.pictures) else {
+        bail!("this machine's belt is moved by the rig: --package needs --host-beltwatch and --pictures");
+    };
+    oracle::parts(pictures, options.parts, host, &package.join(&guest::RECIPE[1..]), out)
 }
 
 impl Drop for Rig {

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use super::pulses::{Expected, Timing, compare};
 use crate::camera::Format;
 use crate::camera::Picture;
-use crate::machine::gpio::{EYE, GATE};
+use crate::machine::gpio::Pin;
 use crate::oracle::Part;
 use crate::rig::{Mutant, Rig, sleep_until};
 
@@ -44,16 +44,16 @@ pub(super) fn pass(rig: &mut Rig, parts: &[Passing]) -> Result<Timing> {
         rig.camera.expose(eye + camera, &shown(rig.mutant, parts, n));
         sleep_until(eye);
         let before = Instant::now();
-        rig.machine.gpio.drive(EYE, true)?;
+        rig.machine.gpio.drive(Pin::Eye, true)?;
         // the guest saw it at some time between the command and its answer
         let known_to = before.elapsed() / 2;
         expected.push(Expected { at: before + known_to + gate, known_to, reject: part.reject });
         sleep_until(eye + BEAM);
-        rig.machine.gpio.drive(EYE, false)?;
+        rig.machine.gpio.drive(Pin::Eye, false)?;
     }
     let last = expected.last().map_or(begin, |part| part.at);
     sleep_until(last + pulse + rig.tolerance * 2);
-    let edges = rig.machine.gpio.edges(GATE, begin);
+    let edges = rig.machine.gpio.edges(Pin::Gate, begin);
     compare(&expected, &edges, pulse, rig.tolerance).map_err(|wrong| anyhow!(wrong))
 }
 

@@ -8,7 +8,7 @@ use super::belt::{self, Passing};
 use super::inspection;
 use crate::camera::{Fault, Format};
 use crate::daemon::Daemon;
-use crate::machine::gpio::{FAULT, READY};
+use crate::machine::gpio::Pin;
 use crate::rig::Rig;
 
 /// From a failure to FAULT, and back to READY.
@@ -121,9 +121,9 @@ fn recover(rig: &mut Rig, failure: Failure) -> Result<Duration> {
 fn wait(rig: &mut Rig, fault: bool, patience: Duration) -> Result<()> {
     let gpio = &mut rig.machine.gpio;
     let levels = |high| if high { "high" } else { "low" };
-    for (line, name, level) in [(FAULT, "FAULT", fault), (READY, "READY", !fault)] {
-        let came = gpio.wait_level(line, level, patience)?;
-        ensure!(came.is_some(), "{name} is not {} after {patience:?}", levels(level));
+    for (pin, level) in [(Pin::Fault, fault), (Pin::Ready, !fault)] {
+        let came = gpio.wait_level(pin, level, patience)?;
+        ensure!(came.is_some(), "{pin:?} is not {} after {patience:?}", levels(level));
     }
     Ok(())
 }

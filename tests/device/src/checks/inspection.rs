@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::belt::{self, Passing};
 use crate::camera::Format;
 use crate::daemon::Daemon;
-use crate::machine::gpio::{FAULT, GATE, HEARTBEAT};
+use crate::machine::gpio::{Gpio, Pin};
 use crate::oracle::Part;
 use crate::rig::Rig;
 
@@ -22,13 +22,7 @@ pub(super) fn start(rig: &mut Rig) -> Result<String> {
     let board = rig.board_for(Format::Mjpeg)?;
     let begin = Instant::now();
     let daemon = Daemon::start(&mut rig.machine, &board)?;
-    let gpio = &mut rig.machine.gpio;
-    ensure!(gpio.wait_level(FAULT, false, Duration::from_secs(1))?.is_some(), "READY and FAULT at once");
-    ensure!(gpio.edges(GATE, begin).is_empty(), "the gate moved at the start");
-    let beats = Instant::now();
-    std::thread::sleep(Duration::from_secs(2));
-    let beats = gpio.edges(HEARTBEAT, beats).len();
-    ensure!(beats > 1, "no heartbeat");
+    let beats = is_well(&mut rig.machine.gpio, begin)?;
     let controls = rig.camera.controls();
     ensure!(controls.manual_exposure, "exposure is automatic");
     ensure!(controls.manual_white_balance, "white balance is automatic");
@@ -39,6 +33,17 @@ pub(super) fn start(rig: &mut Rig) -> Result<String> {
         "READY after {until_ready:.1} s, {beats} heartbeats in 2 s, exposure {exposure} ms, {kelvin} K, gain {}",
         controls.gain
     ))
+}
+
+/// With READY no FAULT, a gate that has not moved since the start, and a heart that beats: how often in two seconds.
+pub(super) fn is_well(gpio: &mut Gpio, start: Instant) -> Result<usize> {
+    ensure!(gpio.wait_level(Pin::Fault, false, Duration::from_secs(1))?.is_some(), "READY and FAULT at once");
+    ensure!(gpio.edges(Pin::Gate, start).is_empty(), "the gate moved at the start");
+    let beats = Instant::now();
+    std::thread::sleep(Duration::from_secs(2));
+    let beats = gpio.edges(Pin::Heartbeat, beats).len();
+    ensure!(beats > 1, "no heartbeat");
+    Ok(beats)
 }
 
 /// Frames in MJPEG: the host inspected the very same bytes.

@@ -5,11 +5,13 @@ mod deaths;
 mod faults;
 mod inspection;
 mod pulses;
+mod rendered;
 mod rig;
 mod screens;
 
 use anyhow::Result;
 
+use crate::machine::Kind;
 use crate::rig::Rig;
 
 /// What a check cannot do without.
@@ -36,9 +38,18 @@ const fn program(name: &'static str, run: fn(&mut Rig) -> Result<String>) -> Che
     Check { name, needs: Needs::Program, run }
 }
 
-/// All checks. The watchdog's is the last: it stops the guest's kernel.
-pub(crate) const CHECKS: [Check; 12] = [
+/// The checks for a machine.
+pub(crate) fn of(kind: Kind) -> &'static [Check] {
+    match kind {
+        Kind::Virt => &VIRT,
+        Kind::Raspi3b => &RASPI3B,
+    }
+}
+
+/// The watchdog's is the last: it stops the guest's kernel.
+const VIRT: [Check; 13] = [
     machine("boot", rig::boot),
+    machine("edges", rig::edges),
     machine("gpio", rig::gpio),
     machine("display", rig::display),
     machine("usb", rig::usb),
@@ -50,4 +61,11 @@ pub(crate) const CHECKS: [Check; 12] = [
     program("deaths", deaths::deaths),
     program("screens", screens::screens),
     machine("watchdog", rig::watchdog),
+];
+
+const RASPI3B: [Check; 4] = [
+    machine("boot", rig::boot),
+    machine("edges", rig::edges),
+    program("rendered", rendered::rendered),
+    program("deaths", deaths::deaths),
 ];

@@ -33,7 +33,7 @@ impl std::fmt::Display for Timing {
         let ms = |d: Duration| d.as_secs_f64() * 1e3;
         let [median, early, late, length] = [self.median, self.early, self.late, self.length].map(ms);
         write!(f, "start off by {median:.1} ms, from -{early:.1} to +{late:.1} ms, length by {length:.1} ms")?;
-        write!(f, ", eye edges known to {:.1} ms", ms(self.known_to))
+        if self.known_to.is_zero() { Ok(()) } else { write!(f, ", eye edges known to {:.1} ms", ms(self.known_to)) }
     }
 }
 
@@ -109,6 +109,7 @@ fn distance(a: Instant, b: Instant) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::gpio::Pin;
 
     const PULSE: Duration = Duration::from_millis(60);
     const TOLERANCE: Duration = Duration::from_millis(20);
@@ -126,7 +127,7 @@ mod tests {
             reject,
         };
         let parts: Vec<_> = rejects.iter().enumerate().map(expected).collect();
-        let edge = |at, high| Edge { at: start + ms(at), line: 1, high };
+        let edge = |at, high| Edge { at: start + ms(at), pin: Pin::Gate, high };
         let edges: Vec<_> =
             pulses.iter().flat_map(|&(at, length)| [edge(at, true), edge(at + length, false)]).collect();
         compare(&parts, &edges, PULSE, TOLERANCE)
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn a_plan_that_is_not_known_well_is_not_held_against_the_gate() {
         let part = Expected { at: Instant::now() + ms(100), known_to: ms(30), reject: true };
-        let edge = |at, high| Edge { at: part.at + at - ms(100), line: 1, high };
+        let edge = |at, high| Edge { at: part.at + at - ms(100), pin: Pin::Gate, high };
         let pulse = |at| [edge(ms(at), true), edge(ms(at) + PULSE, false)];
         assert_eq!(compare(&[part], &pulse(51), PULSE, TOLERANCE).unwrap().known_to, ms(30));
         assert!(compare(&[part], &pulse(49), PULSE, TOLERANCE).is_err());
@@ -162,7 +163,7 @@ mod tests {
             assert!(error.contains(said), "{error}");
         }
         let part = Expected { at: Instant::now(), known_to: Duration::ZERO, reject: true };
-        let edge = |high| Edge { at: part.at, line: 1, high };
+        let edge = |high| Edge { at: part.at, pin: Pin::Gate, high };
         assert!(compare(&[part], &[edge(true)], PULSE, TOLERANCE).unwrap_err().contains("left high"));
         assert!(compare(&[part], &[edge(false), edge(true)], PULSE, TOLERANCE).is_err());
     }

@@ -4,59 +4,74 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::machine::gpio::{EYE, GATE};
+use crate::machine::gpio::Pin;
 use crate::rig::Rig;
 
 const SECOND: Duration = Duration::from_secs(1);
-const CHIP: &str = "9030000.pl061";
 
 /// The kernel is up and has the hardware.
 pub(super) fn boot(rig: &mut Rig) -> Result<String> {
     let shell = &mut rig.machine.shell;
     let failed = shell.run("cat /run/modules-failed")?;
     ensure!(failed.is_empty(), "these modules could not be loaded: {failed}");
-    for node in ["/dev/gpiochip0", "/dev/fb0", "/dev/dri/card0", "/dev/watchdog"] {
+    for node in rig.model.nodes {
         shell.run(&format!("test -c {node}")).with_context(|| format!("the guest has no {node}"))?;
     }
-    let labels = shell.run("cat /sys/class/gpio/gpiochip*/label")?;
-    ensure!(labels == CHIP, "the GPIO chip is {labels}, not {CHIP}");
     let kernel = shell.run("uname -r")?;
     Ok(format!("{:.1} s to the shell, kernel {kernel}", rig.machine.boot.as_secs_f64()))
 }
 
-/// Every edge of an output is heard, and none else; inputs arrive.
-pub(super) fn gpio(rig: &mut Rig) -> Result<String> {
+/// Every edge of an output is heard, and none else.
+pub(super) fn edges(rig: &mut Rig) -> Result<String> {
     const EDGES: usize = 200;
+    let gate = export(rig, Pin::Gate, "low")?;
     let (shell, gpio) = (&mut rig.machine.shell, &mut rig.machine.gpio);
-    let base = shell.run("cat /sys/class/gpio/gpiochip*/base")?.trim().parse::<u32>().context("the chip's base")?;
-    let lines = [EYE, GATE].map(|line| base + u32::from(line));
-    let [eye, gate] = lines.map(|line| format!("/sys/class/gpio/gpio{line}"));
-    for line in lines {
-        shell.run(&format!("echo {line} > /sys/class/gpio/export"))?;
-    }
-    shell.run(&format!("echo low > {gate}/direction; echo in > {eye}/direction"))?;
     let start = Instant::now();
     let toggle = format!("for i in $(seq {}); do echo 1 > {gate}/value; echo 0 > {gate}/value; done", EDGES / 2);
     shell.run(&toggle)?;
     std::thread::sleep(SECOND / 10);
-    let edges = gpio.edges(GATE, start);
+    let edges = gpio.edges(Pin::Gate, start);
     ensure!(edges.len() == EDGES, "{EDGES} edges were made, {} were heard", edges.len());
     let turns = edges.iter().enumerate().all(|(n, edge)| edge.high == (n % 2 == 0));
     ensure!(turns, "edges that were heard do not take turns");
+    unexport(rig, &gate)?;
+    Ok(format!("{EDGES} of {EDGES} heard"))
+}
+
+/// Inputs arrive, and outputs stay as they are when nobody holds them.
+pub(super) fn gpio(rig: &mut Rig) -> Result<String> {
+    let eye = export(rig, Pin::Eye, "in")?;
+    let (shell, gpio) = (&mut rig.machine.shell, &mut rig.machine.gpio);
     for level in [true, false] {
-        gpio.drive(EYE, level)?;
+        gpio.drive(Pin::Eye, level)?;
         let seen = shell.run(&format!("cat {eye}/value"))?;
         ensure!(seen == u8::from(level).to_string(), "the eye was driven to {level}, the guest sees {seen}");
     }
+    unexport(rig, &eye)?;
     // a level that outlives whoever set it is what makes this chip worth testing with
-    shell.run(&format!("echo 1 > {gate}/value"))?;
-    for line in lines {
-        shell.run(&format!("echo {line} > /sys/class/gpio/unexport"))?;
-    }
-    ensure!(gpio.level(GATE)?, "the chip lets go of a line when nobody holds it");
-    shell.run(&format!("echo {0} > /sys/class/gpio/export; echo low > {gate}/direction", lines[1]))?;
-    shell.run(&format!("echo {} > /sys/class/gpio/unexport", lines[1]))?;
-    Ok(format!("{EDGES} of {EDGES} edges heard, inputs seen, levels stay without an owner"))
+    let gate = export(rig, Pin::Gate, "high")?;
+    unexport(rig, &gate)?;
+    ensure!(rig.machine.gpio.level(Pin::Gate)?, "the chip lets go of a line when nobody holds it");
+    let gate = export(rig, Pin::Gate, "low")?;
+    unexport(rig, &gate)?;
+    Ok("inputs seen, levels stay without an owner".to_owned())
+}
+
+/// Takes a pin in the guest, as an input or an output with a level; the folder that it then has.
+fn export(rig: &mut Rig, pin: Pin, direction: &str) -> Result<String> {
+    let (label, line) = (rig.model.chip.label, rig.machine.gpio.line(pin)?);
+    let shell = &mut rig.machine.shell;
+    let base = shell.run(&format!("cat $(dirname $(grep -lx {label} /sys/class/gpio/gpiochip*/label))/base"));
+    let base = base.with_context(|| format!("the guest has no GPIO chip {label}"))?;
+    let number = base.trim().parse::<u32>().context("the chip's base")? + u32::from(line);
+    let folder = format!("/sys/class/gpio/gpio{number}");
+    shell.run(&format!("echo {number} > /sys/class/gpio/export; echo {direction} > {folder}/direction"))?;
+    Ok(folder)
+}
+
+fn unexport(rig: &mut Rig, folder: &str) -> Result<()> {
+    let number = folder.trim_start_matches("/sys/class/gpio/gpio");
+    rig.machine.shell.run(&format!("echo {number} > /sys/class/gpio/unexport")).map(drop)
 }
 
 /// What the guest draws is what is seen.

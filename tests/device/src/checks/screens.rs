@@ -10,7 +10,7 @@ use super::belt::{self, Passing};
 use super::inspection;
 use crate::camera::{Fault, Format};
 use crate::daemon::Daemon;
-use crate::machine::gpio::{FAULT, READY};
+use crate::machine::gpio::Pin;
 use crate::rig::Rig;
 
 /// The screen is drawn ten times a second; an emulated core may need longer.
@@ -28,10 +28,10 @@ pub(super) fn screens(rig: &mut Rig) -> Result<String> {
     let [good, bad] = inspection::good_and_bad(rig)?;
     let mut shots = vec![("pass", after(rig, &good, "pass")?), ("reject", after(rig, &bad, "reject")?)];
     rig.camera.set_fault(Fault::Frozen);
-    rig.machine.gpio.wait_level(FAULT, true, PATIENCE)?.context("no FAULT from a frozen camera")?;
+    rig.machine.gpio.wait_level(Pin::Fault, true, PATIENCE)?.context("no FAULT from a frozen camera")?;
     shots.push(("fault", shoot(rig, "fault")?));
     rig.camera.set_fault(Fault::None);
-    rig.machine.gpio.wait_level(READY, true, PATIENCE)?.context("no READY from a camera that is well again")?;
+    rig.machine.gpio.wait_level(Pin::Ready, true, PATIENCE)?.context("no READY from a camera that is well again")?;
     daemon.ask(&mut rig.machine, "bypass-on")?;
     shots.push(("bypass", shoot(rig, "bypass")?));
     daemon.stop(&mut rig.machine)?;

@@ -8,14 +8,13 @@ use anyhow::{Context, Result, ensure};
 use super::cpio::Archive;
 use super::modules::Modules;
 use super::packages::Packages;
+use crate::machine::Model;
 
 const INIT: &str = include_str!("init.sh");
-/// What the kernel needs for the emulated hardware.
-const MODULES: [&str; 6] = ["virtio_pci", "virtio_console", "virtio_gpu", "xhci_pci", "uvcvideo", "i6300esb"];
 /// Links to busybox for what init and the checks call.
 const APPLETS: &str = "sh mount insmod cat echo sleep ls mkdir rm cp mv ln kill ps grep sed cut head tail wc tr sort seq \
                        dd od base64 sha256sum setsid sync uname free date stat touch printf test watchdog poweroff dmesg \
-                       find readlink top chmod";
+                       find readlink dirname top chmod stty mknod";
 const LIBRARIES: &str = "lib/aarch64-linux-gnu";
 
 /// Where the guest has the program and its files: where the package puts them.
@@ -32,18 +31,19 @@ pub(crate) struct Content<'a> {
 }
 
 /// Makes the guest's file system; its bytes.
-pub(crate) fn make(packages: &Packages, content: Option<&Content<'_>>) -> Result<Vec<u8>> {
+pub(crate) fn make(packages: &Packages, model: &Model, content: Option<&Content<'_>>) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for folder in ["dev", "proc", "sys", "tmp", "run", "var/lib/beltwatch", "root"] {
         archive.folder(folder);
     }
     archive.device("dev/console", 5, 1);
     archive.file("init", 0o755, INIT);
+    archive.file("etc/machine", 0o644, model.init);
     archive.file("bin/busybox", 0o755, read(&packages.busybox.join("bin/busybox"))?);
     for applet in APPLETS.split_whitespace() {
         archive.link(&format!("bin/{applet}"), "busybox");
     }
-    let modules = Modules::of(&packages.kernel)?.in_order(&MODULES)?;
+    let modules = Modules::of(&packages.kernel)?.in_order(model.modules)?;
     let names: String = modules.iter().map(|m| format!("{}\n", m.name)).collect();
     archive.file("etc/modules", 0o644, names);
     for module in modules {
@@ -69,6 +69,14 @@ pub(crate) fn kernel(packages: &Packages) -> Result<PathBuf> {
     let mut files = files.filter_map(|entry| Some(entry.ok()?.path()));
     let kernel = files.find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("vmlinuz")));
     kernel.with_context(|| format!("{}: no vmlinuz", boot.display()))
+}
+
+/// The kernel package's description of the hardware of this name.
+pub(crate) fn device_tree(packages: &Packages, name: &str) -> Result<PathBuf> {
+    let all = packages.kernel.join("usr/lib");
+    let folders = std::fs::read_dir(&all).with_context(|| format!("{}: cannot be listed", all.display()))?;
+    let mut files = folders.filter_map(|entry| Some(entry.ok()?.path().join(name)));
+    files.find(|file| file.exists()).with_context(|| format!("{}: no {name}", all.display()))
 }
 
 /// ELF, 64 bit, little endian, machine 183.

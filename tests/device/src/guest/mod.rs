@@ -5,5 +5,5 @@ mod initramfs;
 mod modules;
 mod packages;
 
-pub(crate) use initramfs::{BOARD, Content, PROGRAM, RECIPE, kernel, make};
+pub(crate) use initramfs::{BOARD, Content, PROGRAM, RECIPE, device_tree, kernel, make};
 pub(crate) use packages::{Packages, run, unpack};

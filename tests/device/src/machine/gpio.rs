@@ -8,15 +8,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Lines of the chip. Line 3 is the machine's power button.
-pub(crate) const EYE: u8 = 0;
-pub(crate) const GATE: u8 = 1;
-pub(crate) const READY: u8 = 2;
-pub(crate) const FAULT: u8 = 4;
-pub(crate) const HEARTBEAT: u8 = 5;
+/// What is wired to a line of the chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pin {
+    Eye,
+    Gate,
+    Ready,
+    Fault,
+    Heartbeat,
+}
 
-/// The chip's data register with all lines in its address mask.
-const DATA: u64 = 0x0903_03fc;
+/// A kind of chip, and its wiring.
+#[derive(Debug)]
+pub(crate) struct Chip {
+    /// The type that QEMU has for it, and where in its tree of objects there is one.
+    pub(super) kind: &'static str,
+    pub(super) within: &'static str,
+    /// The kernel's name for it.
+    pub(crate) label: &'static str,
+    /// The register with the levels, a bit a line.
+    pub(super) levels: u64,
+    pub(crate) lines: &'static [(Pin, u8)],
+}
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A change of an output.
@@ -24,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Edge {
     /// When it was heard.
     pub(crate) at: Instant,
-    pub(crate) line: u8,
+    pub(crate) pin: Pin,
     pub(crate) high: bool,
 }
 
@@ -32,6 +46,7 @@ type Edges = Arc<(Mutex<Vec<Edge>>, Condvar)>;
 
 /// The chip.
 pub(crate) struct Gpio {
+    chip: &'static Chip,
     path: String,
     writer: UnixStream,
     answers: Receiver<String>,
@@ -40,43 +55,51 @@ pub(crate) struct Gpio {
 
 impl Gpio {
     /// Listens to the chip at `path` in QEMU's tree of objects.
-    pub(super) fn new(stream: UnixStream, path: String) -> Result<Self> {
+    pub(super) fn new(stream: UnixStream, chip: &'static Chip, path: String) -> Result<Self> {
         let (sender, answers) = channel();
         let edges = Edges::default();
         let (reader, heard) = (BufReader::new(stream.try_clone()?), Arc::clone(&edges));
         // QEMU stands still when nobody takes its messages
-        std::thread::Builder::new().name("gpio".to_owned()).spawn(move || listen(reader, &sender, &heard))?;
-        let mut gpio = Self { path, writer: stream, answers, edges };
+        std::thread::Builder::new().name("gpio".to_owned()).spawn(move || listen(reader, chip, &sender, &heard))?;
+        let mut gpio = Self { chip, path, writer: stream, answers, edges };
         gpio.ask(&format!("irq_intercept_out {}", gpio.path))?;
         Ok(gpio)
     }
 
+    /// The number of a pin's line.
+    pub(crate) fn line(&self, pin: Pin) -> Result<u8> {
+        let line = self.chip.lines.iter().find(|(wired, _)| *wired == pin).map(|(_, line)| *line);
+        line.with_context(|| format!("{pin:?} is not wired to {}", self.chip.label))
+    }
+
     /// Drives an input.
-    pub(crate) fn drive(&mut self, line: u8, high: bool) -> Result<()> {
+    pub(crate) fn drive(&mut self, pin: Pin, high: bool) -> Result<()> {
+        let line = self.line(pin)?;
         self.ask(&format!("set_irq_in {} unnamed-gpio-in {line} {}", self.path, u8::from(high))).map(drop)
     }
 
-    /// A line's level as it is now.
-    pub(crate) fn level(&mut self, line: u8) -> Result<bool> {
-        let answer = self.ask(&format!("readl {DATA:#x}"))?;
+    /// A pin's level as it is now.
+    pub(crate) fn level(&mut self, pin: Pin) -> Result<bool> {
+        let line = self.line(pin)?;
+        let answer = self.ask(&format!("readl {:#x}", self.chip.levels))?;
         let digits = answer.trim_start_matches("OK 0x");
         let levels = u64::from_str_radix(digits, 16).with_context(|| format!("QEMU said: {answer}"))?;
         Ok(levels >> line & 1 == 1)
     }
 
-    /// Every edge of a line since `start`.
-    pub(crate) fn edges(&self, line: u8, start: Instant) -> Vec<Edge> {
+    /// Every edge of a pin since `start`.
+    pub(crate) fn edges(&self, pin: Pin, start: Instant) -> Vec<Edge> {
         let edges = self.edges.0.lock().unwrap_or_else(PoisonError::into_inner);
-        edges.iter().filter(|e| e.line == line && e.at >= start).copied().collect()
+        edges.iter().filter(|e| e.pin == pin && e.at >= start).copied().collect()
     }
 
-    /// Waits for an edge of a line to that level after `start`; `None` where none comes in time.
-    pub(crate) fn wait(&self, line: u8, high: bool, start: Instant, patience: Duration) -> Option<Edge> {
+    /// Waits for an edge of a pin to that level after `start`; `None` where none comes in time.
+    pub(crate) fn wait(&self, pin: Pin, high: bool, start: Instant, patience: Duration) -> Option<Edge> {
         let end = Instant::now() + patience;
         let (edges, news) = &*self.edges;
         let mut edges = edges.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let wanted = |e: &&Edge| (e.line, e.high) == (line, high) && e.at >= start;
+            let wanted = |e: &&Edge| (e.pin, e.high) == (pin, high) && e.at >= start;
             if let Some(edge) = edges.iter().find(wanted) {
                 return Some(*edge);
             }
@@ -85,14 +108,14 @@ impl Gpio {
         }
     }
 
-    /// Waits until a line has that level, at once if it has it.
-    pub(crate) fn wait_level(&mut self, line: u8, high: bool, patience: Duration) -> Result<Option<Duration>> {
+    /// Waits until a pin has that level, at once if it has it.
+    pub(crate) fn wait_level(&mut self, pin: Pin, high: bool, patience: Duration) -> Result<Option<Duration>> {
         let start = Instant::now();
-        while self.level(line)? != high {
+        while self.level(pin)? != high {
             if start.elapsed() > patience {
                 return Ok(None);
             }
-            self.wait(line, high, Instant::now(), Duration::from_millis(100));
+            self.wait(pin, high, Instant::now(), Duration::from_millis(100));
         }
         Ok(Some(start.elapsed()))
     }
@@ -106,12 +129,13 @@ impl Gpio {
     }
 }
 
-fn listen(reader: BufReader<UnixStream>, answers: &Sender<String>, edges: &Edges) {
+fn listen(reader: BufReader<UnixStream>, chip: &Chip, answers: &Sender<String>, edges: &Edges) {
     for line in reader.lines().map_while(Result::ok) {
         let at = Instant::now();
         match edge(&line) {
             Some((line, high)) => {
-                edges.0.lock().unwrap_or_else(PoisonError::into_inner).push(Edge { at, line, high });
+                let Some(&(pin, _)) = chip.lines.iter().find(|(_, wired)| *wired == line) else { continue };
+                edges.0.lock().unwrap_or_else(PoisonError::into_inner).push(Edge { at, pin, high });
                 edges.1.notify_all();
             }
             None => {
@@ -133,6 +157,14 @@ fn edge(message: &str) -> Option<(u8, bool)> {
 mod tests {
     use super::*;
 
+    const CHIP: Chip = Chip {
+        kind: "chip",
+        within: "/machine",
+        label: "chip",
+        levels: 0x2034,
+        lines: &[(Pin::Gate, 1), (Pin::Ready, 2)],
+    };
+
     #[test]
     fn edges_and_answers_are_told_apart() {
         assert_eq!(edge("IRQ raise 6"), Some((6, true)));
@@ -141,25 +173,25 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_found_by_line_level_and_time() {
+    fn edges_are_found_by_pin_level_and_time() {
         let (ours, qemu) = UnixStream::pair().unwrap();
         let mut qemu_reader = BufReader::new(qemu.try_clone().unwrap());
         let qemu = std::thread::spawn(move || {
             let (mut qemu, mut line) = (qemu, String::new());
             qemu_reader.read_line(&mut line).unwrap();
-            qemu.write_all(b"OK\nIRQ raise 1\nIRQ raise 2\nIRQ lower 1\n").unwrap();
+            qemu.write_all(b"OK\nIRQ raise 1\nIRQ raise 7\nIRQ raise 2\nIRQ lower 1\n").unwrap();
             line.clear();
             qemu_reader.read_line(&mut line).unwrap();
             qemu.write_all(b"OK 0x0000000000000004\n").unwrap();
             line
         });
         let start = Instant::now();
-        let mut gpio = Gpio::new(ours, "/chip".to_owned()).unwrap();
+        let mut gpio = Gpio::new(ours, &CHIP, "/chip".to_owned()).unwrap();
         let second = Duration::from_secs(1);
-        let fell = gpio.wait(GATE, false, start, second).unwrap();
-        assert_eq!(gpio.edges(GATE, start).iter().map(|e| e.high).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(gpio.wait(GATE, true, fell.at + second, Duration::from_millis(1)), None);
-        assert!(gpio.level(READY).unwrap());
-        assert_eq!(qemu.join().unwrap().trim(), "readl 0x90303fc");
+        let fell = gpio.wait(Pin::Gate, false, start, second).unwrap();
+        assert_eq!(gpio.edges(Pin::Gate, start).iter().map(|e| e.high).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(gpio.wait(Pin::Gate, true, fell.at + second, Duration::from_millis(1)), None);
+        assert!(gpio.level(Pin::Ready).unwrap() && gpio.drive(Pin::Eye, true).is_err());
+        assert_eq!(qemu.join().unwrap().trim(), "readl 0x2034");
     }
 }

@@ -1,7 +1,7 @@
-//! The emulated computer: QEMU's `virt` machine with a display, USB 3, a watchdog, and a GPIO chip that the rig holds by
-//! its pins.
+//! The emulated computer, with a GPIO chip that the rig holds by its pins.
 
 pub(crate) mod gpio;
+mod model;
 mod qmp;
 mod shell;
 
@@ -17,13 +17,12 @@ use gpio::Gpio;
 use qmp::Qmp;
 use shell::Shell;
 
+pub(crate) use model::{Kind, Model};
+
 const READY: &str = "beltwatch-rig: ready";
 /// A loaded host is slow to emulate.
 const BOOT_PATIENCE: Duration = Duration::from_secs(240);
-const MEMORY_MIB: u32 = 384;
 const HOW_TO: &str = "the rig needs `sudo apt-get install qemu-system-arm` (or --qemu PROGRAM)";
-/// Devices without which nothing can be tested.
-const DEVICES: [&str; 5] = ["usb-redir", "qemu-xhci", "virtio-gpu-pci", "virtio-serial-pci", "i6300esb"];
 
 /// A running machine. Dropped, it is switched off.
 pub(crate) struct Machine {
@@ -40,22 +39,22 @@ pub(crate) struct Machine {
 pub(crate) struct Parts<'a> {
     /// `qemu-system-aarch64`.
     pub(crate) qemu: &'a Path,
+    pub(crate) model: &'static Model,
     pub(crate) kernel: &'a Path,
+    pub(crate) device_tree: Option<&'a Path>,
     pub(crate) initramfs: &'a [u8],
     /// Where sockets and logs go.
     pub(crate) folder: &'a Path,
-    /// Of the display, in pixels.
-    pub(crate) screen: (u32, u32),
 }
 
 impl Machine {
     /// Says what is missing, in words, before anything is downloaded or built.
-    pub(crate) fn check(qemu: &Path) -> Result<()> {
-        let output = Command::new(qemu).args(["-M", "virt", "-device", "help"]).output();
+    pub(crate) fn check(qemu: &Path, model: &Model) -> Result<()> {
+        let output = Command::new(qemu).args(["-device", "help"]).output();
         let output = output.with_context(|| format!("{}: cannot be run; {HOW_TO}", qemu.display()))?;
         let known = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{}: {}", qemu.display(), String::from_utf8_lossy(&output.stderr).trim());
-        for device in DEVICES {
+        for device in model.devices() {
             let found = known.contains(&format!("\"{device}\""));
             ensure!(found, "{}: this QEMU was built without {device}; {HOW_TO}", qemu.display());
         }
@@ -71,7 +70,7 @@ impl Machine {
         std::fs::write(&initramfs, parts.initramfs)?;
         let start = Instant::now();
         let mut qemu = command(parts, &initramfs).spawn().with_context(|| HOW_TO.to_owned())?;
-        match Self::connect(&mut qemu, &folder) {
+        match Self::connect(&mut qemu, parts.model, &folder) {
             Ok((qmp, gpio, shell)) => {
                 // large, and read by now
                 std::fs::remove_file(initramfs)?;
@@ -85,11 +84,10 @@ impl Machine {
         }
     }
 
-    fn connect(qemu: &mut Child, folder: &Path) -> Result<(Qmp, Gpio, Shell)> {
+    fn connect(qemu: &mut Child, model: &'static Model, folder: &Path) -> Result<(Qmp, Gpio, Shell)> {
         let mut qmp = Qmp::new(socket(qemu, &folder.join("qmp"))?)?;
-        let chips = qmp.objects("pl061")?;
-        let chip = chips.first().context("the machine has no GPIO chip pl061")?;
-        let gpio = Gpio::new(socket(qemu, &folder.join("qtest"))?, chip.clone())?;
+        let chip = qmp.object(model.chip.within, model.chip.kind)?;
+        let gpio = Gpio::new(socket(qemu, &folder.join("qtest"))?, &model.chip, chip)?;
         let mut shell = Shell::new(socket(qemu, &folder.join("shell"))?);
         let end = Instant::now() + BOOT_PATIENCE;
         loop {
@@ -126,21 +124,21 @@ impl Drop for Machine {
 }
 
 fn command(parts: &Parts<'_>, initramfs: &Path) -> Command {
-    let Parts { qemu, kernel, folder, screen, .. } = parts;
+    let Parts { qemu, model, kernel, device_tree, folder, .. } = parts;
     // ends with the rig, however that ends; takes no time from others on this computer
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "nice", "-n", "10"]).arg(qemu);
-    let socket = |id: &str| format!("socket,id={id},path={},server=on,wait=off", folder.join(id).display());
-    command.args(["-M", "virt", "-cpu", "cortex-a76", "-smp", "1", "-m", &MEMORY_MIB.to_string()]);
     command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
-    command.args(["-append", "console=ttyAMA0 quiet loglevel=4 vt.global_cursor_default=0 consoleblank=0"]);
-    command.args(["-device", &format!("virtio-gpu-pci,xres={},yres={}", screen.0, screen.1)]);
-    command.args(["-device", "qemu-xhci", "-chardev", &socket("usb"), "-device", "usb-redir,chardev=usb"]);
-    command.args(["-device", "virtio-serial-pci", "-chardev", &socket("shell")]);
-    command.args(["-device", "virtserialport,chardev=shell,name=shell"]);
-    command.args(["-device", "i6300esb", "-action", "watchdog=none"]);
+    command.args(["-append", &format!("quiet loglevel=4 {}", model.kernel)]);
+    if let Some(tree) = device_tree {
+        command.arg("-dtb").arg(tree);
+    }
+    for id in ["shell", "usb"] {
+        command.args(["-chardev", &format!("socket,id={id},path={},server=on,wait=off", folder.join(id).display())]);
+    }
     command.args(["-serial", &format!("file:{}", folder.join("console.log").display())]);
+    command.args(model.options.split_whitespace());
     command.args(["-qmp", &format!("unix:{},server=on,wait=off", folder.join("qmp").display())]);
     command.args(["-qtest", &format!("unix:{},server=on,wait=off", folder.join("qtest").display())]);
     command.args(["-qtest-log", "none"]);

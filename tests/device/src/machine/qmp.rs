@@ -71,19 +71,13 @@ impl Qmp {
         self.execute("screendump", json!({ "filename": png, "format": "png" })).map(drop)
     }
 
-    /// Paths of all objects of a type, below the machine.
-    pub(crate) fn objects(&mut self, kind: &str) -> Result<Vec<String>> {
+    /// The path of an object of a type.
+    pub(crate) fn object(&mut self, within: &str, kind: &str) -> Result<String> {
         let wanted = format!("child<{kind}>");
-        let (mut open, mut found) = (vec!["/machine/unattached".to_owned(), "/machine".to_owned()], Vec::new());
-        while let Some(path) = open.pop() {
-            let list = self.execute("qom-list", json!({ "path": path }))?;
-            for property in list.as_array().into_iter().flatten() {
-                if property["type"] == wanted.as_str() {
-                    found.push(format!("{path}/{}", property["name"].as_str().unwrap_or_default()));
-                }
-            }
-        }
-        Ok(found)
+        let list = self.execute("qom-list", json!({ "path": within }))?;
+        let found = list.as_array().into_iter().flatten().find(|property| property["type"] == wanted.as_str());
+        let name = found.and_then(|property| property["name"].as_str());
+        name.map(|name| format!("{within}/{name}")).with_context(|| format!("the machine has no {kind} in {within}"))
     }
 
     fn receive(&mut self, end: Instant) -> Result<Option<Value>> {
