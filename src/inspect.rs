@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::difference::{Form, Seen};
 use crate::judge::{Judge, Judgement};
 use crate::picture::Picture;
 use crate::preprocess::{PreprocessError, Preprocessor};
@@ -87,6 +88,7 @@ impl Inspector {
         let input = &recipe.manifest.input;
         let shape = InputShape { size: input.size, channels: input.channels };
         let reconstructor = Reconstructor::load(&recipe.model, shape)
+            .and_then(|network| network.with_head_if(recipe.manifest.difference.form == Form::Learned))
             .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
         Ok(Self {
             preprocessor: Preprocessor::new(input.size, input.channels, &input.pictures),
@@ -105,8 +107,10 @@ impl Inspector {
         let preprocessed = Instant::now();
         self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data)?;
         let reconstructed = Instant::now();
-        let Judgement { score, error } =
-            self.judge.judge(&self.input.data, &self.reconstruction.data, self.input.channels);
+        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
+        let learned = self.reconstructor.learned();
+        let seen = Seen { picture, reconstruction, learned, channels: self.input.channels };
+        let Judgement { score, error } = self.judge.judge(&seen);
         let times = StageTimes {
             preprocess: preprocessed - start,
             reconstruct: reconstructed - preprocessed,
@@ -128,6 +132,12 @@ impl Inspector {
     /// How the network drew it.
     pub fn reconstruction(&self) -> &Picture {
         &self.reconstruction
+    }
+
+    /// All that the judge took of it.
+    pub fn seen(&self) -> Seen<'_> {
+        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
+        Seen { picture, reconstruction, learned: self.reconstructor.learned(), channels: self.input.channels }
     }
 
     /// The judge with the maps of the last picture.

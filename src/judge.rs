@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::difference::Seen;
+
 use crate::difference::Form;
 use crate::difference::deviation::{Deviation, NoiseMap};
 use crate::hee::{Estimator, Hee};
@@ -78,14 +80,16 @@ impl Judge {
         Self { hee: Hee { estimator: Estimator::Fixed(zero), cap: 255 }, ..self.clone() }
     }
 
-    /// Scores a picture (interleaved, `channels` channels) against its reconstruction of the same shape.
+    /// Scores a picture against what the network made of it.
     ///
     /// # Panics
-    /// Where either is not `width * height * channels` long.
-    pub fn judge(&mut self, picture: &[u8], reconstruction: &[u8], channels: usize) -> Judgement {
-        assert_eq!((picture.len(), reconstruction.len()), (self.map.len() * channels, self.map.len() * channels));
-        let shape = (self.width, channels);
-        self.form.difference(picture, reconstruction, shape, &mut self.difference, &mut self.unsmoothed);
+    /// Where either is not `width * height * channels` long, or the learned difference is asked for and not
+    /// `width * height` long.
+    pub fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
+        let pixels = self.map.len();
+        assert_eq!([seen.picture.len(), seen.reconstruction.len()], [pixels * seen.channels; 2]);
+        assert!(self.form != Form::Learned || seen.learned.len() == pixels, "a network with a head");
+        self.form.difference(seen, self.width, &mut self.difference, &mut self.unsmoothed);
         self.deviation.apply(&self.difference, &mut self.map);
         self.error = self.hee.error(&self.map);
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
@@ -129,6 +133,10 @@ impl Judge {
 mod tests {
     use super::*;
 
+    fn grey<'a>(picture: &'a [u8], reconstruction: &'a [u8]) -> Seen<'a> {
+        Seen { picture, reconstruction, learned: &[], channels: 1 }
+    }
+
     fn settings(cap: u8) -> Settings {
         let hee = Hee { estimator: Estimator::Mode, cap };
         Settings { form: Form::Absolute, hee, smoothing_sigma: 0.0, pooling: Pooling::Max }
@@ -151,20 +159,20 @@ mod tests {
     #[test]
     fn hee_takes_off_the_common_error_and_leaves_the_defect() {
         let mut judge = Judge::new(&settings(255), None, 9, 5);
-        let judgement = judge.judge(&lifted_with_a_defect(), &[100; 45], 1);
+        let judgement = judge.judge(&grey(&lifted_with_a_defect(), &[100; 45]));
         // the mode is 8, its upper edge 9; the centre of the defect keeps 88 - 9 levels
         assert_eq!(judgement, Judgement { score: Score(79 * 256), error: 9 });
         let golden = ["     .:. ", "    .+#+.", "    :#@#:", "    .+#+.", "     .:. "];
         assert_eq!(art(&judge), golden, "{:#?}", art(&judge));
         let mut raw = judge.without_hee();
-        assert_eq!(raw.judge(&lifted_with_a_defect(), &[100; 45], 1).score, Score(88 * 256));
+        assert_eq!(raw.judge(&grey(&lifted_with_a_defect(), &[100; 45])).score, Score(88 * 256));
         assert!(raw.anomaly().iter().all(|&v| v >= 8 * 256));
     }
 
     #[test]
     fn the_cap_limits_what_is_taken_off() {
         let mut judge = Judge::new(&settings(3), None, 9, 5);
-        assert_eq!(judge.judge(&[200; 45], &[100; 45], 1), Judgement { score: Score(97 * 256), error: 3 });
+        assert_eq!(judge.judge(&grey(&[200; 45], &[100; 45])), Judgement { score: Score(97 * 256), error: 3 });
     }
 
     #[test]
@@ -176,7 +184,7 @@ mod tests {
         let mut picture = [100u8; 25];
         picture[12] = 140;
         let score =
-            |noise: &NoiseMap| Judge::new(&settings(40), Some(noise), 5, 5).judge(&picture, &[100; 25], 1).score;
+            |noise: &NoiseMap| Judge::new(&settings(40), Some(noise), 5, 5).judge(&grey(&picture, &[100; 25])).score;
         assert!(score(&noisy) < score(&noise));
     }
 
@@ -189,7 +197,7 @@ mod tests {
             5,
             5,
         );
-        judge.judge(&[103; 25], &[100; 25], 1);
+        judge.judge(&grey(&[103; 25], &[100; 25]));
         assert!(judge.anomaly().iter().all(|&v| v == 0));
         assert!(judge.signed_anomaly().iter().all(|&v| v == -16 * 256));
     }

@@ -15,21 +15,30 @@ pub enum Form {
     /// |picture - reconstruction|, the mean of the channels (Xing and Li, 2023).
     #[default]
     Absolute,
+    /// What the network's head makes of both: how likely a pixel is part of a defect.
+    Learned,
+}
+
+/// A picture and what the network made of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// As the network saw it, interleaved with `channels` channels.
+    pub picture: &'a [u8],
+    /// As the network draws it, of the same shape.
+    pub reconstruction: &'a [u8],
+    /// The learned difference, a value a pixel; empty where the network has no head.
+    pub learned: &'a [u8],
+    /// 1 or 3.
+    pub channels: usize,
 }
 
 impl Form {
-    /// The difference of two pictures of the same shape, interleaved with `channels` channels, in Q8.8 levels
-    /// (0 to 255), lightly smoothed (3 x 3 binomial). `out` and `scratch` take one value a pixel.
-    pub fn difference(
-        self,
-        picture: &[u8],
-        reconstruction: &[u8],
-        (width, channels): (usize, usize),
-        out: &mut [u16],
-        scratch: &mut [u16],
-    ) {
+    /// The difference image in Q8.8 levels (0 to 255), lightly smoothed (3 x 3 binomial). `out` and `scratch` take one
+    /// value a pixel.
+    pub fn difference(self, seen: &Seen<'_>, width: usize, out: &mut [u16], scratch: &mut [u16]) {
         match self {
-            Self::Absolute => absolute::difference(picture, reconstruction, channels, scratch),
+            Self::Absolute => absolute::difference(seen.picture, seen.reconstruction, seen.channels, scratch),
+            Self::Learned => scratch.iter_mut().zip(seen.learned).for_each(|(out, &v)| *out = u16::from(v) * 256),
         }
         binomial(scratch, width, out);
     }
@@ -57,9 +66,18 @@ mod tests {
         let mut picture = vec![100u8; 25];
         picture[12] = 116;
         let (mut out, mut scratch) = (vec![0; 25], vec![0; 25]);
-        Form::Absolute.difference(&picture, &[100; 25], (5, 1), &mut out, &mut scratch);
+        let seen = Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1 };
+        Form::Absolute.difference(&seen, 5, &mut out, &mut scratch);
         let levels: Vec<u16> = out.iter().map(|v| v / 256).collect();
         assert_eq!(levels, [0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 2, 4, 2, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn the_learned_difference_is_taken_as_it_is() {
+        let (mut out, mut scratch) = (vec![0; 16], vec![0; 16]);
+        let seen = Seen { picture: &[9; 16], reconstruction: &[200; 16], learned: &[3; 16], channels: 1 };
+        Form::Learned.difference(&seen, 4, &mut out, &mut scratch);
+        assert_eq!(out, [3 * 256; 16]);
     }
 
     #[test]
@@ -67,7 +85,8 @@ mod tests {
         for channels in [1, 3] {
             let n = 16 * channels;
             let (mut out, mut scratch) = (vec![0; 16], vec![0; 16]);
-            Form::Absolute.difference(&vec![255; n], &vec![0; n], (4, channels), &mut out, &mut scratch);
+            let seen = Seen { picture: &vec![255; n], reconstruction: &vec![0; n], learned: &[], channels };
+            Form::Absolute.difference(&seen, 4, &mut out, &mut scratch);
             assert_eq!(out, vec![if channels == 1 { 255 * 256 } else { 255 * 3 * 85 }; 16]);
         }
     }

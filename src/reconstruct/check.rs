@@ -23,8 +23,8 @@ const MIN_OPSET: i64 = 12;
 const MAX_VALUES: usize = 1 << 28;
 
 /// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels), and that
-/// every node is one that the device runs.
-pub(super) fn check(model: &[u8], shape: Shape) -> Result<ModelProto, ReconstructError> {
+/// every node is one that the device runs. Also says whether there is a second output, the learned difference.
+pub(super) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), ReconstructError> {
     limit("bytes", model.len(), MAX_BYTES)?;
     let proto = tract_onnx::onnx()
         .proto_model_for_read(&mut { model })
@@ -41,7 +41,8 @@ pub(super) fn check(model: &[u8], shape: Shape) -> Result<ModelProto, Reconstruc
     tensors(&proto)?;
     let input = interface(graph, shape)?;
     nodes(graph, input, shape)?;
-    Ok(proto)
+    let has_head = graph.output.len() > 1;
+    Ok((proto, has_head))
 }
 
 fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), ReconstructError> {
@@ -83,16 +84,20 @@ fn complete(tensor: &TensorProto) -> bool {
     tensor.segment.is_none() && found.is_some() && volume.and_then(|n| n.checked_mul(size)) == found
 }
 
-/// Checks the graph's one input and one output; returns the input's name.
+/// Checks the graph's one input, its output, and the second one where there is one; returns the input's name.
 fn interface(graph: &GraphProto, [height, width, channels]: Shape) -> Result<&str, ReconstructError> {
-    let expected = format!("int8 [1, {channels}, {height}, {width}]");
+    let int8 = |channels: usize| format!("int8 [1, {channels}, {height}, {width}]");
     let inputs = graph.input.iter().filter(|input| graph.initializer.iter().all(|t| t.name != input.name));
-    for (what, values) in [("input", inputs.clone().collect::<Vec<_>>()), ("output", graph.output.iter().collect())] {
-        let found = match values.as_slice() {
-            [value] => describe(value),
-            values => format!("{} {what}s", values.len()),
-        };
+    let described = |values: &[&ValueInfoProto]| values.iter().map(|v| describe(v)).collect::<Vec<_>>().join(", ");
+    let outputs: Vec<_> = graph.output.iter().collect();
+    let with_head = [int8(channels), int8(1)].join(", ");
+    let wanted = if outputs.len() > 1 { with_head } else { int8(channels) };
+    for (what, expected, found) in [
+        ("input", int8(channels), described(&inputs.clone().collect::<Vec<_>>())),
+        ("output", wanted, described(&outputs)),
+    ] {
         if found != expected {
+            let found = if found.is_empty() { "none".to_owned() } else { found };
             return Err(ReconstructError::Interface { what, expected, found });
         }
     }
@@ -139,15 +144,18 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
             return Err(refuse(format!("its output's name `{output}` is empty or used twice")));
         }
     }
-    let output = graph.output.first().map(|output| output.name.as_str()).unwrap_or_default();
-    match shapes.get(output) {
-        Some(found) if *found == shape => Ok(()),
-        found => Err(ReconstructError::Interface {
-            what: "output",
-            expected: format!("{shape:?} (height, width, channels)"),
-            found: found.map_or("no node that computes it".into(), |found| format!("{found:?}")),
-        }),
+    let [height, width, _] = shape;
+    for (output, shape) in graph.output.iter().zip([shape, [height, width, 1]]) {
+        let found = shapes.get(output.name.as_str());
+        if found != Some(&shape) {
+            return Err(ReconstructError::Interface {
+                what: "output",
+                expected: format!("{shape:?} (height, width, channels)"),
+                found: found.map_or("no node that computes it".into(), |found| format!("{found:?}")),
+            });
+        }
     }
+    Ok(())
 }
 
 /// The node's name, or that of its output where it has none.

@@ -49,6 +49,8 @@ pub struct Reconstructor {
     plan: Arc<TypedSimplePlan>,
     shape: InputShape,
     kernel: Kernel,
+    /// The last picture's learned difference; empty where the model has no head.
+    learned: Vec<u8>,
 }
 
 impl Reconstructor {
@@ -63,9 +65,25 @@ impl Reconstructor {
             return Err(ReconstructError::KernelNotSupported(kernel));
         }
         let hwc = [shape.size, shape.size, shape.channels];
-        let proto = check::check(model, hwc)?;
+        let (proto, has_head) = check::check(model, hwc)?;
         let plan = tract::plan(&proto, hwc, kernel).map_err(ReconstructError::tract)?;
-        Ok(Self { plan, shape, kernel })
+        let learned = if has_head { vec![0; shape.size * shape.size] } else { Vec::new() };
+        Ok(Self { plan, shape, kernel, learned })
+    }
+
+    /// The same network, refused where a recipe needs the learned difference and the model has none.
+    pub fn with_head_if(self, needed: bool) -> Result<Self, ReconstructError> {
+        if needed && self.learned.is_empty() {
+            let (expected, found) = ("two, for the recipe asks for the learned difference".into(), "one".into());
+            return Err(ReconstructError::Interface { what: "outputs", expected, found });
+        }
+        Ok(self)
+    }
+
+    /// The learned difference of the last picture and its reconstruction, a value a pixel: 128 plus 16 times the log odds
+    /// that the pixel is part of a defect. Empty where the model has no head.
+    pub fn learned(&self) -> &[u8] {
+        &self.learned
     }
 
     /// What it takes and gives.
@@ -89,15 +107,17 @@ impl Reconstructor {
         self.run(input, output).map_err(ReconstructError::tract)
     }
 
-    fn run(&self, input: &[u8], output: &mut [u8]) -> TractResult<()> {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> TractResult<()> {
         let InputShape { size, channels } = self.shape;
         let mut tensor = Tensor::zero::<i8>(&[1, size, size, channels])?;
         for (stored, &value) in tensor.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?.iter_mut().zip(input) {
             *stored = stored_value(value);
         }
         let outputs = self.plan.run(tvec![tensor.into_tvalue()])?;
-        for (value, &stored) in output.iter_mut().zip(outputs[0].try_as_plain_ram()?.as_slice::<i8>()?) {
-            *value = pixel_value(stored);
+        for (values, tensor) in [output, &mut self.learned[..]].into_iter().zip(&outputs) {
+            for (value, &stored) in values.iter_mut().zip(tensor.try_as_plain_ram()?.as_slice::<i8>()?) {
+                *value = pixel_value(stored);
+            }
         }
         Ok(())
     }

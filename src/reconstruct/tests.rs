@@ -198,7 +198,7 @@ fn the_interface_must_be_as_promised() {
     let grey = found(|graph| graph.output[0] = value("turn", DataType::Int8, [1, 1, 4, 4]));
     assert_eq!(grey, ("output", "int8 [1, 1, 4, 4]".into()));
     let two = found(|graph| graph.output.push(graph.output[0].clone()));
-    assert_eq!(two, ("output", "2 outputs".into()));
+    assert_eq!(two, ("output", "int8 [1, 3, 4, 4], int8 [1, 3, 4, 4]".into()), "the second one has one channel");
     let none = found(|graph| graph.output[0].name = "nobody".into());
     assert_eq!(none, ("output", "no node that computes it".into()));
     // What the file says of its output is not believed.

@@ -18,7 +18,7 @@ use super::parse;
 /// The model's property that says which kernel its convolutions are packed for.
 const KERNEL: &str = "beltwatch.kernel";
 
-/// Builds a plan from height x width x channels to the same.
+/// Builds a plan from height x width x channels to the same, and to height x width where there is a head.
 pub(super) fn plan(proto: &ModelProto, shape: Shape, kernel: Kernel) -> TractResult<Arc<TypedSimplePlan>> {
     let mut onnx =
         tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
@@ -40,7 +40,11 @@ fn interleaved(mut model: TypedModel, [height, width, channels]: Shape) -> Tract
     model.node_mut(input.node).op = Box::new(tract_onnx::tract_core::ops::source::TypedSource::new(fact.clone()));
     model.set_outlet_fact(input, fact)?;
     let outputs = model.output_outlets()?.to_vec();
-    let outputs = model.wire_node("interleaved", AxisOp::Move(1, 3), &outputs)?;
+    let outputs = outputs.iter().enumerate().map(|(i, output)| {
+        let moved = model.wire_node(format!("interleaved{i}"), AxisOp::Move(1, 3), &[*output])?;
+        moved.into_iter().next().context("a move has an output")
+    });
+    let outputs = outputs.collect::<TractResult<Vec<_>>>()?;
     model.select_output_outlets(&outputs)?;
     Ok(model)
 }

@@ -3,7 +3,7 @@
 use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::hee::{self, Estimator, Hee};
-use beltwatch::judge::{Judge, Settings};
+use beltwatch::judge::{Judge, Seen, Settings};
 use beltwatch::picture::Picture;
 use beltwatch::verdict::{Pooling, Score};
 
@@ -17,12 +17,19 @@ pub struct Redrawn {
     pub picture: Picture,
     /// As the network draws it.
     pub reconstruction: Picture,
+    /// The learned difference of both, empty where the network has none.
+    pub learned: Vec<u8>,
 }
 
 impl Redrawn {
     /// Lets `judge` score it.
     pub fn judge(&self, judge: &mut Judge) -> beltwatch::judge::Judgement {
-        judge.judge(&self.picture.data, &self.reconstruction.data, self.picture.channels)
+        judge.judge(&Seen {
+            picture: &self.picture.data,
+            reconstruction: &self.reconstruction.data,
+            learned: &self.learned,
+            channels: self.picture.channels,
+        })
     }
 }
 
@@ -38,15 +45,21 @@ pub struct Scoring {
 
 impl Scoring {
     /// Plain scoring, HEE without a cap.
-    pub fn uncapped(smoothing_sigma: f64, noise: Option<NoiseMap>, size: usize) -> Self {
+    pub fn uncapped(form: Form, smoothing_sigma: f64, noise: Option<NoiseMap>, size: usize) -> Self {
         let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
-        Self { settings: Settings { form: Form::Absolute, hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
+        Self { settings: Settings { form, hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
     }
 
     /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap in it.
-    pub fn calibrated(smoothing_sigma: f64, mut noise: Option<NoiseMap>, size: usize, held_out: &[Redrawn]) -> Self {
+    pub fn calibrated(
+        form: Form,
+        smoothing_sigma: f64,
+        mut noise: Option<NoiseMap>,
+        size: usize,
+        held_out: &[Redrawn],
+    ) -> Self {
         loop {
-            let mut scoring = Self::uncapped(smoothing_sigma, noise.take(), size);
+            let mut scoring = Self::uncapped(form, smoothing_sigma, noise.take(), size);
             let mut judge = scoring.judge();
             let errors = held_out.iter().map(|r| r.judge(&mut judge).error);
             scoring.settings.hee.cap = hee::cap(errors.collect::<Vec<_>>(), judge.zero());
@@ -77,12 +90,12 @@ mod tests {
 
     fn off_by(levels: u8) -> Redrawn {
         let flat = |value| Picture::filled(32, 32, 1, value);
-        Redrawn { picture: flat(100 + levels), reconstruction: flat(100) }
+        Redrawn { picture: flat(100 + levels), reconstruction: flat(100), learned: Vec::new() }
     }
 
     #[test]
     fn the_cap_comes_from_the_held_out_pictures() {
-        let scoring = Scoring::calibrated(0.0, None, 32, &[off_by(3), off_by(7)]);
+        let scoring = Scoring::calibrated(Form::Absolute, 0.0, None, 32, &[off_by(3), off_by(7)]);
         // the mode's upper edge is 8, and half as far again
         assert_eq!(scoring.settings.hee.cap, 12);
         assert_eq!(scoring.scores(&[off_by(40)], true), [Score(28 * 256)]);
@@ -98,7 +111,8 @@ mod tests {
             spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
         }
         let bits = |r: &Redrawn| {
-            Scoring::calibrated(0.0, Some(noise.clone()), 32, std::slice::from_ref(r)).noise.map(|n| n.fraction_bits)
+            let scoring = Scoring::calibrated(Form::Absolute, 0.0, Some(noise.clone()), 32, std::slice::from_ref(r));
+            scoring.noise.map(|n| n.fraction_bits)
         };
         assert_eq!((bits(&off_by(0)), bits(&spotted)), (Some(4), Some(3)));
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use beltwatch::inspect::Inspector;
-use beltwatch::judge::Judge;
+use beltwatch::judge::{Judge, Seen};
 use beltwatch::picture::Picture;
 use beltwatch::preprocess::Preprocessor;
 use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
@@ -21,10 +21,8 @@ use crate::quantise::FloatReconstructor;
 pub(super) trait Network {
     /// Takes a picture file.
     fn see(&mut self, path: &Path) -> Result<(), EvaluateError>;
-    /// The last picture as the network saw it.
-    fn input(&self) -> &Picture;
-    /// How it was reconstructed.
-    fn reconstruction(&self) -> &Picture;
+    /// All that a judge takes of it.
+    fn seen(&self) -> Seen<'_>;
 }
 
 impl Network for Inspector {
@@ -34,12 +32,8 @@ impl Network for Inspector {
         Ok(())
     }
 
-    fn input(&self) -> &Picture {
-        self.input()
-    }
-
-    fn reconstruction(&self) -> &Picture {
-        self.reconstruction()
+    fn seen(&self) -> Seen<'_> {
+        self.seen()
     }
 }
 
@@ -49,6 +43,7 @@ pub(super) struct FloatNetwork {
     reconstructor: FloatReconstructor,
     input: Picture,
     reconstruction: Picture,
+    learned: Vec<u8>,
 }
 
 impl FloatNetwork {
@@ -68,6 +63,7 @@ impl FloatNetwork {
             reconstructor,
             input: empty.clone(),
             reconstruction: empty,
+            learned: Vec::new(),
         }))
     }
 }
@@ -77,15 +73,14 @@ impl Network for FloatNetwork {
         let preprocess = |source| EvaluateError::Preprocess { path: path.to_owned(), source };
         let float = |source| EvaluateError::Float { path: path.to_owned(), source };
         self.preprocessor.apply(&Picture::open(path)?, &mut self.input).map_err(preprocess)?;
-        self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data).map_err(float)
+        self.learned =
+            self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data).map_err(float)?;
+        Ok(())
     }
 
-    fn input(&self) -> &Picture {
-        &self.input
-    }
-
-    fn reconstruction(&self) -> &Picture {
-        &self.reconstruction
+    fn seen(&self) -> Seen<'_> {
+        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
+        Seen { picture, reconstruction, learned: &self.learned, channels: self.input.channels }
     }
 }
 
@@ -127,8 +122,7 @@ impl Row {
     }
 
     fn add(&mut self, (test, mask): &Case, network: &dyn Network, keep_map: bool) {
-        let input = network.input();
-        let score = self.judge.judge(&input.data, &network.reconstruction().data, input.channels).score;
+        let score = self.judge.judge(&network.seen()).score;
         let rejected = self.threshold.is_some_and(|threshold| score.judge(threshold) != Verdict::Pass);
         self.scored.push(Scored {
             path: test.path.clone(),

@@ -202,7 +202,7 @@ mod tests {
     };
     use beltwatch::verdict::{Pooling, Score};
 
-    use crate::network::folded::{Conv, FoldedNetwork, Side, UpConv};
+    use crate::network::folded::{Conv, FoldedNetwork, FoldedNetworks, Side, UpConv};
     use crate::quantise::{export, export_float, quantise};
 
     const SIZE: usize = 32;
@@ -212,7 +212,8 @@ mod tests {
         let encoder = vec![Conv { outputs: 4, inputs: 1, weight: vec![0.01; 36], bias: vec![0.0; 4] }];
         let decoder = vec![UpConv { inputs: 4, outputs: 1, weight: vec![0.0; 64], bias: vec![0.0] }];
         let network = FoldedNetwork { size: SIZE, channels: 1, encoder, sides: vec![Side::None], decoder };
-        let quantised = quantise(&network, &[part(0), part(90)]).expect("a valid network");
+        let network = FoldedNetworks { reconstruction: network, head: None };
+        let quantised = quantise(&network, &[part(0), part(90)], &[]).expect("a valid network");
         fs::write(folder.join(MODEL_FILE), export(&quantised)).expect("writable");
         let mut names = vec![MODEL_FILE.to_owned()];
         if with_float {

@@ -39,6 +39,9 @@ pub struct NetworkConfig {
     /// Temperature of the softmax over cosines.
     #[serde(default = "default_temperature")]
     pub temperature: f32,
+    /// Channels of each level of the learned difference, a small U-Net on picture and reconstruction; empty: none.
+    #[serde(default)]
+    pub head: Vec<usize>,
 }
 
 fn default_items() -> usize {
@@ -93,6 +96,18 @@ pub enum ConfigError {
         /// Width of the feature.
         feature: usize,
     },
+    /// network.head
+    #[error(
+        "network.head has {levels} levels: at most {most} fit {size} pixels, each of 1 to {MOST_CHANNELS} channels"
+    )]
+    Head {
+        /// As configured.
+        levels: usize,
+        /// As many as leave a bottleneck of one pixel.
+        most: usize,
+        /// network.size
+        size: usize,
+    },
     /// network.items
     #[error("network.items is {0}: a memory has 2 to {MOST_ITEMS}")]
     Items(usize),
@@ -130,7 +145,21 @@ impl NetworkConfig {
             grids: (1..=levels).map(|level| if size >> level >= 32 { 4 } else { 2 }).collect(),
             items: default_items(),
             temperature: default_temperature(),
+            head: Vec::new(),
         }
+    }
+
+    /// The network of the learned difference: skips at every level, picture and reconstruction in, one channel out.
+    pub(super) fn of_head(&self) -> Option<Self> {
+        let levels = self.head.len();
+        (levels > 0).then(|| Self {
+            channels: 2 * self.channels,
+            widths: self.head.clone(),
+            sides: (1..=levels).map(|level| if level < levels { SideKind::Skip } else { SideKind::None }).collect(),
+            grids: vec![1; levels],
+            head: Vec::new(),
+            ..self.clone()
+        })
     }
 
     /// Number of levels: how often the encoder halves the picture.
@@ -170,6 +199,10 @@ impl NetworkConfig {
                 return Err(ConfigError::Grid { level, grid, feature });
             }
         }
+        let (levels, most) = (self.head.len(), self.size.trailing_zeros() as usize);
+        if levels > most || !self.head.iter().all(|w| (1..=MOST_CHANNELS).contains(w)) {
+            return Err(ConfigError::Head { levels, most, size: self.size });
+        }
         if !(2..=MOST_ITEMS).contains(&self.items) {
             return Err(ConfigError::Items(self.items));
         }
@@ -190,6 +223,10 @@ impl std::fmt::Display for NetworkConfig {
                 SideKind::Skip => write!(f, " | {width} skip")?,
                 SideKind::Pmb => write!(f, " | {width} pmb {grid}x{grid}x{}", self.items)?,
             }
+        }
+        if !self.head.is_empty() {
+            let widths: Vec<_> = self.head.iter().map(usize::to_string).collect();
+            write!(f, " || head {}", widths.join("-"))?;
         }
         Ok(())
     }
@@ -233,6 +270,8 @@ mod tests {
         assert_eq!(with(&|c| c.sides.truncate(3)), length);
         assert_eq!(with(&|c| c.sides[3] = Skip), ConfigError::LastSkip);
         assert_eq!(with(&|c| c.grids[2] = 3), ConfigError::Grid { level: 3, grid: 3, feature: 16 });
+        assert_eq!(with(&|c| c.head = vec![4; 8]), ConfigError::Head { levels: 8, most: 7, size: 128 });
+        assert_eq!(with(&|c| c.head = vec![8, 0]), ConfigError::Head { levels: 2, most: 7, size: 128 });
         assert_eq!(with(&|c| c.items = 1), ConfigError::Items(1));
         assert_eq!(with(&|c| c.temperature = 0.0), ConfigError::Temperature(0.0));
     }

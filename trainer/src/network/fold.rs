@@ -5,12 +5,21 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::batch_norm::{BatchNorm, EPSILON, Moments};
 use super::config::NetworkConfig;
-use super::folded::{self, FoldedNetwork};
-use super::model::Model;
+use super::folded::{self, FoldedNetwork, FoldedNetworks};
+use super::kernels::Kernels;
+use super::model::{Coder, Model};
 
-impl<B: Backend> Model<B> {
-    /// The network with `moments` (in the order of [`super::model::Output::moments`]) folded in.
-    pub fn fold(&self, config: &NetworkConfig, moments: &[Moments<B>]) -> FoldedNetwork {
+impl<B: Kernels> Model<B> {
+    /// The networks with `moments` (in the order of [`super::model::Output::moments`]) folded in.
+    pub fn fold(&self, config: &NetworkConfig, moments: &[Moments<B>]) -> FoldedNetworks {
+        let (of_coder, of_head) = moments.split_at(self.coder.norms());
+        let head = self.head.as_ref().map(|head| head.fold(config.size, 2 * config.channels, of_head));
+        FoldedNetworks { reconstruction: self.coder.fold(config.size, config.channels, of_coder), head }
+    }
+}
+
+impl<B: Kernels> Coder<B> {
+    fn fold(&self, size: usize, channels: usize, moments: &[Moments<B>]) -> FoldedNetwork {
         let (of_encoder, of_decoder) = moments.split_at(self.encoder.len());
         let encoder = self.encoder.iter().zip(of_encoder).map(|(down, moments)| {
             let [outputs, inputs, ..] = down.weight.dims();
@@ -47,13 +56,7 @@ impl<B: Backend> Model<B> {
                 folded::Side::Memory(folded::Memory { grid, items, dimension, temperature, values })
             }
         });
-        FoldedNetwork {
-            size: config.size,
-            channels: config.channels,
-            encoder: encoder.collect(),
-            sides: sides.collect(),
-            decoder,
-        }
+        FoldedNetwork { size, channels, encoder: encoder.collect(), sides: sides.collect(), decoder }
     }
 }
 
@@ -183,7 +186,11 @@ mod tests {
         };
         let mut model = model;
         let mut moments = Vec::new();
-        let norms = model.encoder.iter_mut().map(|d| &mut d.norm).chain(model.decoder.iter_mut().map(|u| &mut u.norm));
+        let coders = std::iter::once(&mut model.coder).chain(&mut model.head);
+        let norms = coders.flat_map(|coder| {
+            let up = coder.decoder.iter_mut().map(|up| &mut up.norm);
+            coder.encoder.iter_mut().map(|down| &mut down.norm).chain(up)
+        });
         for norm in norms {
             let [channels, _] = norm.scale.dims();
             norm.scale = burn::module::Param::from_tensor(random(channels, 0.5, 2.0));
@@ -198,7 +205,7 @@ mod tests {
         for (seed, config) in [
             NetworkConfig { widths: vec![6, 8, 10], ..three(SideKind::None, SideKind::Pmb, SideKind::Pmb) },
             NetworkConfig { channels: 1, ..three(SideKind::Pmb, SideKind::Skip, SideKind::None) },
-            three(SideKind::Skip, SideKind::None, SideKind::Pmb),
+            NetworkConfig { head: vec![4, 6, 5], ..three(SideKind::Skip, SideKind::None, SideKind::Pmb) },
         ]
         .into_iter()
         .enumerate()
@@ -211,16 +218,25 @@ mod tests {
             let x: Vec<f32> = (0..2 * pixels).map(|_| rng.range(-1.0, 1.0)).collect();
             let tensor = TensorData::new(x.clone(), [config.channels, 2, 32, 32]);
             let y = model.forward(Tensor::from_data(tensor, &Default::default()), Some(&moments));
+            let difference = y.difference.map(|d| floats(d.swap_dims(0, 1)));
             let y = floats(y.picture.swap_dims(0, 1));
             let folded = model.fold(&config, &moments);
-            for n in 0..2 {
-                let picture: Vec<f32> =
-                    (0..config.channels).flat_map(|c| x[(c * 2 + n) * 1024..][..1024].to_vec()).collect();
-                let plain = plain(&folded, &picture);
-                assert_eq!(plain.len(), pixels);
-                let worst = plain.iter().zip(&y[n * pixels..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert_eq!(folded.head.is_some(), difference.is_some());
+            let same = |found: &[f32], expected: &[f32]| {
+                assert_eq!(found.len(), expected.len());
+                let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(worst < 1e-4, "{config:?}: {worst}");
-                assert!(plain.iter().any(|v| v.abs() > 0.05), "a dead network proves nothing");
+                assert!(found.iter().any(|v| v.abs() > 0.05), "a dead network proves nothing");
+            };
+            for n in 0..2 {
+                let mut picture: Vec<f32> =
+                    (0..config.channels).flat_map(|c| x[(c * 2 + n) * 1024..][..1024].to_vec()).collect();
+                let drawn = plain(&folded.reconstruction, &picture);
+                same(&drawn, &y[n * pixels..][..pixels]);
+                if let (Some(head), Some(difference)) = (&folded.head, &difference) {
+                    picture.extend(drawn.iter().map(|v| v.clamp(-1.0, 127.0 / 128.0)));
+                    same(&plain(head, &picture), &difference[n * 1024..][..1024]);
+                }
             }
         }
     }
@@ -236,6 +252,7 @@ mod tests {
             grids: vec![4, 2, 2],
             items: 9,
             temperature: 0.1,
+            head: vec![],
         }
     }
 }

@@ -11,7 +11,7 @@
 //! for l in L-1 .. 1:
 //!     u = relu(decoder[L-1-l](y))             (C_l x S/2^l x S/2^l)
 //!     y = u | concat(u, f_l) | concat(u, memory_l(f_l))   by the level's side path
-//! out = decoder[L-1](y)                       (no activation; C x S x S)
+//! out = decoder[L-1](y)                       (no activation; as many channels as that step gives)
 //! ```
 
 /// A 3x3 convolution with stride 2 and padding 1.
@@ -69,12 +69,22 @@ pub enum Side {
     Memory(Memory),
 }
 
-/// The whole network, see the module's text.
+/// All that is exported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldedNetworks {
+    /// Redraws a picture as a good part would look.
+    pub reconstruction: FoldedNetwork,
+    /// The learned difference: takes the picture's channels, then the reconstruction's, and gives one channel, the
+    /// logarithm of the odds that a pixel is part of a defect.
+    pub head: Option<FoldedNetwork>,
+}
+
+/// A network, see the module's text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedNetwork {
     /// Width and height in pixels, a multiple of `2^levels`.
     pub size: usize,
-    /// Picture channels: 1 or 3.
+    /// Channels that go in.
     pub channels: usize,
     /// Level 1 first.
     pub encoder: Vec<Conv>,

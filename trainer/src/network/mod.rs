@@ -10,4 +10,4 @@ pub mod memory;
 pub mod model;
 
 pub use config::{ConfigError, NetworkConfig, SideKind};
-pub use folded::FoldedNetwork;
+pub use folded::{FoldedNetwork, FoldedNetworks};

@@ -1,4 +1,4 @@
-//! The network in burn; its topology is told in [`super::folded`].
+//! The network in burn; the topology of each of its coders is told in [`super::folded`].
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
@@ -9,6 +9,11 @@ use super::config::{NetworkConfig, SideKind};
 use super::kernels::Kernels;
 use super::memory::Memory;
 use crate::train::rng::Rng;
+
+/// Keeps the head's first weights apart from the reconstruction's.
+const HEAD: u64 = 0x4ead;
+/// The value of the brightest pixel.
+const PIXEL_MOST: f32 = 127.0 / 128.0;
 
 /// Convolution 3x3 with stride 2, batch norm, ReLU.
 #[derive(Module, Debug)]
@@ -40,6 +45,15 @@ pub struct Last<B: Backend> {
 /// The network's parameters.
 #[derive(Module, Debug)]
 pub struct Model<B: Backend> {
+    /// Redraws the picture.
+    pub coder: Coder<B>,
+    /// The learned difference of picture and reconstruction.
+    pub head: Option<Coder<B>>,
+}
+
+/// An encoder and a decoder with side paths between them.
+#[derive(Module, Debug)]
+pub struct Coder<B: Backend> {
     /// Level 1 first.
     pub encoder: Vec<Down<B>>,
     /// Level 1 first; none where the level has no memory.
@@ -57,15 +71,25 @@ pub struct Model<B: Backend> {
 pub struct Output<B: Backend> {
     /// The reconstruction, C x N x S x S.
     pub picture: Tensor<B, 4>,
+    /// The learned difference, 1 x N x S x S: the logarithm of the odds that a pixel is part of a defect.
+    pub difference: Option<Tensor<B, 4>>,
     /// Sum over the memories of the mean entropy of their addressing, `[1]`.
     pub entropy: Tensor<B, 1>,
-    /// Of each batch norm, encoder first.
+    /// Of each batch norm, encoder first, the head's last.
     pub moments: Vec<Moments<B>>,
 }
 
 impl<B: Backend> Model<B> {
     /// A network with fresh weights, the same for the same seed on every backend. `config` must be valid.
     pub fn new(config: &NetworkConfig, seed: u64, device: &B::Device) -> Self {
+        let head = config.of_head().map(|head| Coder::new(&head, 1, seed ^ HEAD, device));
+        Self { coder: Coder::new(config, config.channels, seed, device), head }
+    }
+}
+
+impl<B: Backend> Coder<B> {
+    /// Takes `config.channels`, gives `outputs`.
+    fn new(config: &NetworkConfig, outputs: usize, seed: u64, device: &B::Device) -> Self {
         let levels = config.levels();
         let mut rng = Rng::new(&[seed, 0x0001_4e17]);
         let mut weight = |dims: [usize; 4], fan_in: usize| {
@@ -91,8 +115,8 @@ impl<B: Backend> Model<B> {
         });
         let decoder = decoder.collect();
         let last = Last {
-            weight: weight([joined(0), config.channels, 4, 4], joined(0) * 4),
-            bias: Param::from_tensor(Tensor::zeros([config.channels, 1, 1, 1], device)),
+            weight: weight([joined(0), outputs, 4, 4], joined(0) * 4),
+            bias: Param::from_tensor(Tensor::zeros([outputs, 1, 1, 1], device)),
         };
         let memories = (0..levels).map(|l| {
             let mut rng = Rng::new(&[seed, 0x3e30, l as u64]);
@@ -109,7 +133,30 @@ impl<B: Backend> Model<B> {
 impl<B: Kernels> Model<B> {
     /// Redraws pictures `x`, C x N x S x S with values `(u8 - 128) / 128`. The batch norms use the batch's own moments,
     /// or `fixed` ones, in the order of [`Output::moments`].
+    ///
+    /// The head sees the reconstruction as the device stores it, and sends nothing back into it: a reconstruction that
+    /// helps its head to find defects would draw them.
     pub fn forward(&self, x: Tensor<B, 4>, fixed: Option<&[Moments<B>]>) -> Output<B> {
+        let norms = self.coder.norms();
+        let (of_coder, of_head) = fixed.map(|all| all.split_at(norms)).unzip();
+        let (picture, entropy, mut moments) = self.coder.forward(x.clone(), of_coder);
+        let difference = self.head.as_ref().map(|head| {
+            let seen = picture.clone().detach().clamp(-1.0, PIXEL_MOST);
+            let (difference, _, more) = head.forward(Tensor::cat(vec![x, seen], 0), of_head);
+            moments.extend(more);
+            difference
+        });
+        Output { picture, difference, entropy, moments }
+    }
+}
+
+impl<B: Kernels> Coder<B> {
+    /// How many batch norms there are.
+    pub(super) fn norms(&self) -> usize {
+        self.encoder.len() + self.decoder.len()
+    }
+
+    fn forward(&self, x: Tensor<B, 4>, fixed: Option<&[Moments<B>]>) -> (Tensor<B, 4>, Tensor<B, 1>, Vec<Moments<B>>) {
         let levels = self.encoder.len();
         let mut moments = Vec::with_capacity(2 * levels - 1);
         let mut entropy = Tensor::zeros([1], &x.device());
@@ -140,7 +187,6 @@ impl<B: Kernels> Model<B> {
                 y = Tensor::cat(vec![y, features[level].clone()], 0);
             }
         }
-        let picture = B::up(y, self.last.weight.val()) + self.last.bias.val();
-        Output { picture, entropy, moments }
+        (B::up(y, self.last.weight.val()) + self.last.bias.val(), entropy, moments)
     }
 }

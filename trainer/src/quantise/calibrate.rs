@@ -1,17 +1,19 @@
-//! Scales and zero points of the activations, from pictures of good parts.
+//! Scales and zero points of the activations, from what the network will see.
 
-use beltwatch::picture::Picture;
 use beltwatch::reconstruct::memory::Quantisation;
 
-use super::float::FloatNetwork;
+use super::float::{FloatNetwork, Map};
 use super::histogram::Histogram;
 use crate::network::folded::{FoldedNetwork, Side};
 
-/// Pictures that are looked at, evenly spread over those given.
-const MAX_PICTURES: usize = 48;
+/// Inputs that are looked at, evenly spread over those given.
+const MOST: usize = 48;
 
 /// The picture's and the reconstruction's: `(u8 - 128) / 128`.
 pub const PIXELS: Quantisation = Quantisation { scale: 1.0 / 128.0, zero_point: 0 };
+
+/// The learned difference's: a sixteenth of a unit of log odds, -8 to 7.9.
+pub const LOG_ODDS: Quantisation = Quantisation { scale: 1.0 / 16.0, zero_point: 0 };
 
 /// The quantisation of every activation.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,16 +26,16 @@ pub struct Ranges {
     pub ups: Vec<Quantisation>,
 }
 
-/// Runs the network over pictures of good parts and chooses the ranges.
-pub fn calibrate(net: &FoldedNetwork, normals: &[Picture]) -> Ranges {
+/// Runs the network over inputs and chooses the ranges; `output` is given.
+pub fn calibrate(net: &FoldedNetwork, inputs: &[Map], output: Quantisation) -> Ranges {
     let float = FloatNetwork::new(net);
     let levels = net.encoder.len();
     let mut features = vec![Histogram::default(); levels];
     let mut drawn = features.clone();
     let mut ups = features.clone();
-    let step = normals.len().div_ceil(MAX_PICTURES).max(1);
-    for picture in normals.iter().step_by(step) {
-        let activations = float.run(&picture.data);
+    let step = inputs.len().div_ceil(MOST).max(1);
+    for input in inputs.iter().step_by(step) {
+        let activations = float.run(input);
         let all = [(&mut features, activations.features), (&mut drawn, activations.drawn), (&mut ups, activations.ups)];
         for (histograms, maps) in all {
             histograms.iter_mut().zip(&maps).for_each(|(histogram, map)| histogram.add(&map.data));
@@ -54,7 +56,7 @@ pub fn calibrate(net: &FoldedNetwork, normals: &[Picture]) -> Ranges {
         *other = shared;
         ranges.ups[up] = shared;
     }
-    ranges.ups[levels - 1] = PIXELS;
+    ranges.ups[levels - 1] = output;
     ranges
 }
 

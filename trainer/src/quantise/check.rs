@@ -1,9 +1,19 @@
-//! Whether a folded network's layers fit each other.
+//! Whether the layers of folded networks fit each other.
 
-use crate::network::folded::{FoldedNetwork, Side};
+use crate::network::folded::{FoldedNetwork, FoldedNetworks, Side};
 
 /// Says what does not fit.
-pub(super) fn check(net: &FoldedNetwork) -> Result<(), String> {
+pub(super) fn check(nets: &FoldedNetworks) -> Result<(), String> {
+    let FoldedNetworks { reconstruction, head } = nets;
+    network(reconstruction, reconstruction.channels)?;
+    let Some(head) = head else { return Ok(()) };
+    if [head.size, head.channels] != [reconstruction.size, 2 * reconstruction.channels] {
+        return Err(format!("the head takes {} channels of {} pixels", head.channels, head.size));
+    }
+    network(head, 1).map_err(|e| format!("head: {e}"))
+}
+
+fn network(net: &FoldedNetwork, outputs: usize) -> Result<(), String> {
     let levels = net.encoder.len();
     if levels == 0 || levels > 16 || net.size == 0 || !net.size.is_multiple_of(1 << levels) {
         return Err(format!("{levels} levels do not fit a size of {} pixels", net.size));
@@ -21,8 +31,8 @@ pub(super) fn check(net: &FoldedNetwork) -> Result<(), String> {
         let joined = (levels - 1).checked_sub(step + 1).filter(|&level| net.sides[level] != Side::None);
         channels = up.outputs + joined.map_or(0, |level| net.encoder[level].outputs);
     }
-    if channels != net.channels {
-        return Err(format!("it gives {channels} channels instead of {}", net.channels));
+    if channels != outputs {
+        return Err(format!("it gives {channels} channels instead of {outputs}"));
     }
     for (i, side) in net.sides.iter().enumerate() {
         let feature = net.size >> (i + 1);

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use beltwatch::picture::Picture;
 use beltwatch::reconstruct::memory::LENGTH_EPSILON;
 
 use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
@@ -19,6 +20,21 @@ pub struct Map {
     pub data: Vec<f32>,
 }
 
+impl Map {
+    /// A picture of interleaved pixels, values `(u8 - 128) / 128`.
+    pub fn of_picture(picture: &Picture) -> Self {
+        let data = picture.data.iter().map(|&v| (f32::from(v) - 128.0) / 128.0).collect();
+        Self { height: picture.height, width: picture.width, channels: picture.channels, data }
+    }
+
+    /// The channels of both, one after the other.
+    pub fn beside(&self, other: &Self) -> Self {
+        let pixels = self.data.chunks_exact(self.channels).zip(other.data.chunks_exact(other.channels));
+        let data = pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect();
+        Self { height: self.height, width: self.width, channels: self.channels + other.channels, data }
+    }
+}
+
 /// What a picture becomes on its way through the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activations {
@@ -31,7 +47,7 @@ pub struct Activations {
 }
 
 impl Activations {
-    /// The reconstruction, values `(u8 - 128) / 128`.
+    /// What the network gives.
     pub fn output(&self) -> &Map {
         self.ups.last().expect("a network has at least one level")
     }
@@ -68,18 +84,16 @@ impl<'a> FloatNetwork<'a> {
         Self { net, encoder: encoder.collect(), decoder: decoder.collect() }
     }
 
-    /// Runs a picture of interleaved pixels (size x size x channels).
+    /// Runs a map of the network's size and channels.
     ///
     /// # Panics
-    /// Where `picture` has another length.
-    pub fn run(&self, picture: &[u8]) -> Activations {
+    /// Where `input` has another shape.
+    pub fn run(&self, input: &Map) -> Activations {
         let (size, channels) = (self.net.size, self.net.channels);
-        assert_eq!(picture.len(), size * size * channels, "the picture must have the network's size");
-        let data = picture.iter().map(|&v| (f32::from(v) - 128.0) / 128.0).collect();
-        let input = Map { height: size, width: size, channels, data };
+        assert_eq!([input.height, input.width, input.channels], [size, size, channels], "the network's shape");
         let mut all = Activations::default();
         for taps in &self.encoder {
-            let map = taps.convolve(all.features.last().unwrap_or(&input));
+            let map = taps.convolve(all.features.last().unwrap_or(input));
             all.features.push(relu(map));
         }
         for (feature, side) in all.features.iter().zip(&self.net.sides) {
@@ -100,8 +114,8 @@ impl<'a> FloatNetwork<'a> {
             let level = levels - 2 - step;
             y = match &self.net.sides[level] {
                 Side::None => up.clone(),
-                Side::Skip => concatenate(&up, &all.features[level]),
-                Side::Memory(_) => concatenate(&up, &all.drawn[level]),
+                Side::Skip => up.beside(&all.features[level]),
+                Side::Memory(_) => up.beside(&all.drawn[level]),
             };
             all.ups.push(up);
         }
@@ -167,12 +181,6 @@ impl Taps {
 fn relu(mut map: Map) -> Map {
     map.data.iter_mut().for_each(|v| *v = v.max(0.0));
     map
-}
-
-fn concatenate(a: &Map, b: &Map) -> Map {
-    let pixels = a.data.chunks_exact(a.channels).zip(b.data.chunks_exact(b.channels));
-    let data = pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect();
-    Map { height: a.height, width: a.width, channels: a.channels + b.channels, data }
 }
 
 /// Length of a vector, as training has it.

@@ -6,6 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::QuantiseError;
+use super::calibrate::LOG_ODDS;
 
 /// A loaded float model.
 #[derive(Clone, Debug)]
@@ -29,20 +30,21 @@ impl FloatReconstructor {
         Ok(Self { plan: model.into_runnable()?, shape })
     }
 
-    /// Reconstructs `input` into `output`, both height x width x channels; rounded and clamped to pixels.
-    pub fn reconstruct(&self, input: &[u8], output: &mut [u8]) -> Result<(), QuantiseError> {
-        let values = self.run(input)?;
+    /// Reconstructs `input` into `output`, both height x width x channels, rounded and clamped to pixels; returns the
+    /// learned difference as the device stores it, empty where the model has none.
+    pub fn reconstruct(&self, input: &[u8], output: &mut [u8]) -> Result<Vec<u8>, QuantiseError> {
+        let [values, log_odds] = self.run(input)?;
         if output.len() != values.len() {
             return Err(QuantiseError::PictureLength { found: output.len(), expected: values.len() });
         }
-        for (pixel, value) in output.iter_mut().zip(values) {
-            *pixel = (value * 128.0 + 128.0).round_ties_even().clamp(0.0, 255.0) as u8;
-        }
-        Ok(())
+        let stored = |value: f32, steps: f32| (value * steps + 128.0).round_ties_even().clamp(0.0, 255.0) as u8;
+        output.iter_mut().zip(values).for_each(|(pixel, value)| *pixel = stored(value, 128.0));
+        Ok(log_odds.into_iter().map(|value| stored(value, 1.0 / LOG_ODDS.scale)).collect())
     }
 
-    /// Reconstructs `input`; gives values `(pixel - 128) / 128`, height x width x channels.
-    pub fn run(&self, input: &[u8]) -> Result<Vec<f32>, QuantiseError> {
+    /// Reconstructs `input`; gives values `(pixel - 128) / 128`, height x width x channels, and the log odds, height x
+    /// width, none where the model has no head.
+    pub fn run(&self, input: &[u8]) -> Result<[Vec<f32>; 2], QuantiseError> {
         let [_, channels, height, width] = self.shape;
         let (pixels, expected) = (height * width, channels * height * width);
         if input.len() != expected {
@@ -53,7 +55,12 @@ impl FloatReconstructor {
         let run = || {
             let outputs = self.plan.run(tvec![Tensor::from_shape(&self.shape, &planar)?.into_tvalue()])?;
             let planar = outputs[0].try_as_plain_ram()?.as_slice::<f32>()?;
-            TractResult::Ok((0..expected).map(|i| planar[i % channels * pixels + i / channels]).collect())
+            let picture = (0..expected).map(|i| planar[i % channels * pixels + i / channels]).collect();
+            let log_odds = match outputs.get(1) {
+                Some(output) => output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec(),
+                None => Vec::new(),
+            };
+            TractResult::Ok([picture, log_odds])
         };
         run().map_err(|e| QuantiseError::FloatModel(format!("{e:?}")))
     }

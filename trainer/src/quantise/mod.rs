@@ -6,7 +6,8 @@
 use beltwatch::picture::Picture;
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
-use crate::network::folded::FoldedNetwork;
+use self::float::Map;
+use crate::network::folded::FoldedNetworks;
 
 pub mod calibrate;
 mod check;
@@ -19,7 +20,7 @@ mod onnx;
 mod tests;
 
 pub use float_model::FloatReconstructor;
-pub use network::{QuantisedNetwork, QuantisedSide};
+pub use network::{QuantisedNetwork, QuantisedNetworks, QuantisedSide};
 pub use onnx::{export, export_float};
 
 /// Why a network cannot be quantised, or a model is not what it should be.
@@ -79,28 +80,54 @@ pub enum QuantiseError {
     },
 }
 
-/// Quantises a network to int8, calibrated on pictures of good parts (those kept out of training).
-pub fn quantise(net: &FoldedNetwork, normals: &[Picture]) -> Result<QuantisedNetwork, QuantiseError> {
-    check::check(net).map_err(QuantiseError::Network)?;
+/// Quantises the networks to int8, calibrated on pictures of good parts; the head on `defective` ones too, or its range
+/// would end where defects begin.
+pub fn quantise(
+    nets: &FoldedNetworks,
+    normals: &[Picture],
+    defective: &[Picture],
+) -> Result<QuantisedNetworks, QuantiseError> {
+    let net = &nets.reconstruction;
+    check::check(nets).map_err(QuantiseError::Network)?;
     if normals.is_empty() {
         return Err(QuantiseError::NoPictures);
     }
     check_pictures(net.size, net.channels, normals)?;
-    Ok(QuantisedNetwork::new(net, &calibrate::calibrate(net, normals)))
+    check_pictures(net.size, net.channels, defective)?;
+    let inputs: Vec<Map> = normals.iter().map(Map::of_picture).collect();
+    let reconstruction = QuantisedNetwork::new(net, &calibrate::calibrate(net, &inputs, calibrate::PIXELS));
+    let mut all = QuantisedNetworks { reconstruction, head: None };
+    if let Some(head) = &nets.head {
+        // one of each in turns: calibration looks at every so-manieth only
+        let longest = normals.len().max(defective.len());
+        let pictures = (0..longest).flat_map(|n| normals.get(n).into_iter().chain(defective.get(n)));
+        let inputs: Vec<Map> = pictures
+            .map(|picture| {
+                let [drawn, _] = all.emulate(&picture.data);
+                Map::of_picture(picture).beside(&Map::of_picture(&Picture { data: drawn, ..picture.clone() }))
+            })
+            .collect();
+        all.head = Some(QuantisedNetwork::new(head, &calibrate::calibrate(head, &inputs, calibrate::LOG_ODDS)));
+    }
+    Ok(all)
 }
 
-/// Loads a written model as the device does and compares its reconstructions with the emulation, byte for byte.
-pub fn verify(model: &[u8], q: &QuantisedNetwork, pictures: &[Picture]) -> Result<(), QuantiseError> {
-    check_pictures(q.size, q.channels, pictures)?;
-    let mut device = Reconstructor::load(model, InputShape { size: q.size, channels: q.channels })?;
+/// Loads a written model as the device does and compares all that it computes with the emulation, byte for byte.
+pub fn verify(model: &[u8], q: &QuantisedNetworks, pictures: &[Picture]) -> Result<(), QuantiseError> {
+    let QuantisedNetwork { size, channels, .. } = q.reconstruction;
+    check_pictures(size, channels, pictures)?;
+    let mut device = Reconstructor::load(model, InputShape { size, channels })?;
     for (index, picture) in pictures.iter().enumerate() {
         let mut output = vec![0; picture.data.len()];
         device.reconstruct(&picture.data, &mut output)?;
         let emulated = q.emulate(&picture.data);
-        let differences = output.iter().zip(&emulated).map(|(a, b)| a.abs_diff(*b)).filter(|d| *d > 0);
-        let (count, total) = (differences.clone().count(), output.len());
-        if let Some(largest) = differences.max() {
-            return Err(QuantiseError::Mismatch { index, count, total, largest });
+        for (found, expected) in [&output[..], device.learned()].into_iter().zip(&emulated) {
+            let differences = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).filter(|d| *d > 0);
+            let missing = found.len().abs_diff(expected.len());
+            let (count, total) = (differences.clone().count() + missing, expected.len());
+            if count > 0 {
+                return Err(QuantiseError::Mismatch { index, count, total, largest: differences.max().unwrap_or(255) });
+            }
         }
     }
     Ok(())

@@ -19,12 +19,37 @@ pub enum QuantisedSide {
     Memory(PartitionMemory),
 }
 
-/// The int8 network; the way of a picture is that of [`FoldedNetwork`].
+/// All that is exported, in int8.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedNetworks {
+    /// Redraws the picture.
+    pub reconstruction: QuantisedNetwork,
+    /// The learned difference of picture and reconstruction.
+    pub head: Option<QuantisedNetwork>,
+}
+
+impl QuantisedNetworks {
+    /// The reconstruction of a picture (size x size x channels, interleaved) and, where there is a head, the learned
+    /// difference (size x size), as the device computes them, byte for byte.
+    ///
+    /// # Panics
+    /// Where `picture` has another length.
+    pub fn emulate(&self, picture: &[u8]) -> [Vec<u8>; 2] {
+        let stored: Vec<i8> = picture.iter().map(|&v| stored_value(v)).collect();
+        let drawn = self.reconstruction.emulate(stored.clone());
+        let pixels = |stored: Vec<i8>| stored.into_iter().map(pixel_value).collect();
+        let side = self.reconstruction.size;
+        let difference = self.head.as_ref().map(|head| head.emulate(concatenate(&stored, &drawn, side * side)));
+        [pixels(drawn), pixels(difference.unwrap_or_default())]
+    }
+}
+
+/// An int8 network; the way of a picture is that of [`FoldedNetwork`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantisedNetwork {
     /// Width and height in pixels.
     pub size: usize,
-    /// Picture channels.
+    /// Channels that go in.
     pub channels: usize,
     /// Level 1 first.
     pub encoder: Vec<QLinearConv>,
@@ -70,14 +95,9 @@ impl QuantisedNetwork {
         (step + 1 < self.decoder.len() && zero > i8::MIN).then_some(zero)
     }
 
-    /// Reconstructs a picture (size x size x channels, interleaved) as the device does, byte for byte.
-    ///
-    /// # Panics
-    /// Where `picture` has another length.
-    pub fn emulate(&self, picture: &[u8]) -> Vec<u8> {
-        assert_eq!(picture.len(), self.size * self.size * self.channels, "the picture must have the network's size");
+    fn emulate(&self, mut y: Vec<i8>) -> Vec<i8> {
+        assert_eq!(y.len(), self.size * self.size * self.channels, "the picture must have the network's size");
         let mut side = self.size;
-        let mut y: Vec<i8> = picture.iter().map(|&v| stored_value(v)).collect();
         let mut joined = Vec::new();
         for (conv, kind) in self.encoder.iter().zip(&self.sides) {
             y = run(conv, &y, side);
@@ -106,7 +126,7 @@ impl QuantisedNetwork {
                 y = concatenate(&y, other, side * side);
             }
         }
-        y.into_iter().map(pixel_value).collect()
+        y
     }
 }
 

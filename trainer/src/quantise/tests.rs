@@ -8,7 +8,7 @@ use beltwatch::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor
 
 use super::float::FloatNetwork;
 use super::*;
-use crate::network::folded::{Conv, Memory, Side, UpConv};
+use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
 
 /// Numbers from a seed (xorshift).
 struct Random(u64);
@@ -41,7 +41,20 @@ enum Kind {
     Memory(usize, usize),
 }
 
-fn network(size: usize, channels: usize, levels: &[(usize, Kind)], random: &mut Random) -> FoldedNetwork {
+/// A network that gives as many channels as it takes, or with a head another one of a single channel.
+fn networks(
+    size: usize,
+    channels: usize,
+    levels: &[(usize, Kind)],
+    head: &[(usize, Kind)],
+    random: &mut Random,
+) -> FoldedNetworks {
+    let reconstruction = network(size, [channels, channels], levels, random);
+    let head = (!head.is_empty()).then(|| network(size, [2 * channels, 1], head, random));
+    FoldedNetworks { reconstruction, head }
+}
+
+fn network(size: usize, [channels, gives]: [usize; 2], levels: &[(usize, Kind)], random: &mut Random) -> FoldedNetwork {
     let (mut encoder, mut sides, mut decoder) = (vec![], vec![], vec![]);
     let mut inputs = channels;
     for (i, &(outputs, kind)) in levels.iter().enumerate() {
@@ -60,9 +73,9 @@ fn network(size: usize, channels: usize, levels: &[(usize, Kind)], random: &mut 
         });
     }
     for level in (0..levels.len()).rev() {
-        let outputs = if level == 0 { channels } else { levels[level - 1].0 };
+        let outputs = if level == 0 { gives } else { levels[level - 1].0 };
         let mut weight = random.weights(inputs * outputs * 16, inputs * 4);
-        if level == 0 {
+        if level == 0 && gives > 1 {
             weight.iter_mut().for_each(|w| *w *= 0.15);
         }
         let bias = (0..outputs).map(|_| random.normal() * 0.05).collect();
@@ -85,21 +98,26 @@ fn picture(size: usize, channels: usize, random: &mut Random) -> Picture {
 }
 
 /// A network of each kind with its pictures.
-fn cases() -> Vec<(FoldedNetwork, Vec<Picture>)> {
+fn cases() -> Vec<(FoldedNetworks, Vec<Picture>)> {
     use Kind::{Memory, None, Skip};
     type Levels<'a> = &'a [(usize, Kind)];
-    let shapes: [(usize, usize, Levels<'_>); 7] = [
-        (16, 1, &[(5, None)]),
-        (16, 3, &[(8, Memory(2, 5))]),
-        (32, 3, &[(8, None), (16, Skip), (12, None)]),
-        (32, 1, &[(16, Skip), (7, Memory(2, 6)), (24, Memory(1, 9))]),
-        (64, 3, &[(16, None), (33, None), (32, Memory(2, 20)), (64, Memory(2, 20))]),
-        (64, 3, &[(16, Memory(4, 10)), (16, Skip), (32, Memory(4, 10)), (20, Skip), (40, Memory(1, 10))]),
-        (48, 1, &[(10, Memory(3, 7)), (18, Memory(2, 7))]),
+    let shapes: [(usize, usize, Levels<'_>, Levels<'_>); 7] = [
+        (16, 1, &[(5, None)], &[]),
+        (16, 3, &[(8, Memory(2, 5))], &[(6, None)]),
+        (32, 3, &[(8, None), (16, Skip), (12, None)], &[(8, Skip), (5, None)]),
+        (32, 1, &[(16, Skip), (7, Memory(2, 6)), (24, Memory(1, 9))], &[]),
+        (
+            64,
+            3,
+            &[(16, None), (33, None), (32, Memory(2, 20)), (64, Memory(2, 20))],
+            &[(16, Skip), (32, Skip), (9, None)],
+        ),
+        (64, 3, &[(16, Memory(4, 10)), (16, Skip), (32, Memory(4, 10)), (20, Skip), (40, Memory(1, 10))], &[]),
+        (48, 1, &[(10, Memory(3, 7)), (18, Memory(2, 7))], &[(4, Skip), (8, Skip), (8, None)]),
     ];
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let case = |(size, channels, levels)| {
-        let net = network(size, channels, levels, &mut random);
+    let case = |(size, channels, levels, head)| {
+        let net = networks(size, channels, levels, head, &mut random);
         let pictures = (0..6).map(|_| picture(size, channels, &mut random)).collect();
         (net, pictures)
     };
@@ -110,12 +128,21 @@ fn cases() -> Vec<(FoldedNetwork, Vec<Picture>)> {
 fn float_model_equals_the_forward() {
     for (net, pictures) in cases() {
         let model = FloatReconstructor::load(&export_float(&net)).unwrap();
-        let float = FloatNetwork::new(&net);
-        for picture in &pictures {
-            let (found, expected) = (model.run(&picture.data).unwrap(), float.run(&picture.data));
-            for (found, expected) in found.iter().zip(&expected.output().data) {
-                assert!((found - expected).abs() < 1e-4, "{found} instead of {expected}");
+        let float = FloatNetwork::new(&net.reconstruction);
+        let same = |found: &[f32], expected: &[f32]| {
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} instead of {expected}");
             }
+        };
+        for picture in &pictures {
+            let [drawn, log_odds] = model.run(&picture.data).unwrap();
+            let input = Map::of_picture(picture);
+            let mut expected = float.run(&input).output().clone();
+            same(&drawn, &expected.data);
+            let Some(head) = &net.head else { continue };
+            expected.data.iter_mut().for_each(|v| *v = v.clamp(-1.0, 127.0 / 128.0));
+            same(&log_odds, &FloatNetwork::new(head).run(&input.beside(&expected)).output().data);
         }
     }
 }
@@ -123,15 +150,19 @@ fn float_model_equals_the_forward() {
 #[test]
 fn device_equals_the_emulation_with_every_kernel() {
     for (net, pictures) in cases() {
-        let q = quantise(&net, &pictures[..4]).unwrap();
+        let q = quantise(&net, &pictures[..2], &pictures[2..4]).unwrap();
         let model = export(&q);
         for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
-            let shape = InputShape { size: net.size, channels: net.channels };
+            let shape = InputShape { size: net.reconstruction.size, channels: net.reconstruction.channels };
             let mut device = Reconstructor::load_with(&model, shape, kernel).unwrap();
             for picture in &pictures {
                 let mut output = vec![0; picture.data.len()];
                 device.reconstruct(&picture.data, &mut output).unwrap();
-                assert_eq!(output, q.emulate(&picture.data), "{kernel}");
+                assert_eq!(
+                    [&output[..], device.learned()],
+                    q.emulate(&picture.data).each_ref().map(|v| &v[..]),
+                    "{kernel}"
+                );
             }
         }
         verify(&model, &q, &pictures).unwrap();
@@ -141,48 +172,63 @@ fn device_equals_the_emulation_with_every_kernel() {
 #[test]
 fn int8_is_close_to_float() {
     for (net, pictures) in cases() {
-        let q = quantise(&net, &pictures[..4]).unwrap();
+        let q = quantise(&net, &pictures[..2], &pictures[2..4]).unwrap();
         let float = FloatReconstructor::load(&export_float(&net)).unwrap();
-        let (mut error, mut spread, mut count) = (0.0, 0.0, 0.0);
-        for picture in &pictures {
+        let drawn = pictures.iter().map(|picture| {
             let mut expected = vec![0; picture.data.len()];
-            float.reconstruct(&picture.data, &mut expected).unwrap();
-            for (&a, &b) in q.emulate(&picture.data).iter().zip(&expected) {
-                error += f64::from(a.abs_diff(b)).powi(2);
-                spread += (f64::from(b) - 128.0).powi(2);
-                count += 1.0;
+            let log_odds = float.reconstruct(&picture.data, &mut expected).unwrap();
+            (q.emulate(&picture.data), [expected, log_odds])
+        });
+        let drawn: Vec<_> = drawn.collect();
+        for output in 0..if net.head.is_some() { 2 } else { 1 } {
+            let (mut error, mut spread, mut count) = (0.0, 0.0, 0.0);
+            for (found, expected) in &drawn {
+                assert_eq!(found[output].len(), expected[output].len());
+                for (&a, &b) in found[output].iter().zip(&expected[output]) {
+                    error += f64::from(a.abs_diff(b)).powi(2);
+                    spread += (f64::from(b) - 128.0).powi(2);
+                    count += 1.0;
+                }
             }
+            let (error, spread) = ((error / count).sqrt(), (spread / count).sqrt());
+            let FoldedNetwork { size, encoder, .. } = &net.reconstruction;
+            println!("{size} px, {} levels, output {output}: error {error:.2}, spread {spread:.1}", encoder.len());
+            // Random items lie close together, so that a step's difference may choose another one.
+            assert!(error < 0.12 * spread + 1.0, "root mean square error {error:.2} of {spread:.1} steps");
         }
-        let (error, spread) = ((error / count).sqrt(), (spread / count).sqrt());
-        println!("{} px, {} levels: error {error:.2}, spread {spread:.1} steps", net.size, net.encoder.len());
-        // Random items lie close together, so that a step's difference may choose another one.
-        assert!(error < 0.12 * spread + 1.0, "root mean square error {error:.2} of {spread:.1} steps");
     }
 }
 
 #[test]
 fn a_changed_model_is_caught() {
     let (net, pictures) = cases().remove(2);
-    let q = quantise(&net, &pictures).unwrap();
-    let mut other = q.clone();
-    other.decoder[0].bias[0] += 1 << 16;
-    let error = verify(&export(&other), &q, &pictures).unwrap_err();
-    assert!(matches!(error, QuantiseError::Mismatch { index: 0, .. }), "{error}");
+    let q = quantise(&net, &pictures, &[]).unwrap();
+    let (mut drawn, mut learned, mut headless) = (q.clone(), q.clone(), q.clone());
+    drawn.reconstruction.decoder[0].bias[0] += 1 << 16;
+    learned.head.as_mut().unwrap().decoder[0].bias[0] += 1 << 16;
+    headless.head = None;
+    for other in [drawn, learned, headless] {
+        let error = verify(&export(&other), &q, &pictures).unwrap_err();
+        assert!(matches!(error, QuantiseError::Mismatch { index: 0, .. }), "{error}");
+    }
 }
 
 #[test]
 fn wrong_inputs_are_named() {
     let (net, pictures) = cases().remove(2);
-    assert!(matches!(quantise(&net, &[]), Err(QuantiseError::NoPictures)));
+    assert!(matches!(quantise(&net, &[], &[]), Err(QuantiseError::NoPictures)));
     let wrong = [pictures[0].clone(), Picture::filled(32, 31, 3, 0)];
-    assert!(matches!(quantise(&net, &wrong), Err(QuantiseError::PictureShape { index: 1, height: 31, .. })));
+    assert!(matches!(quantise(&net, &wrong, &[]), Err(QuantiseError::PictureShape { index: 1, height: 31, .. })));
     let mut broken = net.clone();
-    broken.decoder[1].bias[0] = f32::NAN;
-    let error = quantise(&broken, &pictures).unwrap_err().to_string();
+    broken.reconstruction.decoder[1].bias[0] = f32::NAN;
+    let error = quantise(&broken, &pictures, &[]).unwrap_err().to_string();
     assert!(error.contains("decoder 2") && error.contains("not finite"), "{error}");
+    let mut broken = net.clone();
+    broken.reconstruction.encoder[1].inputs = 9;
+    assert!(quantise(&broken, &pictures, &[]).unwrap_err().to_string().contains("takes 9 channels, but 8 come in"));
     let mut broken = net;
-    broken.encoder[1].inputs = 9;
-    assert!(quantise(&broken, &pictures).unwrap_err().to_string().contains("takes 9 channels, but 8 come in"));
+    broken.head.as_mut().unwrap().encoder[1].inputs = 9;
+    assert!(quantise(&broken, &pictures, &[]).unwrap_err().to_string().contains("head: encoder 2 takes 9"));
 }
 
 #[test]
@@ -199,8 +245,9 @@ proptest! {
     /// A damaged file is refused, or it runs.
     #[test]
     fn damaged_files_never_panic(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
-        let net = network(16, 1, &[(4, Kind::Memory(2, 2)), (4, Kind::Memory(1, 3))], &mut Random(5));
-        let q = quantise(&net, &[Picture::filled(16, 16, 1, 90)]).unwrap();
+        let levels = [(4, Kind::Memory(2, 2)), (4, Kind::Memory(1, 3))];
+        let net = networks(16, 1, &levels, &[(3, Kind::Skip), (4, Kind::None)], &mut Random(5));
+        let q = quantise(&net, &[Picture::filled(16, 16, 1, 90)], &[]).unwrap();
         let mut bytes = export(&q);
         for (index, byte) in damage {
             let at = index.index(bytes.len());

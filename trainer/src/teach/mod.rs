@@ -217,7 +217,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
-    let manifest = recipe::export(&outcome.network, &set, &settings, &partial)?;
+    let manifest = recipe::export(&outcome.networks, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target });
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::{Picture, PictureError};
@@ -18,7 +19,7 @@ use super::data::TeachingSet;
 use crate::calibrate::noise::NoiseStatistics;
 use crate::calibrate::scoring::{Redrawn, Scoring};
 use crate::calibrate::{noise_map, threshold};
-use crate::network::folded::FoldedNetwork;
+use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
 use crate::train::defects;
 use crate::train::rng::Rng;
@@ -81,7 +82,7 @@ type Draw<'a> = &'a mut dyn FnMut(Picture) -> Result<Redrawn, ExportError>;
 
 /// Writes the recipe to `folder`, which must not exist or be empty, and returns its manifest.
 pub fn export(
-    network: &FoldedNetwork,
+    networks: &FoldedNetworks,
     set: &TeachingSet,
     settings: &ExportSettings,
     folder: &Path,
@@ -93,36 +94,39 @@ pub fn export(
     fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write { path: golden_folder, source })?;
 
     let normals: Vec<Picture> = set.train.iter().take(CALIBRATION_PICTURES).cloned().collect();
-    let quantised = quantise::quantise(network, &normals)?;
+    let defective = with_defects(&normals, &set.train, settings.training.seed);
+    let quantised = quantise::quantise(networks, &normals, &defective)?;
     let model = quantise::export(&quantised);
     quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
-    let float = quantise::export_float(network);
+    let float = quantise::export_float(networks);
 
-    let shape = InputShape { size: network.size, channels: network.channels };
+    let FoldedNetwork { size, channels, .. } = networks.reconstruction;
+    let form = if networks.head.is_some() { Form::Learned } else { Form::Absolute };
+    let shape = InputShape { size, channels };
     let mut int8 = Reconstructor::load(&model, shape)?;
     let mut draw_int8 = |picture: Picture| {
         let mut reconstruction = picture.clone();
         int8.reconstruct(&picture.data, &mut reconstruction.data)?;
-        Ok(Redrawn { picture, reconstruction })
+        Ok(Redrawn { picture, reconstruction, learned: int8.learned().to_vec() })
     };
     let float_network = FloatReconstructor::load(&float)?;
     let mut draw_float = |picture: Picture| {
         let mut reconstruction = picture.clone();
-        float_network.reconstruct(&picture.data, &mut reconstruction.data)?;
-        Ok(Redrawn { picture, reconstruction })
+        let learned = float_network.reconstruct(&picture.data, &mut reconstruction.data)?;
+        Ok(Redrawn { picture, reconstruction, learned })
     };
 
-    let mut preprocessor = Preprocessor::new(network.size, network.channels, &set.sizes);
+    let mut preprocessor = Preprocessor::new(size, channels, &set.sizes);
     let mut held_out = Vec::new();
     for (_, picture) in &set.held_out {
         let mut input = Picture::default();
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let noise = settings.noise_map.then(|| measure_noise(&set.train, network.size, &mut draw_int8)).transpose()?;
+    let noise = settings.noise_map.then(|| measure_noise(form, &set.train, size, &mut draw_int8)).transpose()?;
     let redraw = |draw: Draw<'_>| held_out.iter().cloned().map(draw).collect::<Result<Vec<_>, _>>();
     let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
-    let scoring = Scoring::calibrated(settings.smoothing_sigma, noise, network.size, &int8_drawn);
+    let scoring = Scoring::calibrated(form, settings.smoothing_sigma, noise, size, &int8_drawn);
     let threshold =
         |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee), settings.false_reject_target);
     let deployed = threshold(&int8_drawn, true);
@@ -139,12 +143,12 @@ pub fn export(
         names.push(FLOAT_MODEL_FILE.to_owned());
     }
     if let Some(noise) = &scoring.noise {
-        names.extend(recipe::save_noise_map(folder, noise, network.size)?);
+        names.extend(recipe::save_noise_map(folder, noise, size)?);
     }
     let mut manifest = Manifest {
         format: FORMAT,
         product: settings.product.clone(),
-        input: Input { size: network.size, channels: network.channels, pictures: set.sizes.clone() },
+        input: Input { size, channels, pictures: set.sizes.clone() },
         difference: DifferenceSettings {
             form: scoring.settings.form,
             noise_map: scoring.noise.is_some(),
@@ -168,14 +172,25 @@ pub fn export(
 }
 
 /// The noise map of the teaching pictures; one of them is in memory at a time.
-fn measure_noise(pictures: &[Picture], size: usize, draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
-    let mut judge = Scoring::uncapped(0.0, None, size).judge();
+fn measure_noise(form: Form, pictures: &[Picture], size: usize, draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
+    let mut judge = Scoring::uncapped(form, 0.0, None, size).judge();
     let mut statistics = NoiseStatistics::new(size, size);
     for picture in pictures {
         draw(picture.clone())?.judge(&mut judge);
         statistics.add(judge.difference());
     }
     Ok(noise_map(&statistics))
+}
+
+/// The pictures, each with a procedural defect.
+fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64) -> Vec<Picture> {
+    let paste = |(number, picture): (usize, &Picture)| {
+        let mut picture = picture.clone();
+        let key = [seed, number as u64, u64::from_le_bytes(*b"quantise")];
+        defects::paste(&mut Rng::new(&key), &mut picture, others);
+        picture
+    };
+    pictures.iter().enumerate().map(paste).collect()
 }
 
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own

@@ -4,8 +4,8 @@ use beltwatch::picture::Picture;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::TrainConfig;
 use super::rng::Rng;
+use super::{TrainConfig, defects};
 
 /// What the network sees and what it should draw, as plain values.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Batch {
     pub input: Vec<f32>,
     /// C x N x S x S: the same pictures without defects.
     pub target: Vec<f32>,
+    /// 1 x N x S x S: 1 where a defect is, else 0.
+    pub mask: Vec<f32>,
     /// C, N, S, S.
     pub dims: [usize; 4],
 }
@@ -33,17 +35,19 @@ impl Batch {
     pub fn prepare(config: &TrainConfig, pictures: &[Picture], step: u64) -> Self {
         let (size, channels) = (config.network.size, config.network.channels);
         let dims = [channels, config.batch, size, size];
-        let mut batch = Self { input: vec![0.0; dims.iter().product()], target: Vec::new(), dims };
-        batch.target.clone_from(&batch.input);
+        let values = vec![0.0; dims.iter().product()];
+        let mut batch = Self { input: values.clone(), target: values, mask: Vec::new(), dims };
         for slot in 0..config.batch {
             let mut rng = Rng::new(&[config.seed, 0xba7c, step, slot as u64]);
             let count = step * config.batch as u64 + slot as u64;
             let (round, place) = (count / pictures.len() as u64, count % pictures.len() as u64);
             let chosen = Rng::new(&[config.seed, 0x04de, round]).permutation(pictures.len())[place as usize];
-            let mut picture = config.augmentation.apply(&mut rng, &pictures[chosen]);
-            batch.put(false, slot, &picture);
+            let clean = config.augmentation.apply(&mut rng, &pictures[chosen]);
+            batch.put(false, slot, &clean);
+            let mut picture = clean.clone();
             config.defects.apply(&mut rng, &mut picture, pictures);
             batch.put(true, slot, &picture);
+            batch.mask.extend(defects::changes(&clean, &picture).data.iter().map(|&m| f32::from(u8::from(m != 0))));
         }
         batch
     }
@@ -59,9 +63,12 @@ impl Batch {
         }
     }
 
-    /// Input and target as tensors.
-    pub fn into_tensors<B: Backend>(self, device: &B::Device) -> [Tensor<B, 4>; 2] {
-        [self.input, self.target].map(|values| Tensor::from_data(TensorData::new(values, self.dims), device))
+    /// Input, target and mask as tensors.
+    pub fn into_tensors<B: Backend>(self, device: &B::Device) -> [Tensor<B, 4>; 3] {
+        let [_, pictures, height, width] = self.dims;
+        let mask = [1, pictures, height, width];
+        [(self.input, self.dims), (self.target, self.dims), (self.mask, mask)]
+            .map(|(values, dims)| Tensor::from_data(TensorData::new(values, dims), device))
     }
 }
 
@@ -94,6 +101,10 @@ mod tests {
                 seen.push(pixel(target[0]));
             }
             assert_ne!(batch.input, batch.target);
+            let changed =
+                |place: usize| (0..3).any(|c| batch.input[c * 8192 + place] != batch.target[c * 8192 + place]);
+            assert!(batch.mask.contains(&1.0) && batch.mask.len() == 8192);
+            assert!((0..8192).all(|place| batch.mask[place] == 0.0 || changed(place)));
         }
         for round in seen.chunks_exact_mut(12) {
             round.sort_unstable();

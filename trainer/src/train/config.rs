@@ -104,7 +104,9 @@ impl TrainConfig {
         range(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0 and at most 1")?;
         range(not_negative(self.weight_decay), "weight_decay", &self.weight_decay, "0 or more")?;
         let loss = &self.loss;
-        for (key, weight) in [("loss.mse", loss.mse), ("loss.ssim", loss.ssim), ("loss.entropy", loss.entropy)] {
+        for (key, weight) in
+            [("loss.mse", loss.mse), ("loss.ssim", loss.ssim), ("loss.entropy", loss.entropy), ("loss.head", loss.head)]
+        {
             range(not_negative(weight), key, &weight, "0 or more")?;
         }
         range(loss.mse + loss.ssim > 0.0, "loss.mse + loss.ssim", &0, "above 0: nothing would be learned")?;

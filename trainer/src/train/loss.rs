@@ -1,7 +1,8 @@
-//! The loss: `MSE + (1 - SSIM) + entropy`.
+//! The loss: `MSE + (1 - SSIM) + entropy`, and for the learned difference `focal + dice`.
 //!
 //! All on the network's own values, `(u8 - 128) / 128` in [-1, 1], so the range of SSIM is 2.
 
+use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,18 @@ pub struct LossWeights {
     pub ssim: f32,
     /// Of the memories' mean addressing entropy (nats, summed over the memories).
     pub entropy: f32,
+    /// Of the learned difference's focal and dice loss.
+    #[serde(default = "one")]
+    pub head: f32,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { mse: 1.0, ssim: 1.0, entropy: 2e-4 }
+        Self { mse: 1.0, ssim: 1.0, entropy: 2e-4, head: one() }
     }
 }
 
@@ -36,17 +44,51 @@ pub struct Loss<B: Backend> {
     pub ssim: Tensor<B, 1>,
     /// Addressing entropy.
     pub entropy: Tensor<B, 1>,
+    /// Focal and dice loss of the learned difference, 0 where there is none.
+    pub head: Tensor<B, 1>,
 }
 
 impl LossWeights {
-    /// The loss of `output` against the clean pictures `target` (C x N x S x S); `window` is [`ssim_window`]'s.
-    pub fn loss<B: Backend>(&self, output: Output<B>, target: Tensor<B, 4>, window: &Tensor<B, 2>) -> Loss<B> {
+    /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x N x S x S);
+    /// `window` is [`ssim_window`]'s.
+    pub fn loss<B: Backend>(
+        &self,
+        output: Output<B>,
+        target: Tensor<B, 4>,
+        mask: Tensor<B, 4>,
+        window: &Tensor<B, 2>,
+    ) -> Loss<B> {
         let mse = (output.picture.clone() - target.clone()).square().mean();
         let ssim = ssim(output.picture, target, window);
-        let total =
+        let mut total =
             mse.clone() * self.mse + (ssim.clone().neg() + 1.0) * self.ssim + output.entropy.clone() * self.entropy;
-        Loss { total, mse, ssim, entropy: output.entropy }
+        let head = match output.difference {
+            Some(difference) => {
+                let head = focal_and_dice(difference, mask);
+                total = total + head.clone() * self.head;
+                head
+            }
+            None => mse.zeros_like(),
+        };
+        Loss { total, mse, ssim, entropy: output.entropy, head }
     }
+}
+
+/// Focal loss (Lin et al. 2017; gamma 2, alpha 0.75, times 10 so that both weigh alike) plus dice loss (Milletari et al.
+/// 2016; a picture at a time) of log odds against a mask of zeros and ones, both 1 x N x S x S.
+fn focal_and_dice<B: Backend>(log_odds: Tensor<B, 4>, mask: Tensor<B, 4>) -> Tensor<B, 1> {
+    let [_, pictures, height, width] = mask.dims();
+    let flat = |t: Tensor<B, 4>| t.reshape([pictures, height * width]);
+    let (z, mask) = (flat(log_odds), flat(mask));
+    let p = sigmoid(z.clone());
+    // -ln of the probability of what is so, from the log odds: finite however sure the head is
+    let surprise = z.clone().clamp_min(0.0) - z.clone() * mask.clone() + (z.abs().neg().exp() + 1.0).log();
+    let right = p.clone() * mask.clone() + (p.clone().neg() + 1.0) * (mask.clone().neg() + 1.0);
+    let weight = mask.clone() * 0.5 + 0.25;
+    let focal = (weight * (right.neg() + 1.0).square() * surprise).mean() * 10.0;
+    let overlap = (p.clone() * mask.clone()).sum_dim(1) * 2.0 + 1.0;
+    let dice = (overlap / ((p + mask).sum_dim(1) + 1.0)).mean().neg() + 1.0;
+    focal + dice
 }
 
 /// The Gaussian window of SSIM (Wang et al. 2004; 11 taps, sigma 1.5) as a banded `size` x `size` matrix: `W x W^T`
@@ -121,6 +163,18 @@ mod tests {
             }
         }
         sum / 1152.0
+    }
+
+    #[test]
+    fn focal_and_dice_by_hand() {
+        let make =
+            |values: Vec<f32>| Tensor::<Flex, 4>::from_data(TensorData::new(values, [1, 1, 1, 2]), &Default::default());
+        // half sure of both: focal 10 * mean(0.75, 0.25) * 0.25 * ln 2, dice 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
+        let unsure = focal_and_dice(make(vec![0.0, 0.0]), make(vec![1.0, 0.0])).into_scalar();
+        assert!((unsure - (10.0 * 0.5 * 0.25 * std::f32::consts::LN_2 + 1.0 / 3.0)).abs() < 1e-5, "{unsure}");
+        let sure = focal_and_dice(make(vec![90.0, -90.0]), make(vec![1.0, 0.0])).into_scalar();
+        let wrong = focal_and_dice(make(vec![-90.0, 90.0]), make(vec![1.0, 0.0])).into_scalar();
+        assert!(sure.abs() < 1e-5 && (wrong - (10.0 * 0.5 * 90.0 + 2.0 / 3.0)).abs() < 1e-2, "{sure} {wrong}");
     }
 
     #[test]

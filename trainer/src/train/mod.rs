@@ -30,13 +30,13 @@ pub use device::{Device, DeviceError, Wanted};
 pub use loss::LossWeights;
 pub use progress::{Progress, ProgressLine};
 
-use crate::network::FoldedNetwork;
+use crate::network::FoldedNetworks;
 
 /// What a run gave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The network after the last step done.
-    pub network: FoldedNetwork,
+    /// The networks after the last step done.
+    pub networks: FoldedNetworks,
     /// Steps done, those of earlier sessions included.
     pub steps_done: usize,
     /// Whether all steps were done; false where the run was stopped.

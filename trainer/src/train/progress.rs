@@ -19,6 +19,8 @@ pub struct Progress {
     pub ssim: f32,
     /// Addressing entropy of the memories, nats.
     pub entropy: f32,
+    /// Focal and dice loss of the learned difference.
+    pub head: f32,
     /// Seconds a step, a running mean.
     pub seconds_per_step: f32,
 }
@@ -36,8 +38,8 @@ impl std::fmt::Display for Progress {
         let left = self.remaining().as_secs();
         write!(
             f,
-            "step {}/{}, loss {:.4} (MSE {:.4}, SSIM {:.3})",
-            self.step, self.steps, self.loss, self.mse, self.ssim
+            "step {}/{}, loss {:.4} (MSE {:.4}, SSIM {:.3}, head {:.3})",
+            self.step, self.steps, self.loss, self.mse, self.ssim, self.head
         )?;
         write!(f, ", {:.0} ms a step, {}:{:02} left", self.seconds_per_step * 1e3, left / 60, left % 60)
     }

@@ -13,7 +13,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::batch::Batch;
 use super::{Outcome, Progress, TrainConfig, TrainError, checkpoint, loss};
-use crate::network::FoldedNetwork;
+use crate::network::FoldedNetworks;
 use crate::network::batch_norm::Moments;
 use crate::network::kernels::Kernels;
 use crate::network::model::Model;
@@ -64,9 +64,9 @@ impl Run<'_> {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
                 }
-                let [input, target] = batch.into_tensors::<B>(device);
-                let loss = config.loss.loss(model.forward(input, None), target, &window);
-                let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy].map(scalar);
+                let [input, target, mask] = batch.into_tensors::<B>(device);
+                let loss = config.loss.loss(model.forward(input, None), target, mask, &window);
+                let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
                 if !terms[0].is_finite() {
                     return Err(TrainError::Diverged { step: done });
                 }
@@ -85,7 +85,7 @@ impl Run<'_> {
             checkpoint::save(self.folder, &run, done, &model, &optimiser)?;
         }
         Ok(Outcome {
-            network: self.measure_and_fold(&model.valid(), device),
+            networks: self.measure_and_fold(&model.valid(), device),
             steps_done: done,
             finished: done == config.steps,
             final_loss: meter.terms.map(|terms| terms[0]),
@@ -95,13 +95,13 @@ impl Run<'_> {
 
     /// Folds the batch norms with moments measured afresh with the final weights. Running means kept while training
     /// would lag behind the weights, and would be one more state to save.
-    fn measure_and_fold<B: Kernels>(&self, model: &Model<B>, device: &B::Device) -> FoldedNetwork {
+    fn measure_and_fold<B: Kernels>(&self, model: &Model<B>, device: &B::Device) -> FoldedNetworks {
         // Batches that no step has seen.
         let batches =
             (0..MEASURED_BATCHES).map(|n| Batch::prepare(self.config, self.pictures, u64::from(u32::MAX) + n));
         let all: Vec<_> = batches
             .map(|batch| {
-                let [input, _] = batch.into_tensors::<B>(device);
+                let [input, ..] = batch.into_tensors::<B>(device);
                 model.forward(input, None).moments
             })
             .collect();
@@ -126,7 +126,7 @@ fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
 
 /// Running means over about twenty steps.
 struct Meter {
-    terms: Option<[f32; 4]>,
+    terms: Option<[f32; 5]>,
     seconds: Option<f32>,
     last: Instant,
 }
@@ -136,7 +136,7 @@ impl Meter {
         Self { terms: None, seconds: None, last: Instant::now() }
     }
 
-    fn update(&mut self, step: usize, steps: usize, terms: [f32; 4]) -> Progress {
+    fn update(&mut self, step: usize, steps: usize, terms: [f32; 5]) -> Progress {
         let blend = |old: f32, new: f32| old + (new - old) * 0.05;
         let seconds = self.last.elapsed().as_secs_f32();
         self.last = Instant::now();
@@ -144,7 +144,7 @@ impl Meter {
         let mut mean = self.terms.unwrap_or(terms);
         mean.iter_mut().zip(terms).for_each(|(old, new)| *old = blend(*old, new));
         (self.seconds, self.terms) = (Some(seconds_per_step), Some(mean));
-        let [loss, mse, ssim, entropy] = mean;
-        Progress { step, steps, loss, mse, ssim, entropy, seconds_per_step }
+        let [loss, mse, ssim, entropy, head] = mean;
+        Progress { step, steps, loss, mse, ssim, entropy, head, seconds_per_step }
     }
 }

@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use super::rng::Rng;
 use super::{Device, Outcome, Progress, TrainConfig, TrainError, checkpoint, train};
 use crate::network::folded::Side;
-use crate::network::{FoldedNetwork, NetworkConfig, SideKind};
+use crate::network::{FoldedNetworks, NetworkConfig, SideKind};
 
 fn config() -> TrainConfig {
     let network = NetworkConfig {
@@ -21,6 +21,7 @@ fn config() -> TrainConfig {
         grids: vec![2, 2, 2],
         items: 8,
         temperature: 0.1,
+        head: vec![4, 4],
     };
     TrainConfig { steps: 12, batch: 3, network, ..TrainConfig::quick(1) }
 }
@@ -47,11 +48,12 @@ fn run(config: &TrainConfig, folder: &Path, stop_after: usize) -> (Outcome, Vec<
     (outcome, seen)
 }
 
-fn bits(network: &FoldedNetwork) -> Vec<u32> {
-    let convolutions = network.encoder.iter().flat_map(|c| c.weight.iter().chain(&c.bias));
-    let values = convolutions.chain(network.decoder.iter().flat_map(|u| u.weight.iter().chain(&u.bias)));
-    let memories =
-        network.sides.iter().filter_map(|side| if let Side::Memory(m) = side { Some(&m.values) } else { None });
+fn bits(networks: &FoldedNetworks) -> Vec<u32> {
+    let all = || std::iter::once(&networks.reconstruction).chain(&networks.head);
+    let convolutions = all().flat_map(|n| &n.encoder).flat_map(|c| c.weight.iter().chain(&c.bias));
+    let values = convolutions.chain(all().flat_map(|n| &n.decoder).flat_map(|u| u.weight.iter().chain(&u.bias)));
+    let sides = all().flat_map(|n| &n.sides);
+    let memories = sides.filter_map(|side| if let Side::Memory(m) = side { Some(&m.values) } else { None });
     values.chain(memories.flatten()).map(|v| v.to_bits()).collect()
 }
 
@@ -67,21 +69,21 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     for (stop_after, done) in [(5, 5), (6, 6), (usize::MAX, 12)] {
         let (part, _) = run(&config, folder.path(), stop_after);
         assert_eq!((part.steps_done, part.finished), (done, done == 12));
-        networks.push(bits(&part.network));
+        networks.push(bits(&part.networks));
     }
     assert_ne!(networks[0], networks[1]);
-    assert_eq!(networks[2], bits(&whole.network));
+    assert_eq!(networks[2], bits(&whole.networks));
     // A finished run only folds its checkpoint.
     let (again, seen) = run(&config, folder.path(), usize::MAX);
     assert!(again.finished && seen.is_empty());
-    assert_eq!(bits(&again.network), networks[2]);
+    assert_eq!(bits(&again.networks), networks[2]);
     assert!(!folder.path().join("checkpoint.tmp").exists());
 }
 
 #[test]
 fn another_seed_gives_another_network() {
     let (a, b) = (config(), TrainConfig { seed: 2, ..config() });
-    let [a, b] = [a, b].map(|config| bits(&run(&config, tempdir().unwrap().path(), 2).0.network));
+    let [a, b] = [a, b].map(|config| bits(&run(&config, tempdir().unwrap().path(), 2).0.networks));
     assert_ne!(a, b);
 }
 

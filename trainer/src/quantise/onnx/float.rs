@@ -3,20 +3,35 @@
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::graph::{Graph, f32s, int, ints};
+use super::graph::{DIFFERENCE, Graph, RECONSTRUCTION, f32s, int, ints};
 use super::memory::{Bank, body};
-use crate::network::folded::{FoldedNetwork, Memory, Side};
+use crate::network::folded::{FoldedNetwork, FoldedNetworks, Memory, Side};
 use crate::quantise::network::keys;
 
-/// Writes the float network as an ONNX file: `x` and `reconstruction` are float, 1 x channels x size x size, and hold
-/// `(pixel - 128) / 128`.
-pub fn export_float(net: &FoldedNetwork) -> Vec<u8> {
+/// Writes the float networks as an ONNX file: `x` and `reconstruction` are float, 1 x channels x size x size, and hold
+/// `(pixel - 128) / 128`; `difference`, where there is a head, is float, 1 x 1 x size x size, and holds the log odds.
+pub fn export_float(nets: &FoldedNetworks) -> Vec<u8> {
     let mut graph = Graph::default();
+    let FoldedNetwork { channels, size, .. } = nets.reconstruction;
+    network(&mut graph, "", "x", &nets.reconstruction, RECONSTRUCTION);
+    if let Some(head) = &nets.head {
+        let [least, most] = [("head.least", -1.0), ("head.most", 127.0 / 128.0)]
+            .map(|(name, value)| graph.constant(name.to_owned(), f32s(&[], &[value])));
+        let drawn = graph.node("Clip", "head.drawn", &[RECONSTRUCTION, &least, &most], vec![]);
+        let both = graph.node("Concat", "head.x", &["x", &drawn], vec![int("axis", 1)]);
+        network(&mut graph, "head.", &both, head, DIFFERENCE);
+    }
+    let doc = "Reconstructs a picture as a good part would look; float.";
+    graph.into_model(DataType::Float, [channels, size], nets.head.is_some(), doc, vec![]).encode_to_vec()
+}
+
+/// Adds a network from `x` to `output`; `prefix` keeps its names apart from another's.
+fn network(graph: &mut Graph, prefix: &str, x: &str, net: &FoldedNetwork, output: &str) {
     let levels = net.encoder.len();
-    let mut y = String::from("x");
+    let mut y = x.to_owned();
     let mut joined = Vec::new();
     for (i, (conv, side)) in net.encoder.iter().zip(&net.sides).enumerate() {
-        let name = format!("encoder{}", i + 1);
+        let name = format!("{prefix}encoder{}", i + 1);
         let weight = f32s(&[conv.outputs, conv.inputs, 3, 3], &conv.weight);
         let weight = graph.constant(format!("{name}.weight"), weight);
         let bias = graph.constant(format!("{name}.bias"), f32s(&[conv.outputs], &conv.bias));
@@ -27,7 +42,8 @@ pub fn export_float(net: &FoldedNetwork) -> Vec<u8> {
             Side::Skip => Some(y.clone()),
             Side::Memory(memory) => {
                 let feature = net.size >> (i + 1);
-                Some(memory_bank(&mut graph, &format!("memory{}", i + 1), &y, memory, [conv.outputs, feature]))
+                let name = format!("{prefix}memory{}", i + 1);
+                Some(memory_bank(graph, &name, &y, memory, [conv.outputs, feature]))
             }
         });
     }
@@ -36,21 +52,20 @@ pub fn export_float(net: &FoldedNetwork) -> Vec<u8> {
     }
     for (step, up) in net.decoder.iter().enumerate() {
         let level = levels - step;
-        let name = format!("decoder{level}");
+        let name = format!("{prefix}decoder{level}");
         let weight = graph.constant(format!("{name}.weight"), f32s(&[up.inputs, up.outputs, 4, 4], &up.weight));
         let bias = graph.constant(format!("{name}.bias"), f32s(&[up.outputs], &up.bias));
         let last = level == 1;
-        let sum = if last { "reconstruction".into() } else { format!("{name}.sum") };
+        let sum = if last { output.to_owned() } else { format!("{name}.sum") };
         y = graph.node("ConvTranspose", &sum, &[&y, &weight, &bias], geometry(4));
         if !last {
             y = graph.node("Relu", &name, &[&y], vec![]);
         }
         if let Some(other) = joined.pop().flatten() {
-            y = graph.node("Concat", &format!("join{}", level - 1), &[&y, &other], vec![int("axis", 1)]);
+            let name = format!("{prefix}join{}", level - 1);
+            y = graph.node("Concat", &name, &[&y, &other], vec![int("axis", 1)]);
         }
     }
-    let doc = "Reconstructs a picture as a good part would look; float.";
-    graph.into_model(DataType::Float, [net.channels, net.size], doc, vec![]).encode_to_vec()
 }
 
 /// Stride 2, padding 1.

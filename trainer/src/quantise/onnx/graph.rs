@@ -15,6 +15,11 @@ pub(super) const OPSET: i64 = 17;
 /// The first format version with functions in the model.
 const IR_VERSION: i64 = 8;
 
+/// The picture as a good part would look.
+pub(super) const RECONSTRUCTION: &str = "reconstruction";
+/// The learned difference of picture and reconstruction.
+pub(super) const DIFFERENCE: &str = "difference";
+
 /// Nodes and constants of a graph under construction.
 #[derive(Default)]
 pub(super) struct Graph {
@@ -45,21 +50,27 @@ impl Graph {
         name
     }
 
-    /// The model around the graph, with one input `x` and one output `reconstruction` of type and shape alike.
+    /// The model around the graph, with the input `x`, the output [`RECONSTRUCTION`] of the same type and shape and, where
+    /// there is a head, the output [`DIFFERENCE`] of one channel.
     pub(super) fn into_model(
         self,
         data_type: DataType,
         [channels, size]: [usize; 2],
+        has_head: bool,
         doc: &str,
         functions: Vec<FunctionProto>,
     ) -> ModelProto {
         let shape = [1, channels, size, size];
+        let mut output = vec![value(RECONSTRUCTION, data_type, shape)];
+        if has_head {
+            output.push(value(DIFFERENCE, data_type, [1, 1, size, size]));
+        }
         let graph = GraphProto {
             node: self.nodes,
             name: "beltwatch".into(),
             initializer: self.initializers,
             input: vec![value("x", data_type, shape)],
-            output: vec![value("reconstruction", data_type, shape)],
+            output,
             ..GraphProto::default()
         };
         let mut opset_import = vec![opset("", OPSET)];
@@ -76,6 +87,7 @@ impl Graph {
             metadata_props: vec![
                 property("method", "partition memory bank reconstruction, after Xing and Li (2023)"),
                 property("pixels", "value = (pixel - 128) / 128; an int8 tensor holds pixel - 128"),
+                property("difference", "log odds that a pixel is part of a defect; an int8 tensor holds 16 times that"),
             ],
             functions,
             ..ModelProto::default()

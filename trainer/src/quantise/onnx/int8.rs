@@ -6,24 +6,37 @@ use tract_onnx::pb::tensor_proto::DataType;
 use beltwatch::reconstruct::memory::{PartitionMemory, Quantisation};
 use beltwatch::reconstruct::{DOMAIN, MEMORY_BANK, QLinearConv};
 
-use super::graph::{Graph, f32s, i8s, i32s, int, ints, node, string};
+use super::graph::{DIFFERENCE, Graph, RECONSTRUCTION, f32s, i8s, i32s, int, ints, node, string};
 use super::memory::{Bank, function};
-use crate::quantise::{QuantisedNetwork, QuantisedSide};
+use crate::quantise::{QuantisedNetwork, QuantisedNetworks, QuantisedSide};
 
-/// Writes the int8 network as an ONNX file: `x` and `reconstruction` are int8, 1 x channels x size x size, and hold
-/// `pixel - 128`.
-pub fn export(q: &QuantisedNetwork) -> Vec<u8> {
+/// Writes the int8 networks as an ONNX file: `x` and `reconstruction` are int8, 1 x channels x size x size, and hold
+/// `pixel - 128`; `difference`, where there is a head, is int8, 1 x 1 x size x size, and holds 16 times the log odds.
+pub fn export(q: &QuantisedNetworks) -> Vec<u8> {
     let mut graph = Graph::default();
+    network(&mut graph, "", "x", &q.reconstruction, RECONSTRUCTION);
+    if let Some(head) = &q.head {
+        let both = graph.node("Concat", "head.x", &["x", RECONSTRUCTION], vec![int("axis", 1)]);
+        network(&mut graph, "head.", &both, head, DIFFERENCE);
+    }
+    let QuantisedNetwork { sides, channels, size, .. } = &q.reconstruction;
+    let functions = if sides.iter().any(|s| matches!(s, QuantisedSide::Memory(_))) { vec![function()] } else { vec![] };
+    let doc = "Reconstructs a picture as a good part would look; int8.";
+    graph.into_model(DataType::Int8, [*channels, *size], q.head.is_some(), doc, functions).encode_to_vec()
+}
+
+/// Adds a network from `x` to `output`; `prefix` keeps its names apart from another's.
+fn network(graph: &mut Graph, prefix: &str, x: &str, q: &QuantisedNetwork, output: &str) {
     let levels = q.encoder.len();
-    let mut y = String::from("x");
+    let mut y = x.to_owned();
     let mut joined = Vec::new();
     for (level, (conv, side)) in q.encoder.iter().zip(&q.sides).enumerate() {
-        y = convolution(&mut graph, &format!("encoder{}", level + 1), &y, conv);
+        y = convolution(graph, &format!("{prefix}encoder{}", level + 1), &y, conv);
         joined.push(match side {
             QuantisedSide::None => None,
             QuantisedSide::Skip => Some(y.clone()),
             QuantisedSide::Memory(memory) => {
-                Some(memory_bank(&mut graph, &format!("memory{}", level + 1), &y, memory, conv.outputs))
+                Some(memory_bank(graph, &format!("{prefix}memory{}", level + 1), &y, memory, conv.outputs))
             }
         });
     }
@@ -33,21 +46,18 @@ pub fn export(q: &QuantisedNetwork) -> Vec<u8> {
     for (step, conv) in q.decoder.iter().enumerate() {
         let level = levels - step;
         let last = level == 1;
-        y = convolution(&mut graph, &format!("decoder{level}.phases"), &y, conv);
-        let name = if last { "reconstruction".into() } else { format!("decoder{level}") };
+        y = convolution(graph, &format!("{prefix}decoder{level}.phases"), &y, conv);
+        let name = if last { output.to_owned() } else { format!("{prefix}decoder{level}") };
         y = graph.node("DepthToSpace", &name, &[&y], vec![int("blocksize", 2), string("mode", "DCR")]);
         if let Some(floor) = q.floor(step) {
-            let bound = graph.constant(format!("decoder{level}.floor"), i8s(&[], &[floor]));
-            y = graph.node("Clip", &format!("decoder{level}.relu"), &[&y, &bound], vec![]);
+            let bound = graph.constant(format!("{prefix}decoder{level}.floor"), i8s(&[], &[floor]));
+            y = graph.node("Clip", &format!("{prefix}decoder{level}.relu"), &[&y, &bound], vec![]);
         }
         if let Some(other) = joined.pop().flatten() {
-            y = graph.node("Concat", &format!("join{}", level - 1), &[&y, &other], vec![int("axis", 1)]);
+            let name = format!("{prefix}join{}", level - 1);
+            y = graph.node("Concat", &name, &[&y, &other], vec![int("axis", 1)]);
         }
     }
-    let functions =
-        if q.sides.iter().any(|s| matches!(s, QuantisedSide::Memory(_))) { vec![function()] } else { vec![] };
-    let doc = "Reconstructs a picture as a good part would look; int8.";
-    graph.into_model(DataType::Int8, [q.channels, q.size], doc, functions).encode_to_vec()
 }
 
 fn convolution(graph: &mut Graph, name: &str, x: &str, conv: &QLinearConv) -> String {

@@ -150,7 +150,8 @@ fn blend(picture: &mut Picture, filled: &[u8], cover: &Cover, strength: f32) {
     }
 }
 
-fn changes(before: &Picture, after: &Picture) -> Picture {
+/// The mask of the pixels that differ visibly (0 or 255, one channel).
+pub(super) fn changes(before: &Picture, after: &Picture) -> Picture {
     let pixels = before.data.chunks_exact(before.channels).zip(after.data.chunks_exact(before.channels));
     let changed = |(a, b): (&[u8], &[u8])| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) >= VISIBLE);
     let data = pixels.map(|pair| if changed(pair) { 255 } else { 0 }).collect();
