@@ -17,7 +17,7 @@ const PULSE: Duration = Duration::from_secs(8);
 /// A simulated belt brings parts so far apart that none comes while the one before is at the gate.
 const ALONE: Duration = Duration::from_secs(12);
 /// Its way from eye to gate.
-const SHORT: Duration = Duration::from_secs(4);
+const SHORT: Duration = Duration::from_secs(6);
 /// From a death to the safe level, in times that a pulse may be off its plan: what an emulated core allows.
 const SAFE: u32 = 10;
 /// A frame's time on an emulated core, at most.
@@ -128,7 +128,7 @@ fn long_pulses(board: &Board) -> Result<Board> {
         // a part whose verdict is not there in time leaves, too: here only the gate matters
         board.set("camera.defect_rate", 1.0)?;
         board.set("gate.distance", format!("{} s", SHORT.as_secs()))?;
-        board.set("belt.min_spacing", format!("{} s", PULSE.as_secs()))?;
+        board.set("belt.min_spacing", format!("{} s", (PULSE / 2).as_secs() + 1))?;
     }
     Ok(board)
 }
