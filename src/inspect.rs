@@ -107,9 +107,7 @@ impl Inspector {
         let preprocessed = Instant::now();
         self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data)?;
         let reconstructed = Instant::now();
-        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
-        let learned = self.reconstructor.learned();
-        let seen = Seen { picture, reconstruction, learned, channels: self.input.channels };
+        let seen = Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned());
         let Judgement { score, error } = self.judge.judge(&seen);
         let times = StageTimes {
             preprocess: preprocessed - start,
@@ -136,8 +134,7 @@ impl Inspector {
 
     /// All that the judge took of it.
     pub fn seen(&self) -> Seen<'_> {
-        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
-        Seen { picture, reconstruction, learned: self.reconstructor.learned(), channels: self.input.channels }
+        Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned())
     }
 
     /// The judge with the maps of the last picture.

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use beltwatch::board::{Board, BoardError, CameraSource, Time};
@@ -11,9 +10,8 @@ use beltwatch::capture::v4l2::Camera;
 use beltwatch::capture::{CaptureError, Captured, FrameCheck, LiveCamera};
 use beltwatch::say;
 use beltwatch_core::Quality;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::Failure;
+use super::{Failure, stop_on_signals};
 
 /// Without a frame for longer the camera is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,10 +41,7 @@ pub(crate) fn capture(args: &Args) -> Result<(), Failure> {
     }
     let settings = board.camera.v4l2().map_err(|message| BoardError::Content { path: args.board.clone(), message })?;
     fs::create_dir_all(&args.out).map_err(|source| Failure::Write { path: args.out.clone(), source })?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
-    }
+    let stop = stop_on_signals()?;
     let mut camera = Camera::open(&settings).map_err(CaptureError::from)?;
     camera.report().iter().try_for_each(say::out)?;
     let (mut check, mut taken) = (FrameCheck::default(), 0);

@@ -10,6 +10,8 @@ mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use beltwatch::board::BoardError;
 use beltwatch::capture::CaptureError;
@@ -18,6 +20,7 @@ use beltwatch::picture::PictureError;
 use beltwatch::recipe::RecipeError;
 use beltwatch_belt::ScenarioError;
 use clap::{Parser, Subcommand};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Inspects parts on a conveyor and rejects the bad ones.
 #[derive(Parser)]
@@ -116,6 +119,15 @@ impl From<LineError> for Failure {
             | LineError::Store(_) => Self::System(error.to_string()),
         }
     }
+}
+
+/// What is set once somebody wants the program to end.
+fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
+    }
+    Ok(stop)
 }
 
 pub(crate) fn main() -> ExitCode {

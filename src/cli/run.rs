@@ -1,8 +1,6 @@
 //! `beltwatch run`
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use beltwatch::board::{Board, BoardError, CameraSource};
@@ -11,9 +9,8 @@ use beltwatch::outputs;
 use beltwatch::recipe::Recipe;
 use beltwatch::say;
 use beltwatch_belt::Scenario;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::Failure;
+use super::{Failure, stop_on_signals};
 
 /// Parts of a demo: about 12 seconds.
 const DEMO_PARTS: u64 = 60;
@@ -79,10 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         file.map_err(|source| Failure::Write { path: path.clone(), source })?;
     }
     beltwatch::guard::abort_on_panic();
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
-    }
+    let stop = stop_on_signals()?;
     let options = Options {
         parts,
         scenario: args.scenario.as_deref().map(scenario).transpose()?,

@@ -8,6 +8,8 @@ pub mod deviation;
 
 use serde::{Deserialize, Serialize};
 
+use crate::picture::Picture;
+
 /// The form of the difference image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +32,13 @@ pub struct Seen<'a> {
     pub learned: &'a [u8],
     /// 1 or 3.
     pub channels: usize,
+}
+
+impl<'a> Seen<'a> {
+    /// A picture as the network saw it and as it drew it, both of one shape.
+    pub fn new(picture: &'a Picture, reconstruction: &'a Picture, learned: &'a [u8]) -> Self {
+        Self { picture: &picture.data, reconstruction: &reconstruction.data, learned, channels: picture.channels }
+    }
 }
 
 impl Form {

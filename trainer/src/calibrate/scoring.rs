@@ -24,12 +24,7 @@ pub struct Redrawn {
 impl Redrawn {
     /// Lets `judge` score it.
     pub fn judge(&self, judge: &mut Judge) -> beltwatch::judge::Judgement {
-        judge.judge(&Seen {
-            picture: &self.picture.data,
-            reconstruction: &self.reconstruction.data,
-            learned: &self.learned,
-            channels: self.picture.channels,
-        })
+        judge.judge(&Seen::new(&self.picture, &self.reconstruction, &self.learned))
     }
 }
 

@@ -79,8 +79,7 @@ impl Network for FloatNetwork {
     }
 
     fn seen(&self) -> Seen<'_> {
-        let (picture, reconstruction) = (&self.input.data, &self.reconstruction.data);
-        Seen { picture, reconstruction, learned: &self.learned, channels: self.input.channels }
+        Seen::new(&self.input, &self.reconstruction, &self.learned)
     }
 }
 
