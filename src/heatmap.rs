@@ -49,6 +49,22 @@ pub fn overlay(picture: &Picture, map: &[u8]) -> Picture {
     Picture { channels: 3, data: grey.data.iter().zip(heat).flat_map(paint).collect(), ..grey }
 }
 
+/// Pictures of one height, from left to right, in colour; what is lower than the first one stays black below.
+pub fn beside(pictures: &[Picture]) -> Picture {
+    let height = pictures.first().map_or(0, |p| p.height);
+    let coloured: Vec<Picture> = pictures.iter().map(|p| p.with_channels(3)).collect();
+    let width = coloured.iter().map(|p| p.width).sum();
+    let mut data = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for picture in &coloured {
+            let row = picture.data.chunks_exact((picture.width * 3).max(1)).nth(y);
+            data.extend(row.unwrap_or_default());
+            data.resize(data.len() + if row.is_none() { picture.width * 3 } else { 0 }, 0);
+        }
+    }
+    Picture { width, height, channels: 3, data }
+}
+
 /// `part` / 255 of the way from `low` to `high`, rounded.
 fn mix(low: u8, high: u8, part: u32) -> u8 {
     ((u32::from(low) * (255 - part) + u32::from(high) * part + 127) / 255) as u8
@@ -80,6 +96,14 @@ mod tests {
         assert_eq!((picture.width, picture.height, picture.channels), (2, 2, 3));
         assert_eq!(picture.data[3..6], [252, 255, 164]);
         assert_eq!(plain(&[], 0), Picture { width: 0, height: 0, channels: 3, data: vec![] });
+    }
+
+    #[test]
+    fn pictures_beside_each_other() {
+        let both = beside(&[Picture::filled(2, 2, 3, 7), Picture::filled(1, 1, 1, 9)]);
+        assert_eq!((both.width, both.height, both.channels), (3, 2, 3));
+        assert_eq!([both.at(1, 1, 2), both.at(2, 0, 1), both.at(2, 1, 0)], [7, 9, 0]);
+        assert_eq!(beside(&[]).data, Vec::<u8>::new());
     }
 
     #[test]

@@ -88,12 +88,12 @@ impl Inspector {
         let input = &recipe.manifest.input;
         let shape = InputShape { size: input.size, channels: input.channels };
         let reconstructor = Reconstructor::load(&recipe.model, shape)
-            .and_then(|network| network.with_head_if(recipe.manifest.difference.form == Form::Learned))
+            .and_then(|network| network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned)))
             .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
         Ok(Self {
             preprocessor: Preprocessor::new(input.size, input.channels, &input.pictures),
             reconstructor,
-            judge: Judge::new(&recipe.manifest.judge_settings(), recipe.noise.as_ref(), input.size, input.size),
+            judge: Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, input.size, input.size),
             threshold: recipe.manifest.score.threshold,
             input: Picture::filled(input.size, input.size, input.channels, 0),
             reconstruction: Picture::filled(input.size, input.size, input.channels, 0),

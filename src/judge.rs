@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::difference::Seen;
 
-use crate::difference::Form;
 use crate::difference::deviation::{Deviation, NoiseMap};
+use crate::difference::{Form, Scratch};
 use crate::hee::{Estimator, Hee};
 use crate::smooth::Kernel;
 use crate::verdict::{Pooling, Score};
 
 /// What a judge needs to know, from the recipe.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The difference image.
-    pub form: Form,
+    /// The difference images, at least one. The map that HEE reads is their mean, each measured against its noise map.
+    pub forms: Vec<Form>,
     /// The error to take off.
     pub hee: Hee,
     /// Smoothing in pixels of the network's picture.
@@ -35,48 +35,63 @@ pub struct Judgement {
     pub error: u8,
 }
 
+/// One of the difference images.
+#[derive(Clone, Debug)]
+struct Layer {
+    form: Form,
+    deviation: Deviation,
+    difference: Vec<u16>,
+}
+
 /// Scores pictures of one size.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    form: Form,
-    deviation: Deviation,
+    layers: Vec<Layer>,
     hee: Hee,
     kernel: Kernel,
     pooling: Pooling,
     width: usize,
     error: u8,
-    difference: Vec<u16>,
     map: Vec<u8>,
+    sums: Vec<u16>,
     residual: Vec<i16>,
     anomaly: Vec<i32>,
     smoothed_rows: Vec<i32>,
-    unsmoothed: Vec<u16>,
+    scratch: Scratch,
 }
 
 impl Judge {
-    /// A judge of `width` x `height` pictures.
-    pub fn new(settings: &Settings, noise: Option<&NoiseMap>, width: usize, height: usize) -> Self {
-        let pixels = width * height;
+    /// A judge of `width` x `height` pictures. `noise` has a noise map for each form, or none at all.
+    ///
+    /// # Panics
+    /// Where there is no form, more than 256 of them, or another number of noise maps.
+    pub fn new(settings: &Settings, noise: &[NoiseMap], width: usize, height: usize) -> Self {
+        let (pixels, forms) = (width * height, settings.forms.len());
+        assert!((1..=256).contains(&forms) && (noise.is_empty() || noise.len() == forms), "a noise map a form");
+        let layer = |(place, &form): (usize, &Form)| Layer {
+            form,
+            deviation: Deviation::new(noise.get(place)),
+            difference: vec![0; pixels],
+        };
         Self {
-            form: settings.form,
-            deviation: Deviation::new(noise),
+            layers: settings.forms.iter().enumerate().map(layer).collect(),
             hee: settings.hee,
             kernel: Kernel::gaussian(settings.smoothing_sigma),
             pooling: settings.pooling,
             width,
             error: 0,
-            difference: vec![0; pixels],
             map: vec![0; pixels],
+            sums: vec![0; pixels],
             residual: vec![0; pixels],
             anomaly: vec![0; pixels],
             smoothed_rows: vec![0; pixels],
-            unsmoothed: vec![0; pixels],
+            scratch: Scratch::new(pixels),
         }
     }
 
     /// The same judge with HEE switched off: the error is the map's zero level.
     pub fn without_hee(&self) -> Self {
-        let zero = self.deviation.zero();
+        let zero = self.zero();
         Self { hee: Hee { estimator: Estimator::Fixed(zero), cap: 255 }, ..self.clone() }
     }
 
@@ -88,9 +103,11 @@ impl Judge {
     pub fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
         let pixels = self.map.len();
         assert_eq!([seen.picture.len(), seen.reconstruction.len()], [pixels * seen.channels; 2]);
-        assert!(self.form != Form::Learned || seen.learned.len() == pixels, "a network with a head");
-        self.form.difference(seen, self.width, &mut self.difference, &mut self.unsmoothed);
-        self.deviation.apply(&self.difference, &mut self.map);
+        for layer in &mut self.layers {
+            assert!(layer.form != Form::Learned || seen.learned.len() == pixels, "a network with a head");
+            layer.form.difference(seen, self.width, &mut layer.difference, &mut self.scratch);
+        }
+        self.combine();
         self.error = self.hee.error(&self.map);
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
             *residual = i16::from(v.saturating_sub(self.error));
@@ -100,9 +117,23 @@ impl Judge {
         Judgement { score, error: self.error }
     }
 
-    /// The last difference image in Q8.8 levels.
-    pub fn difference(&self) -> &[u16] {
-        &self.difference
+    /// The mean of all deviation maps, rounded down.
+    fn combine(&mut self) {
+        if let [only] = self.layers.as_slice() {
+            return only.deviation.apply(&only.difference, &mut self.map);
+        }
+        self.sums.fill(0);
+        for layer in &self.layers {
+            layer.deviation.apply(&layer.difference, &mut self.map);
+            self.sums.iter_mut().zip(&self.map).for_each(|(sum, &v)| *sum += u16::from(v));
+        }
+        let forms = self.layers.len() as u16;
+        self.map.iter_mut().zip(&self.sums).for_each(|(v, sum)| *v = (sum / forms) as u8);
+    }
+
+    /// The last difference images in Q8.8 levels, in the order of the forms.
+    pub fn differences(&self) -> impl Iterator<Item = &[u16]> {
+        self.layers.iter().map(|layer| layer.difference.as_slice())
     }
 
     /// The last deviation map, before HEE.
@@ -112,7 +143,7 @@ impl Judge {
 
     /// The value of the deviation map that stands for "as the normal mean".
     pub fn zero(&self) -> u8 {
-        self.deviation.zero()
+        self.layers[0].deviation.zero()
     }
 
     /// The last anomaly map in Q8.8, from which the score came; never negative.
@@ -139,7 +170,7 @@ mod tests {
 
     fn settings(cap: u8) -> Settings {
         let hee = Hee { estimator: Estimator::Mode, cap };
-        Settings { form: Form::Absolute, hee, smoothing_sigma: 0.0, pooling: Pooling::Max }
+        Settings { forms: vec![Form::Absolute], hee, smoothing_sigma: 0.0, pooling: Pooling::Max }
     }
 
     fn art(judge: &Judge) -> Vec<String> {
@@ -158,7 +189,7 @@ mod tests {
 
     #[test]
     fn hee_takes_off_the_common_error_and_leaves_the_defect() {
-        let mut judge = Judge::new(&settings(255), None, 9, 5);
+        let mut judge = Judge::new(&settings(255), &[], 9, 5);
         let judgement = judge.judge(&grey(&lifted_with_a_defect(), &[100; 45]));
         // the mode is 8, its upper edge 9; the centre of the defect keeps 88 - 9 levels
         assert_eq!(judgement, Judgement { score: Score(79 * 256), error: 9 });
@@ -171,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_cap_limits_what_is_taken_off() {
-        let mut judge = Judge::new(&settings(3), None, 9, 5);
+        let mut judge = Judge::new(&settings(3), &[], 9, 5);
         assert_eq!(judge.judge(&grey(&[200; 45], &[100; 45])), Judgement { score: Score(97 * 256), error: 3 });
     }
 
@@ -183,9 +214,24 @@ mod tests {
         noisy.spread[12] = 8 * 256;
         let mut picture = [100u8; 25];
         picture[12] = 140;
-        let score =
-            |noise: &NoiseMap| Judge::new(&settings(40), Some(noise), 5, 5).judge(&grey(&picture, &[100; 25])).score;
+        let score = |noise: &NoiseMap| {
+            Judge::new(&settings(40), std::slice::from_ref(noise), 5, 5).judge(&grey(&picture, &[100; 25])).score
+        };
         assert!(score(&noisy) < score(&noise));
+    }
+
+    #[test]
+    fn two_forms_are_averaged_in_their_own_spreads() {
+        let noise = |spread: u16| NoiseMap { mean: vec![0; 25], spread: vec![spread * 256; 25], fraction_bits: 4 };
+        let forms = vec![Form::Absolute, Form::Learned];
+        let settings = Settings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
+        let mut judge = Judge::new(&settings, &[noise(2), noise(4)], 5, 5);
+        let seen = Seen { picture: &[108; 25], reconstruction: &[100; 25], learned: &[24; 25], channels: 1 };
+        judge.judge(&seen);
+        // 8 levels are 4 spreads of 2, 24 are 6 spreads of 4: 5 on average, above 2 at zero
+        assert_eq!(judge.deviation(), [(5 + 2) * 16; 25]);
+        assert_eq!(judge.differences().map(|d| d[0] / 256).collect::<Vec<_>>(), [8, 24]);
+        assert!(judge.anomaly().iter().all(|&v| v == 5 * 16 * 256));
     }
 
     #[test]
@@ -193,7 +239,7 @@ mod tests {
         let noise = NoiseMap { mean: vec![4 * 256; 25], spread: vec![256; 25], fraction_bits: 4 };
         let mut judge = Judge::new(
             &Settings { hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) },
-            Some(&noise),
+            &[noise],
             5,
             5,
         );

@@ -136,7 +136,7 @@ fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let broken = folder.path().join("broken");
     fs::create_dir_all(broken.join("golden")).expect("writable");
-    for name in ["recipe.toml", "model.onnx", "noise_mean.png", "noise_spread.png"] {
+    for name in ["recipe.toml", "model.onnx", "noise_absolute_mean.png", "noise_absolute_spread.png"] {
         fs::copy(demo().join(name), broken.join(name)).expect("a copy");
     }
     for entry in fs::read_dir(demo().join("golden")).expect("a folder").flatten() {

@@ -93,8 +93,8 @@ fn an_unknown_key_with_its_line() {
 #[test]
 fn another_version() {
     let copy = Copy::new();
-    copy.edit("format = 1", "format = 2");
-    assert!(matches!(copy.error(), RecipeError::Version { found: 2, supported: 1, .. }));
+    copy.edit("format = 2", "format = 3");
+    assert!(matches!(copy.error(), RecipeError::Version { found: 3, supported: 2, .. }));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_setting_out_of_range_and_a_path_that_leaves_the_folder() {
     copy.edit("channels = 3", "channels = 4");
     assert!(matches!(copy.error(), RecipeError::Range { key: "input.channels", .. }));
     let copy = Copy::new();
-    copy.edit("\"noise_mean.png\"", "\"../noise_mean.png\"");
+    copy.edit("\"noise_absolute_mean.png\"", "\"../noise_absolute_mean.png\"");
     assert!(matches!(copy.error(), RecipeError::Range { key: "files", .. }));
 }
 

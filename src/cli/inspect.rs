@@ -110,7 +110,7 @@ fn write_maps(dir: &Path, index: usize, file: &Path, inspector: &Inspector) -> R
     let folder = name(file.parent()).unwrap_or_default();
     let stem = file.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let input = inspector.input();
-    let difference = inspector.judge().difference().iter().map(|&d| (d >> 8) as u8).collect();
+    let difference = inspector.judge().differences().next().into_iter().flatten().map(|&d| (d >> 8) as u8).collect();
     let maps = [
         ("input", input.clone()),
         ("reconstruction", inspector.reconstruction().clone()),

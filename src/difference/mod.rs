@@ -5,6 +5,7 @@
 
 mod absolute;
 pub mod deviation;
+mod gradient;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub enum Form {
     /// |picture - reconstruction|, the mean of the channels (Xing and Li, 2023).
     #[default]
     Absolute,
+    /// Gradient magnitude similarity of both, at three scales (Xue et al., 2014): structure, not brightness.
+    Gradient,
     /// What the network's head makes of both: how likely a pixel is part of a defect.
     Learned,
 }
@@ -41,15 +44,42 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Planes to work in, allocated once.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    plane: Vec<u16>,
+    grey: [Vec<u16>; 2],
+}
+
+impl Scratch {
+    /// For pictures of so many pixels.
+    pub fn new(pixels: usize) -> Self {
+        let plane = vec![0; pixels];
+        Self { grey: [plane.clone(), plane.clone()], plane }
+    }
+}
+
 impl Form {
-    /// The difference image in Q8.8 levels (0 to 255), lightly smoothed (3 x 3 binomial). `out` and `scratch` take one
-    /// value a pixel.
-    pub fn difference(self, seen: &Seen<'_>, width: usize, out: &mut [u16], scratch: &mut [u16]) {
+    /// As recipes write it.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Absolute => absolute::difference(seen.picture, seen.reconstruction, seen.channels, scratch),
-            Self::Learned => scratch.iter_mut().zip(seen.learned).for_each(|(out, &v)| *out = u16::from(v) * 256),
+            Self::Absolute => "absolute",
+            Self::Gradient => "gradient",
+            Self::Learned => "learned",
         }
-        binomial(scratch, width, out);
+    }
+
+    /// The difference image in Q8.8 levels (0 to 255), lightly smoothed (3 x 3 binomial); `out` takes one value a pixel.
+    /// For `Gradient` width and height are multiples of 4.
+    pub fn difference(self, seen: &Seen<'_>, width: usize, out: &mut [u16], scratch: &mut Scratch) {
+        let Seen { picture, reconstruction, learned, channels } = *seen;
+        let Scratch { plane, grey } = scratch;
+        match self {
+            Self::Absolute => absolute::difference(picture, reconstruction, channels, plane),
+            Self::Gradient => gradient::difference(picture, reconstruction, channels, width, plane, grey),
+            Self::Learned => plane.iter_mut().zip(learned).for_each(|(out, &v)| *out = u16::from(v) * 256),
+        }
+        binomial(plane, width, out);
     }
 }
 
@@ -74,7 +104,7 @@ mod tests {
     fn a_single_pixel_spreads_as_the_binomial_kernel() {
         let mut picture = vec![100u8; 25];
         picture[12] = 116;
-        let (mut out, mut scratch) = (vec![0; 25], vec![0; 25]);
+        let (mut out, mut scratch) = (vec![0; 25], Scratch::new(25));
         let seen = Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1 };
         Form::Absolute.difference(&seen, 5, &mut out, &mut scratch);
         let levels: Vec<u16> = out.iter().map(|v| v / 256).collect();
@@ -83,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_learned_difference_is_taken_as_it_is() {
-        let (mut out, mut scratch) = (vec![0; 16], vec![0; 16]);
+        let (mut out, mut scratch) = (vec![0; 16], Scratch::new(16));
         let seen = Seen { picture: &[9; 16], reconstruction: &[200; 16], learned: &[3; 16], channels: 1 };
         Form::Learned.difference(&seen, 4, &mut out, &mut scratch);
         assert_eq!(out, [3 * 256; 16]);
@@ -93,7 +123,7 @@ mod tests {
     fn the_largest_difference_fits() {
         for channels in [1, 3] {
             let n = 16 * channels;
-            let (mut out, mut scratch) = (vec![0; 16], vec![0; 16]);
+            let (mut out, mut scratch) = (vec![0; 16], Scratch::new(16));
             let seen = Seen { picture: &vec![255; n], reconstruction: &vec![0; n], learned: &[], channels };
             Form::Absolute.difference(&seen, 4, &mut out, &mut scratch);
             assert_eq!(out, vec![if channels == 1 { 255 * 256 } else { 255 * 3 * 85 }; 16]);

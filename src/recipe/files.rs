@@ -9,11 +9,16 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma};
 use sha2::{Digest, Sha256};
 
 use super::{FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError};
+use crate::difference::Form;
 use crate::difference::deviation::NoiseMap;
 
 /// The int8 network.
 pub const MODEL_FILE: &str = "model.onnx";
-const NOISE_FILES: [&str; 2] = ["noise_mean.png", "noise_spread.png"];
+
+/// The files of a form's noise map: mean and spread.
+fn noise_files(form: Form) -> [String; 2] {
+    ["mean", "spread"].map(|plane| format!("noise_{}_{plane}.png", form.name()))
+}
 
 /// The SHA-256 of some bytes in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -51,13 +56,12 @@ pub(super) fn load(folder: &Path) -> Result<Recipe, RecipeError> {
     };
     let model = take(MODEL_FILE)?;
     let size = manifest.input.size;
-    let noise = if manifest.difference.noise_map {
+    let mut noise = Vec::new();
+    for &form in manifest.difference.forms.iter().filter(|_| manifest.difference.noise_map) {
         let [mean, spread] =
-            NOISE_FILES.map(|name| take(name).and_then(|b| decode_plane(&b, &folder.join(name), size)));
-        Some(NoiseMap { mean: mean?, spread: spread?, fraction_bits: manifest.difference.fraction_bits })
-    } else {
-        None
-    };
+            noise_files(form).map(|name| take(&name).and_then(|b| decode_plane(&b, &folder.join(&name), size)));
+        noise.push(NoiseMap { mean: mean?, spread: spread?, fraction_bits: manifest.difference.fraction_bits });
+    }
     Ok(Recipe { folder: folder.to_owned(), sha256: sha256_hex(&bytes), model, noise, manifest })
 }
 
@@ -72,9 +76,10 @@ fn decode_plane(bytes: &[u8], path: &Path, size: usize) -> Result<Vec<u16>, Reci
     }
 }
 
-/// Writes the two pictures of a noise map into a recipe folder under construction and returns their names.
-pub fn save_noise_map(folder: &Path, noise: &NoiseMap, size: usize) -> Result<[String; 2], RecipeError> {
-    for (name, plane) in NOISE_FILES.iter().zip([&noise.mean, &noise.spread]) {
+/// Writes the two pictures of a form's noise map into a recipe folder under construction and returns their names.
+pub fn save_noise_map(folder: &Path, form: Form, noise: &NoiseMap, size: usize) -> Result<[String; 2], RecipeError> {
+    let names = noise_files(form);
+    for (name, plane) in names.iter().zip([&noise.mean, &noise.spread]) {
         let path = folder.join(name);
         let side = size as u32;
         let buffer: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_raw(side, side, plane.clone())
@@ -83,7 +88,7 @@ pub fn save_noise_map(folder: &Path, noise: &NoiseMap, size: usize) -> Result<[S
             .save_with_format(&path, ImageFormat::Png)
             .map_err(|e| RecipeError::Write { path, source: std::io::Error::other(e) })?;
     }
-    Ok(NOISE_FILES.map(str::to_owned))
+    Ok(names)
 }
 
 /// Finishes a recipe whose other files already lie in `folder`: hashes each of `names` and writes the manifest last,

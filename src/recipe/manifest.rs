@@ -14,7 +14,7 @@ use crate::smooth::MAX_SIGMA;
 use crate::verdict::{Pooling, Score};
 
 /// The version of the format that this program reads and writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// All of `recipe.toml`. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,8 +57,8 @@ pub struct Input {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DifferenceSettings {
-    /// The form of the difference image.
-    pub form: Form,
+    /// The forms of the difference image, each at most once; several are averaged and need a noise map.
+    pub forms: Vec<Form>,
     /// Whether the difference is measured in spreads of the noise map.
     pub noise_map: bool,
     /// Fractional bits of a spread, 0 to 4.
@@ -145,6 +145,15 @@ impl Manifest {
         range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
         let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
         range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
+        let forms = &self.difference.forms;
+        let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
+        let comparable = forms.len() == 1 || (forms.len() > 1 && self.difference.noise_map);
+        range(
+            once && comparable,
+            "difference.forms",
+            format!("{forms:?}"),
+            "one form, or several with noise_map = true",
+        )?;
         range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
         range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
         let (target, threshold) = (self.score.false_reject_target, self.score.threshold);
@@ -164,7 +173,7 @@ impl Manifest {
     /// What the judge needs.
     pub fn judge_settings(&self) -> Settings {
         Settings {
-            form: self.difference.form,
+            forms: self.difference.forms.clone(),
             hee: self.hee,
             smoothing_sigma: self.score.smoothing_sigma,
             pooling: self.score.pooling,

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `recipe.toml` | the [`Manifest`]: settings, threshold, training summary, SHA-256 of every other file |
 //! | `model.onnx` | the int8 network |
-//! | `noise_mean.png`, `noise_spread.png` | the noise map, 16-bit grey, Q8.8 levels |
+//! | `noise_FORM_mean.png`, `noise_FORM_spread.png` | the noise map of each form, 16-bit grey, Q8.8 levels |
 //! | `golden/*.png` | pictures with their expected scores: the self-test at load |
 //! | `float.onnx` | the network before quantisation, for `evaluate` only; may be missing |
 
@@ -34,8 +34,8 @@ pub struct Recipe {
     pub manifest: Manifest,
     /// The bytes of `model.onnx`.
     pub model: Vec<u8>,
-    /// The noise map, if the recipe uses one.
-    pub noise: Option<NoiseMap>,
+    /// The noise map of each form, or none.
+    pub noise: Vec<NoiseMap>,
     /// SHA-256 of `recipe.toml`: it covers every other file through their hashes in it.
     pub sha256: String,
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
+use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
-use beltwatch_train::teach::{self, Preset, TeachError, TeachOptions};
+use beltwatch_train::teach::{self, Budget, Noise, Preset, TeachError, TeachOptions};
 use beltwatch_train::train::Wanted;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -37,6 +38,8 @@ enum Command {
     Evaluate(Evaluate),
     /// Render parts and their defects as a data set
     Synth(Synth),
+    /// Teach and measure variants of the method on several categories
+    Study(Study),
 }
 
 #[derive(clap::Args)]
@@ -49,7 +52,7 @@ struct Teach {
     /// Length and picture size
     #[arg(long, value_enum, default_value_t)]
     preset: Preset,
-    /// A training configuration (TOML, as written to OUT.run/train.toml) in place of the preset
+    /// A file (TOML, as written to OUT.run/teach.toml) in place of every decision
     #[arg(long)]
     config: Option<PathBuf>,
     /// Width and height of the network's picture in pixels
@@ -58,21 +61,24 @@ struct Teach {
     /// Training steps
     #[arg(long)]
     steps: Option<usize>,
-    /// Same seed, same pictures, same recipe
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// As many steps as fit into this time on this machine: 20m, 2h
+    #[arg(long, value_name = "TIME", conflicts_with = "steps")]
+    budget: Option<Budget>,
+    /// Same seed, same pictures, same number of steps: same recipe [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Where to train
     #[arg(long, default_value = "auto", value_name = "auto|cpu|cuda")]
     device: Wanted,
-    /// Share of good parts that may be rejected
-    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
-    false_reject: f64,
-    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 64]
+    /// Share of good parts that may be rejected [default: 0.01]
+    #[arg(long, value_name = "SHARE")]
+    false_reject: Option<f64>,
+    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 128]
     #[arg(long, value_name = "SIGMA")]
     smoothing: Option<f64>,
-    /// Measure the difference in levels, not in spreads above the normal mean
-    #[arg(long)]
-    no_noise_map: bool,
+    /// What differences are measured against [default: `pixel` where parts hold their place, else `even`]
+    #[arg(long, value_enum)]
+    noise: Option<Noise>,
     /// Leave out float.onnx (then `evaluate` shows the int8 rows only)
     #[arg(long)]
     no_float_model: bool,
@@ -119,6 +125,21 @@ struct Synth {
     test_defects: usize,
 }
 
+#[derive(clap::Args)]
+struct Study {
+    /// What is compared (TOML, see trainer/studies)
+    study: PathBuf,
+    /// Recipes, results and tables go here; what is there already is not done again
+    #[arg(long)]
+    out: PathBuf,
+    /// The folder of the categories, in place of the study's
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Where to train
+    #[arg(long, default_value = "auto", value_name = "auto|cpu|cuda")]
+    device: Wanted,
+}
+
 /// A number of pictures.
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -131,6 +152,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let result: Result<(), Box<dyn std::error::Error>> = match Cli::parse().command {
         Command::Teach(args) => return teach(args),
+        Command::Study(args) => return study(args),
         Command::Evaluate(Evaluate { recipe, data, json, report }) => {
             evaluation::run(&EvaluateArgs { recipe, data, json, report }).map(drop).map_err(Into::into)
         }
@@ -149,25 +171,48 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn teach(args: Teach) -> ExitCode {
+/// Set by the signals that end a program.
+fn stop() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
-            return fail(&error);
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn study(Study { study, out, data, device }: Study) -> ExitCode {
+    let args = StudyArgs { plan: study, out, data, device };
+    let result = stop().map_err(Into::into).and_then(|stop| study::study(&args, &stop).map_err(Box::from));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let error: Box<dyn std::error::Error> = error;
+            let stopped = matches!(error.downcast_ref(), Some(StudyError::Teach { source, .. }) if matches!(**source, TeachError::Stopped { .. }));
+            let code = fail(&*error);
+            if stopped { ExitCode::from(130) } else { code }
         }
     }
+}
+
+fn teach(args: Teach) -> ExitCode {
+    let stop = match stop() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&error),
+    };
     let options = TeachOptions {
         data: args.data,
         out: args.out,
+        run: None,
         preset: args.preset,
         config: args.config,
         size: args.size,
         steps: args.steps,
         seed: args.seed,
         device: args.device,
-        false_reject_target: args.false_reject,
-        noise_map: !args.no_noise_map,
-        smoothing_sigma: args.smoothing,
+        budget: args.budget,
+        false_reject: args.false_reject,
+        noise: args.noise,
+        smoothing: args.smoothing,
         float_model: !args.no_float_model,
         force: args.force,
         export_now: args.export_now,
@@ -181,6 +226,7 @@ fn teach(args: Teach) -> ExitCode {
         Err(
             error @ (TeachError::Target(_)
             | TeachError::Smoothing(_)
+            | TeachError::Forms { .. }
             | TeachError::Settings(_)
             | TeachError::Size { .. }
             | TeachError::Out { .. }),

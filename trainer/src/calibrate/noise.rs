@@ -31,8 +31,8 @@ impl NoiseStatistics {
     }
 }
 
-/// The noise map of what was collected: each pixel's mean and standard deviation, smoothed over 3 x 3 pixels, the
-/// spread raised by a quarter of its mean over the picture. No pictures: mean 0, spread 1 level.
+/// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
+/// over 3 x 3 pixels, the spread raised by a quarter of its mean over the picture. No pictures: mean 0, spread 1 level.
 pub fn noise_map(statistics: &NoiseStatistics) -> NoiseMap {
     let n = f64::from(statistics.count.max(1));
     let mean: Vec<f64> = statistics.sum.iter().map(|&s| s as f64 / n).collect();
@@ -49,6 +49,18 @@ pub fn noise_map(statistics: &NoiseStatistics) -> NoiseMap {
         spread: smooth(&spread).into_iter().map(|s| q8_8(s + floor).max(1)).collect(),
         fraction_bits: MAX_FRACTION_BITS,
     }
+}
+
+/// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and one
+/// standard deviation, of all pixels of all pictures. No pictures: mean 0, spread 1 level.
+pub fn even_noise_map(statistics: &NoiseStatistics) -> NoiseMap {
+    let pixels = statistics.sum.len();
+    let n = (f64::from(statistics.count) * pixels as f64).max(1.0);
+    let mean = statistics.sum.iter().map(|&s| s as f64).sum::<f64>() / n;
+    let square = statistics.squares.iter().map(|&q| q as f64).sum::<f64>() / n;
+    let spread = if statistics.count == 0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
+    let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; pixels];
+    NoiseMap { mean: everywhere(mean), spread: everywhere(spread.max(1.0)), fraction_bits: MAX_FRACTION_BITS }
 }
 
 fn box_3x3(plane: &[f64], width: usize) -> Vec<f64> {
@@ -74,6 +86,17 @@ mod tests {
         let map = noise_map(&statistics);
         // mean 2000, standard deviation 1000, raised by a quarter of the mean spread
         assert_eq!((map.mean, map.spread), (vec![2000; 16], vec![1250; 16]));
+    }
+
+    #[test]
+    fn where_nothing_has_a_place_every_pixel_counts_alike() {
+        let mut statistics = NoiseStatistics::new(4, 1);
+        statistics.add(&[0, 0, 0, 4000]);
+        statistics.add(&[0, 4000, 0, 0]);
+        let map = even_noise_map(&statistics);
+        // a quarter of the values is 4000, the others 0: standard deviation 4000 * sqrt(3) / 4
+        assert_eq!((map.mean, map.spread), (vec![1000; 4], vec![1732; 4]));
+        assert_eq!(even_noise_map(&NoiseStatistics::new(2, 2)).spread, [256; 4]);
     }
 
     #[test]

@@ -33,43 +33,43 @@ impl Redrawn {
 pub struct Scoring {
     /// For the recipe.
     pub settings: Settings,
-    /// For the recipe; with its unit set.
-    pub noise: Option<NoiseMap>,
+    /// For the recipe; one a form or none, with their unit set.
+    pub noise: Vec<NoiseMap>,
     size: usize,
 }
 
 impl Scoring {
     /// Plain scoring, HEE without a cap.
-    pub fn uncapped(form: Form, smoothing_sigma: f64, noise: Option<NoiseMap>, size: usize) -> Self {
+    pub fn uncapped(forms: &[Form], smoothing_sigma: f64, noise: Vec<NoiseMap>, size: usize) -> Self {
         let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
-        Self { settings: Settings { form, hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
+        Self { settings: Settings { forms: forms.to_vec(), hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
     }
 
     /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap in it.
     pub fn calibrated(
-        form: Form,
+        forms: &[Form],
         smoothing_sigma: f64,
-        mut noise: Option<NoiseMap>,
+        mut noise: Vec<NoiseMap>,
         size: usize,
         held_out: &[Redrawn],
     ) -> Self {
         loop {
-            let mut scoring = Self::uncapped(form, smoothing_sigma, noise.take(), size);
+            let mut scoring = Self::uncapped(forms, smoothing_sigma, std::mem::take(&mut noise), size);
             let mut judge = scoring.judge();
             let errors = held_out.iter().map(|r| r.judge(&mut judge).error);
             scoring.settings.hee.cap = hee::cap(errors.collect::<Vec<_>>(), judge.zero());
             let largest = scoring.scores(held_out, true).into_iter().max().unwrap_or_default();
-            match &mut scoring.noise {
-                Some(noise) if noise.fraction_bits > 0 && largest > MOST_NORMAL_SCORE => noise.fraction_bits -= 1,
-                _ => return scoring,
+            if largest <= MOST_NORMAL_SCORE || scoring.noise.iter().all(|n| n.fraction_bits == 0) {
+                return scoring;
             }
+            scoring.noise.iter_mut().for_each(|noise| noise.fraction_bits -= 1);
             noise = scoring.noise;
         }
     }
 
     /// A judge that scores so.
     pub fn judge(&self) -> Judge {
-        Judge::new(&self.settings, self.noise.as_ref(), self.size, self.size)
+        Judge::new(&self.settings, &self.noise, self.size, self.size)
     }
 
     /// The scores of pictures, with HEE or without.
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_cap_comes_from_the_held_out_pictures() {
-        let scoring = Scoring::calibrated(Form::Absolute, 0.0, None, 32, &[off_by(3), off_by(7)]);
+        let scoring = Scoring::calibrated(&[Form::Absolute], 0.0, vec![], 32, &[off_by(3), off_by(7)]);
         // the mode's upper edge is 8, and half as far again
         assert_eq!(scoring.settings.hee.cap, 12);
         assert_eq!(scoring.scores(&[off_by(40)], true), [Score(28 * 256)]);
@@ -106,9 +106,9 @@ mod tests {
             spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
         }
         let bits = |r: &Redrawn| {
-            let scoring = Scoring::calibrated(Form::Absolute, 0.0, Some(noise.clone()), 32, std::slice::from_ref(r));
-            scoring.noise.map(|n| n.fraction_bits)
+            let scoring = Scoring::calibrated(&[Form::Absolute], 0.0, vec![noise.clone()], 32, std::slice::from_ref(r));
+            scoring.noise[0].fraction_bits
         };
-        assert_eq!((bits(&off_by(0)), bits(&spotted)), (Some(4), Some(3)));
+        assert_eq!((bits(&off_by(0)), bits(&spotted)), (4, 3));
     }
 }

@@ -2,34 +2,38 @@
 
 use beltwatch::verdict::Score;
 
+use super::promise;
 use super::quantile::student_t;
+
+/// The threshold of few pictures is at most this many times the largest score.
+const MOST_ABOVE: f64 = 1.25;
 
 /// A threshold and the words for how it came about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     /// Scores above it are rejects.
     pub score: Score,
-    /// For people.
+    /// For people: what it promises, and what it would take to promise the target.
     pub basis: String,
 }
 
-/// The threshold at which at most `target` (0 to 0.5, exclusive) of good parts are expected to be rejected.
+/// The threshold for the scores of good pictures that were not taught on; at most the share `target` (0 to 0.5, exclusive)
+/// of good parts is to be rejected.
 ///
-/// With enough held-out scores (`target * (n + 1) >= 1`) it is the order statistic of split conformal prediction
-/// (Vovk, 2005; Papadopoulos, 2008), which holds whatever the distribution. With fewer it is a one-sided prediction bound
-/// for the next score, the logarithms taken as normal, and never below the largest score seen.
+/// With enough scores it is one of them, such that the share is no larger with 95 % confidence, whatever the distribution
+/// (Wilks, 1941). With fewer it is a one-sided prediction bound for the next score, the logarithms taken as normal, and
+/// never below the largest score seen nor more than a quarter above it: a few scattered scores would otherwise put it where
+/// nothing is ever rejected. The words then say how much less is promised.
 pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
     let mut scores = held_out.to_vec();
     scores.sort_unstable_by(|a, b| b.cmp(a));
-    let n = scores.len();
-    let allowed = (target * (n + 1) as f64).floor() as usize;
-    if allowed >= 1 && n > 0 {
-        let score = scores[allowed.min(n) - 1];
+    let (n, percent) = (scores.len(), 100.0 * target);
+    let promise = |rejected: usize| 100.0 * promise::upper_bound(rejected, n);
+    if let Some(rejected) = (0..n).take_while(|&k| promise(k) <= percent).last() {
         let basis = format!(
-            "{n} held-out pictures, the {}",
-            if allowed == 1 { "largest".to_owned() } else { format!("{allowed}. largest score") }
+            "{n} held-out pictures, {rejected} above it: at most {percent:.2} % of good parts rejected (95 % confidence)"
         );
-        return Threshold { score, basis };
+        return Threshold { score: scores[rejected], basis };
     }
     let largest = scores.first().copied().unwrap_or(Score(u16::MAX));
     if n < 2 {
@@ -39,11 +43,14 @@ pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
     let mean = logs.iter().sum::<f64>() / n as f64;
     let variance = logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
     let bound = (mean + student_t(1.0 - target, n - 1) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).exp();
-    let needed = (1.0 / target).ceil() as usize - 1;
-    Threshold {
-        score: Score::from_f64(bound).max(largest),
-        basis: format!("{n} held-out pictures, log-normal prediction bound; {needed} would need no assumption"),
-    }
+    let basis = format!(
+        "{n} held-out pictures, none above it: no more than {:.1} % of good parts rejected (95 % confidence); {} more \
+         held-out pictures could promise {percent:.2} %",
+        promise(0),
+        promise::needed(target) - n
+    );
+    let score = Score::from_f64(bound.min(MOST_ABOVE * largest.to_f64())).max(largest);
+    Threshold { score, basis }
 }
 
 #[cfg(test)]
@@ -57,10 +64,11 @@ mod tests {
 
     #[test]
     fn enough_pictures_need_no_assumption() {
-        let held_out = scores((1..=199).map(|i| i * 10));
-        assert_eq!(threshold(&held_out, 0.005).score, Score(1990));
-        assert_eq!(threshold(&held_out, 0.01).score, Score(1980));
-        assert!(threshold(&held_out, 0.01).basis.contains("2. largest"));
+        let held_out = scores((1..=299).map(|i| i * 10));
+        assert_eq!(threshold(&held_out, 0.01).score, Score(2990));
+        // 3 of 299 above it promise 2.6 %, 9 promise 5.2 %, 8 promise 4.8 %
+        assert_eq!(threshold(&held_out, 0.05).score, Score(2990 - 80));
+        assert!(threshold(&held_out, 0.05).basis.contains("8 above it: at most 5.00 %"));
     }
 
     #[test]
@@ -71,7 +79,7 @@ mod tests {
             (few.score.to_f64() * 256.0 / 529.5 - (4.541f64 * 0.0485 * 1.25f64.sqrt()).exp()).abs() < 0.02,
             "{few:?}"
         );
-        assert!(few.basis.contains("99 would need"));
+        assert!(few.basis.contains("no more than 52.7 %") && few.basis.contains("295 more held-out"), "{few:?}");
         assert_eq!(threshold(&[], 0.01).score, Score(u16::MAX));
     }
 
@@ -79,7 +87,8 @@ mod tests {
         #[test]
         fn a_stricter_target_never_lowers_the_threshold(values in proptest::collection::vec(50u16..20_000, 2..300), a in 0.001f64..0.4, b in 0.001f64..0.4) {
             let held_out = scores(values);
-            prop_assume!((a * (held_out.len() + 1) as f64 >= 1.0) == (b * (held_out.len() + 1) as f64 >= 1.0));
+            let enough = |target| promise::needed(target) <= held_out.len();
+            prop_assume!(enough(a) == enough(b));
             prop_assert!(threshold(&held_out, a.min(b)).score >= threshold(&held_out, a.max(b)).score);
         }
 
@@ -88,7 +97,8 @@ mod tests {
             let held_out = scores(values);
             let limit = threshold(&held_out, target).score;
             let rejected = held_out.iter().filter(|&&s| s > limit).count();
-            prop_assert!(rejected as f64 <= target * (held_out.len() + 1) as f64);
+            prop_assert!(rejected as f64 <= target * held_out.len() as f64);
+            prop_assert!(rejected == 0 || promise::upper_bound(rejected, held_out.len()) <= target);
         }
     }
 }

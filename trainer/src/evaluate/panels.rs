@@ -49,7 +49,7 @@ fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Pane
     inspector.see(&scored.path)?;
     let input = inspector.input();
     let amplified = |d: &u16| (d.saturating_mul(DIFFERENCE_GAIN) >> 8) as u8;
-    let difference: Vec<u8> = inspector.judge().difference().iter().map(amplified).collect();
+    let difference: Vec<u8> = inspector.judge().differences().next().into_iter().flatten().map(amplified).collect();
     let column = |name: &str, picture: Picture| (name.to_owned(), picture);
     let mut columns = vec![
         column("picture", input.clone()),

@@ -114,7 +114,7 @@ impl Row {
     /// The rows of one network: without HEE, with HEE. Each has a threshold of its own.
     pub(super) fn pair(recipe: &Recipe, thresholds: [Option<Score>; 2]) -> [Self; 2] {
         let size = recipe.manifest.input.size;
-        let hee = Judge::new(&recipe.manifest.judge_settings(), recipe.noise.as_ref(), size, size);
+        let hee = Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, size, size);
         let [raw_threshold, hee_threshold] = thresholds;
         let row = |judge, threshold| Self { judge, threshold, scored: Vec::new() };
         [row(hee.without_hee(), raw_threshold), row(hee, hee_threshold)]

@@ -133,14 +133,15 @@ impl NetworkConfig {
         )
     }
 
-    /// As many levels, up to 5, as leave a bottleneck of at least 8 x 8.
+    /// As many levels, up to 5, as leave a bottleneck of at least 8 x 8. The first level is thin: it sees the most pixels,
+    /// and a fine picture with a thin level finds more than a coarse one with a wide level.
     fn preset(size: usize, channels: usize, side: impl Fn(usize, usize) -> SideKind) -> Self {
         let fits = |levels: &usize| size.is_multiple_of(1 << levels) && size >> levels >= 8;
         let levels = (1..=5).rev().find(fits).unwrap_or(4);
         Self {
             size,
             channels,
-            widths: [32, 64, 128, 256, 256][..levels].to_vec(),
+            widths: [16, 32, 64, 128, 256][usize::from(levels < 5)..][..levels].to_vec(),
             sides: (1..=levels).map(|level| side(level, levels)).collect(),
             grids: (1..=levels).map(|level| if size >> level >= 32 { 4 } else { 2 }).collect(),
             items: default_items(),
@@ -170,6 +171,30 @@ impl NetworkConfig {
     /// Width and height of the feature of `level` (from 1) in pixels.
     pub fn feature(&self, level: usize) -> usize {
         self.size >> level
+    }
+
+    /// Multiply-adds for one picture: convolutions, memories and the learned difference. Norms, activations and the
+    /// softmax of the memories are not counted.
+    pub fn multiply_adds(&self) -> u64 {
+        let head = self.of_head().map_or(0, |head| head.of_coder(1));
+        self.of_coder(self.channels) + head
+    }
+
+    fn of_coder(&self, outputs: usize) -> u64 {
+        let levels = self.levels();
+        let pixels = |level: usize| (self.feature(level) * self.feature(level)) as u64;
+        let mut sum = 0;
+        for level in 1..=levels {
+            let (inputs, width) =
+                (if level == 1 { self.channels } else { self.widths[level - 2] }, self.widths[level - 1]);
+            let (outputs, side) = (if level == 1 { outputs } else { self.widths[level - 2] }, self.sides[level - 1]);
+            let joined = if level < levels && side != SideKind::None { 2 * width } else { width };
+            // 3 x 3 down; up, each pixel sees 2 x 2 of the 4 x 4 taps; a query and a sum over the items
+            sum += pixels(level) * (inputs * width * 9) as u64;
+            sum += pixels(level - 1) * (joined * outputs * 4) as u64;
+            sum += if side == SideKind::Pmb { pixels(level) * (2 * self.items * width) as u64 } else { 0 };
+        }
+        sum
     }
 
     /// Says what is wrong, if anything.
@@ -243,7 +268,7 @@ mod tests {
         assert_eq!(deep.widths, [32, 64, 128, 256]);
         assert_eq!(deep.sides, [None, None, Pmb, Pmb]);
         let deep = NetworkConfig::deep(256, 1);
-        assert_eq!(deep.widths, [32, 64, 128, 256, 256]);
+        assert_eq!(deep.widths, [16, 32, 64, 128, 256]);
         assert_eq!(deep.sides, [None, None, None, Pmb, Pmb]);
         let alternate = NetworkConfig::alternate(256, 3);
         assert_eq!(alternate.sides, [Pmb, Skip, Pmb, Skip, Pmb]);
@@ -252,6 +277,17 @@ mod tests {
             assert_eq!(NetworkConfig::deep(size, 3).validate(), Ok(()), "{size}");
             assert_eq!(NetworkConfig::alternate(size, 1).validate(), Ok(()), "{size}");
         }
+    }
+
+    #[test]
+    fn multiply_adds_by_hand() {
+        let mut config = NetworkConfig::deep(128, 3);
+        (config.widths, config.sides, config.grids) = (vec![8, 16], vec![Skip, Pmb], vec![1, 2]);
+        let down = 64 * 64 * 3 * 8 * 9 + 32 * 32 * 8 * 16 * 9;
+        let up = 64 * 64 * 16 * 8 * 4 + 128 * 128 * 16 * 3 * 4;
+        assert_eq!(config.multiply_adds(), down + up + 32 * 32 * 16 * 100);
+        config.head = vec![4];
+        assert_eq!(config.multiply_adds(), down + up + 32 * 32 * 16 * 100 + 64 * 64 * 6 * 4 * 9 + 128 * 128 * 4 * 4);
     }
 
     #[test]

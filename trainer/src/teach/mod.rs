@@ -1,57 +1,68 @@
 //! `beltwatch-train teach`: from a folder of good pictures to a recipe.
 
+pub mod config;
 pub mod data;
+pub mod natural;
 pub mod recipe;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, Training};
+use beltwatch::heatmap;
+use beltwatch::inspect::Inspector;
+use beltwatch::picture::Picture;
+use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, Recipe, Training};
 use beltwatch::say;
 use beltwatch::verdict::Score;
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::train::{self, Device, DeviceError, ProgressLine, TrainConfig, TrainConfigError, TrainError, Wanted};
-use data::{DataError, TeachingSet};
-use recipe::{ExportError, ExportSettings};
+pub use config::{Budget, Preset};
+use config::{Decided, TeachConfig};
+use data::{DataError, Odd, TeachingSet};
+pub use recipe::Noise;
+use recipe::{ExportError, ExportSettings, Exported};
 
-/// Length and size of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Preset {
-    /// 128 px, about 5 minutes on 2 cores
-    Quick,
-    /// 256 px, for a GPU or a night
-    #[default]
-    Standard,
-}
+/// Pictures to look at, in the run's folder.
+pub const LOOK_AT: &str = "look-at-these";
+/// All decisions, in the run's folder.
+pub const CONFIG_FILE: &str = "teach.toml";
+/// Steps that are timed for a budget; they are not part of the run.
+const SPEED_STEPS: usize = 24;
+/// More steps than this do no good, whatever the budget.
+const MOST_STEPS: usize = 20_000;
 
 /// What `teach` is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TeachOptions {
     /// A category in MVTec layout, or a folder of good pictures.
     pub data: PathBuf,
     /// The recipe's folder.
     pub out: PathBuf,
+    /// The run's folder, in place of one beside the recipe's.
+    pub run: Option<PathBuf>,
     /// Length and size.
     pub preset: Preset,
-    /// A training configuration in place of the preset.
+    /// A file in place of every decision.
     pub config: Option<PathBuf>,
-    /// In place of the preset's.
+    /// In place of what is decided.
     pub size: Option<usize>,
-    /// In place of the preset's.
+    /// In place of what is decided.
     pub steps: Option<usize>,
+    /// As many steps as fit into this time, in place of the preset's.
+    pub budget: Option<Budget>,
     /// Where chance comes from.
-    pub seed: u64,
+    pub seed: Option<u64>,
     /// CPU, CUDA or whatever there is.
     pub device: Wanted,
-    /// Share of good parts that may be rejected.
-    pub false_reject_target: f64,
-    /// Whether the difference is measured against a noise map.
-    pub noise_map: bool,
-    /// In pixels of the network's picture; `None`: by its size.
-    pub smoothing_sigma: Option<f64>,
+    /// Share of good parts that may be rejected, in place of 0.01.
+    pub false_reject: Option<f64>,
+    /// In place of what is decided.
+    pub noise: Option<Noise>,
+    /// In pixels of the network's picture, in place of what is decided.
+    pub smoothing: Option<f64>,
     /// Whether the network before quantisation is written too.
     pub float_model: bool,
     /// Replace a recipe that is there.
@@ -150,6 +161,15 @@ pub enum TeachError {
         /// As configured.
         size: usize,
     },
+    /// forms that do not go together
+    #[error(
+        "recipe.forms [{forms}] with this noise and network: give at least one form and none twice, several only with noise \
+         `pixel` or `even`, `learned` only where train.network.head has levels"
+    )]
+    Forms {
+        /// As configured.
+        forms: String,
+    },
     /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
@@ -161,35 +181,36 @@ pub enum TeachError {
 /// Teaches and returns the manifest of the recipe that was written. `stop` ends the run at the next step, with a checkpoint.
 pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, TeachError> {
     let started = Instant::now();
-    let target = options.false_reject_target;
-    if !(target > 0.0 && target < 0.5) {
-        return Err(TeachError::Target(target));
-    }
     check_out(options)?;
-    let dataset = Dataset::open(&options.data)?;
-    let mut config = configuration(options)?;
-    let set = TeachingSet::load(dataset.for_teaching()?, config.network.size, options.seed)?;
-    config.network.channels = set.channels;
-    let sigma = options.smoothing_sigma.unwrap_or(config.network.size as f64 / 64.0);
-    if !(0.0..=8.0).contains(&sigma) {
-        return Err(TeachError::Smoothing(sigma));
+    let told = options.config.as_deref().map(TeachConfig::read).transpose()?;
+    if let Some(told) = &told {
+        told.validate()?;
     }
+    let dataset = Dataset::open(&options.data)?;
     let (device, why) = Device::choose(options.device)?;
+    let size = options.size.or(told.as_ref().map(|t| t.train.network.size)).unwrap_or(options.preset.size());
+    if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
+        return Err(TeachError::Size { size });
+    }
+    let seed = options.seed.or(told.as_ref().map(|t| t.train.seed)).unwrap_or(1);
+    let set = TeachingSet::load(dataset.for_teaching()?, size, seed)?;
     let product = dataset.name();
     say::error(format_args!(
         "teaching {product} on {} pictures, {} held out; {why}",
         set.train.len(),
         set.held_out.len()
     ));
-
-    let run_folder = beside(&options.out, ".run");
+    let run_folder = options.run.clone().unwrap_or_else(|| beside(&options.out, ".run"));
     if options.export_now && !train::has_checkpoint(&run_folder) {
         return Err(TeachError::NoCheckpoint { run: run_folder });
     }
+    let config = configure(options, told, device, &set, seed, &run_folder, stop)?;
+    let TeachConfig { recipe: judged, train: config } = &config;
+
     let export_now = AtomicBool::new(true);
     let mut line = ProgressLine::new();
     let halt = if options.export_now { &export_now } else { stop };
-    let outcome = train::train(&config, &set.train, &run_folder, device, halt, &mut |p| line.show(p))?;
+    let outcome = train::train(config, &set.train, &run_folder, device, halt, &mut |p| line.show(p))?;
     drop(line);
     if !outcome.finished && !options.export_now {
         return Err(TeachError::Stopped { step: outcome.steps_done });
@@ -200,15 +221,16 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     ));
     let settings = ExportSettings {
         product,
-        false_reject_target: target,
-        noise_map: options.noise_map,
-        smoothing_sigma: sigma,
+        false_reject_target: judged.false_reject,
+        forms: judged.forms.clone(),
+        noise: judged.noise,
+        smoothing_sigma: judged.smoothing,
         float_model: options.float_model,
         training: Training {
             program: concat!("beltwatch-train ", env!("CARGO_PKG_VERSION")).to_owned(),
             pictures: set.train.len(),
             held_out: set.held_out.len(),
-            seed: options.seed,
+            seed,
             steps: outcome.steps_done,
             finished: outcome.finished,
             final_loss: outcome.final_loss.map(|l| (f64::from(l) * 1e6).round() / 1e6),
@@ -217,14 +239,11 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
-    let manifest = recipe::export(&outcome.networks, &set, &settings, &partial)?;
+    let Exported { manifest, suspicious } = recipe::export(&outcome.networks, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
-        return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target });
+        return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
     }
-    let written =
-        toml::to_string(&config).map_err(|e| TeachError::Config { path: partial.clone(), message: e.to_string() })?;
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
-    fs::write(run_folder.join("train.toml"), written).map_err(|e| write(&run_folder, e))?;
     // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
     let old = beside(&options.out, ".old");
     remove(&old)?;
@@ -245,32 +264,114 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             String::new()
         }
     ));
+    look_at(&options.out, &run_folder.join(LOOK_AT), &set.odd, &suspicious)?;
     Ok(manifest)
 }
 
-fn configuration(options: &TeachOptions) -> Result<TrainConfig, TeachError> {
-    // how many channels there are the pictures say, later
-    let channels = 3;
-    let mut config = match (&options.config, options.preset) {
-        (Some(path), _) => {
-            let bad = |message: String| TeachError::Config { path: path.clone(), message };
-            let text = fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
-            toml::from_str(&text).map_err(|e| bad(e.to_string()))?
+/// What is taught with: the file that was given, or what `teach` decides, and over both the options. It is written to the
+/// run's folder and said.
+fn configure(
+    options: &TeachOptions,
+    told: Option<TeachConfig>,
+    device: Device,
+    set: &TeachingSet,
+    seed: u64,
+    run_folder: &Path,
+    stop: &AtomicBool,
+) -> Result<TeachConfig, TeachError> {
+    let file = run_folder.join(CONFIG_FILE);
+    let mut shown = None;
+    let mut config = match told {
+        Some(mut config) => {
+            if let Some(size) = options.size {
+                config.train = config.train.with_size(size);
+            }
+            config.train.network.channels = set.channels;
+            config
         }
-        (None, Preset::Quick) => TrainConfig::quick(channels),
-        (None, Preset::Standard) => TrainConfig::standard(channels),
+        None => {
+            let decided = TeachConfig::decide(options.preset, device, &set.train, set.channels);
+            shown = Some(decided.shown);
+            decided.config
+        }
     };
-    if let Some(size) = options.size {
-        config = config.with_size(size);
-    }
-    config.steps = options.steps.unwrap_or(config.steps);
-    config.seed = options.seed;
+    config.train.seed = seed;
+    config.train.steps = options.steps.unwrap_or(config.train.steps);
+    config.recipe.noise = options.noise.unwrap_or(config.recipe.noise);
+    config.recipe.smoothing = options.smoothing.unwrap_or(config.recipe.smoothing);
+    config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
     config.validate()?;
-    let size = config.network.size;
-    if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
-        return Err(TeachError::Size { size });
+    fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
+    if let Some(Budget(budget)) = options.budget {
+        // a run that goes on keeps the number of steps it began with
+        config.train.steps = match TeachConfig::read(&file) {
+            Ok(begun) if train::has_checkpoint(run_folder) => begun.train.steps,
+            _ => steps_within(budget, &config.train, set, run_folder, device, stop)?,
+        };
+    }
+    config.write(&file)?;
+    if let Some(shown) = shown {
+        let decided = Decided { config: config.clone(), shown };
+        say::error(format_args!(
+            "decided: {decided}\nto decide otherwise, change {} and give it as --config",
+            file.display()
+        ));
     }
     Ok(config)
+}
+
+/// Lists what is odd among the teaching pictures, and puts those that stand out into `folder`, each beside what the recipe
+/// makes of it.
+fn look_at(recipe: &Path, folder: &Path, odd: &[Odd], suspicious: &[(PathBuf, Score)]) -> Result<(), TeachError> {
+    remove(folder)?;
+    for Odd { path, why } in odd {
+        say::error(format_args!("odd: {}: {why}", path.display()));
+    }
+    if suspicious.is_empty() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
+    let loaded = Recipe::load(recipe).map_err(ExportError::from)?;
+    let mut inspector = Inspector::untested(&loaded).map_err(ExportError::from)?;
+    for (number, (path, score)) in suspicious.iter().enumerate() {
+        let picture = Picture::open(path).map_err(ExportError::from)?;
+        inspector.inspect(&picture).map_err(ExportError::from)?;
+        let input = inspector.input();
+        let views = [input.clone(), inspector.reconstruction().clone(), heatmap::overlay(input, &inspector.heat())];
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        heatmap::beside(&views)
+            .save_png(&folder.join(format!("{:02}-{stem}.png", number + 1)))
+            .map_err(ExportError::from)?;
+        say::error(format_args!(
+            "stands out: {}: score {score}; neither noise map nor threshold use it",
+            path.display()
+        ));
+    }
+    say::error(format_args!("look at {} before you trust the recipe", folder.display()));
+    Ok(())
+}
+
+/// As many steps as this machine does within `budget`, a tenth of which is left for reading, quantising and calibrating.
+fn steps_within(
+    budget: Duration,
+    config: &TrainConfig,
+    set: &TeachingSet,
+    run_folder: &Path,
+    device: Device,
+    stop: &AtomicBool,
+) -> Result<usize, TeachError> {
+    let folder = run_folder.join("speed");
+    remove(&folder)?;
+    let trial = TrainConfig { steps: SPEED_STEPS, ..config.clone() };
+    let (mut seconds, mut last) = (Vec::new(), Instant::now());
+    train::train(&trial, &set.train, &folder, device, stop, &mut |_| {
+        seconds.push(last.elapsed().as_secs_f64());
+        last = Instant::now();
+    })?;
+    remove(&folder)?;
+    seconds.sort_unstable_by(f64::total_cmp);
+    let step = seconds.get(seconds.len() / 2).copied().unwrap_or(f64::INFINITY).max(1e-4);
+    Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, MOST_STEPS))
 }
 
 /// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe. Neither the data nor
@@ -326,15 +427,17 @@ mod tests {
         TeachOptions {
             data: data.to_owned(),
             out,
+            run: None,
             preset: Preset::Quick,
             config: None,
             size: Some(32),
             steps: Some(1),
-            seed: 1,
+            budget: None,
+            seed: None,
             device: Wanted::Cpu,
-            false_reject_target: 0.01,
-            noise_map: true,
-            smoothing_sigma: None,
+            false_reject: None,
+            noise: None,
+            smoothing: None,
             float_model: false,
             force,
             export_now: false,

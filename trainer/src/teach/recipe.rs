@@ -13,16 +13,20 @@ use beltwatch::recipe::{
     self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, Recipe, RecipeError,
     ScoreSettings, Training,
 };
+use serde::{Deserialize, Serialize};
+
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
 use super::data::TeachingSet;
 use crate::calibrate::noise::NoiseStatistics;
+use crate::calibrate::outliers::outliers;
 use crate::calibrate::scoring::{Redrawn, Scoring};
-use crate::calibrate::{noise_map, threshold};
+use crate::calibrate::{even_noise_map, noise_map, threshold};
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
 use crate::train::defects;
 use crate::train::rng::Rng;
+use beltwatch::verdict::Score;
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
@@ -60,6 +64,18 @@ pub enum ExportError {
     },
 }
 
+/// What the difference is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Noise {
+    /// Each pixel's own mean and spread over good pictures: for parts that hold their place
+    Pixel,
+    /// One mean and spread of all pixels: for parts that lie askew, and for textures
+    Even,
+    /// Nothing: differences count in levels, of one form only
+    None,
+}
+
 /// What a recipe is made with.
 #[derive(Clone, Debug)]
 pub struct ExportSettings {
@@ -67,8 +83,10 @@ pub struct ExportSettings {
     pub product: String,
     /// Share of good parts that may be rejected.
     pub false_reject_target: f64,
-    /// Whether the difference is measured against a noise map.
-    pub noise_map: bool,
+    /// The difference images, at least one; several want noise maps.
+    pub forms: Vec<Form>,
+    /// What they are measured against.
+    pub noise: Noise,
     /// Smoothing in pixels of the network's picture.
     pub smoothing_sigma: f64,
     /// Whether `float.onnx` is written too, for `evaluate`.
@@ -77,16 +95,25 @@ pub struct ExportSettings {
     pub training: Training,
 }
 
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The recipe.
+    pub manifest: Manifest,
+    /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on them.
+    pub suspicious: Vec<(PathBuf, Score)>,
+}
+
 /// Something that draws pictures as good parts would look.
 type Draw<'a> = &'a mut dyn FnMut(Picture) -> Result<Redrawn, ExportError>;
 
-/// Writes the recipe to `folder`, which must not exist or be empty, and returns its manifest.
+/// Writes the recipe to `folder`, which must not exist or be empty.
 pub fn export(
     networks: &FoldedNetworks,
     set: &TeachingSet,
     settings: &ExportSettings,
     folder: &Path,
-) -> Result<Manifest, ExportError> {
+) -> Result<Exported, ExportError> {
     let write = |path: &Path, bytes: &[u8]| {
         fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
     };
@@ -101,7 +128,7 @@ pub fn export(
     let float = quantise::export_float(networks);
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
-    let form = if networks.head.is_some() { Form::Learned } else { Form::Absolute };
+    let forms = &settings.forms;
     let shape = InputShape { size, channels };
     let mut int8 = Reconstructor::load(&model, shape)?;
     let mut draw_int8 = |picture: Picture| {
@@ -123,10 +150,23 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let noise = settings.noise_map.then(|| measure_noise(form, &set.train, size, &mut draw_int8)).transpose()?;
-    let redraw = |draw: Draw<'_>| held_out.iter().cloned().map(draw).collect::<Result<Vec<_>, _>>();
+    // a first look at all of them, to find those that do not belong there
+    let all: Vec<&Picture> = set.train.iter().chain(&held_out).collect();
+    let noise = measure_noise(settings.noise, forms, set.train.iter(), size, &mut draw_int8)?;
+    let mut judge = Scoring::uncapped(forms, settings.smoothing_sigma, noise, size).judge().without_hee();
+    let scores = all.iter().map(|picture| Ok(draw_int8((*picture).clone())?.judge(&mut judge).score));
+    let scores = scores.collect::<Result<Vec<_>, ExportError>>()?;
+    let suspicious = suspicious(&scores, set.train.len());
+    let belongs = |place: &usize| !suspicious.contains(place);
+
+    let taught = (0..set.train.len()).filter(belongs).map(|i| &set.train[i]);
+    let noise = measure_noise(settings.noise, forms, taught, size, &mut draw_int8)?;
+    let redraw = |draw: Draw<'_>| {
+        let kept = (set.train.len()..all.len()).filter(belongs);
+        kept.map(|place| draw(all[place].clone())).collect::<Result<Vec<_>, _>>()
+    };
     let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
-    let scoring = Scoring::calibrated(form, settings.smoothing_sigma, noise, size, &int8_drawn);
+    let scoring = Scoring::calibrated(forms, settings.smoothing_sigma, noise, size, &int8_drawn);
     let threshold =
         |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee), settings.false_reject_target);
     let deployed = threshold(&int8_drawn, true);
@@ -142,17 +182,17 @@ pub fn export(
         write(&folder.join(FLOAT_MODEL_FILE), &float)?;
         names.push(FLOAT_MODEL_FILE.to_owned());
     }
-    if let Some(noise) = &scoring.noise {
-        names.extend(recipe::save_noise_map(folder, noise, size)?);
+    for (&form, noise) in forms.iter().zip(&scoring.noise) {
+        names.extend(recipe::save_noise_map(folder, form, noise, size)?);
     }
     let mut manifest = Manifest {
         format: FORMAT,
         product: settings.product.clone(),
         input: Input { size, channels, pictures: set.sizes.clone() },
         difference: DifferenceSettings {
-            form: scoring.settings.form,
-            noise_map: scoring.noise.is_some(),
-            fraction_bits: scoring.noise.as_ref().map_or(0, |n| n.fraction_bits),
+            noise_map: !scoring.noise.is_empty(),
+            fraction_bits: scoring.noise.first().map_or(0, |n| n.fraction_bits),
+            forms: forms.clone(),
         },
         hee: scoring.settings.hee,
         score: ScoreSettings {
@@ -168,18 +208,43 @@ pub fn export(
         golden: Vec::new(),
     };
     manifest = recipe::write(folder, manifest, &names)?;
-    add_golden(folder, manifest, &mut names, set, settings.training.seed)
+    let held_out_files: Vec<&PathBuf> = set.held_out.iter().map(|(file, _)| file).collect();
+    let file = |place: usize| set.train_files.get(place).unwrap_or_else(|| held_out_files[place - set.train.len()]);
+    Ok(Exported {
+        manifest: add_golden(folder, manifest, &mut names, set, settings.training.seed)?,
+        suspicious: suspicious.into_iter().map(|place| (file(place).clone(), scores[place])).collect(),
+    })
 }
 
-/// The noise map of the teaching pictures; one of them is in memory at a time.
-fn measure_noise(form: Form, pictures: &[Picture], size: usize, draw: Draw<'_>) -> Result<NoiseMap, ExportError> {
-    let mut judge = Scoring::uncapped(form, 0.0, None, size).judge();
-    let mut statistics = NoiseStatistics::new(size, size);
+/// Places of the pictures that stand out: `taught` scores of pictures that were taught on, then those of the others, which
+/// score higher as it is and are compared among themselves.
+fn suspicious(scores: &[Score], taught: usize) -> Vec<usize> {
+    let (train, held_out) = scores.split_at(taught);
+    let mut found = outliers(train);
+    found.extend(outliers(held_out).into_iter().map(|place| place + taught));
+    found
+}
+
+/// The noise map of each form over the teaching pictures; one of them is in memory at a time.
+fn measure_noise<'a>(
+    kind: Noise,
+    forms: &[Form],
+    pictures: impl Iterator<Item = &'a Picture>,
+    size: usize,
+    draw: Draw<'_>,
+) -> Result<Vec<NoiseMap>, ExportError> {
+    let map = match kind {
+        Noise::Pixel => noise_map,
+        Noise::Even => even_noise_map,
+        Noise::None => return Ok(Vec::new()),
+    };
+    let mut judge = Scoring::uncapped(forms, 0.0, Vec::new(), size).judge();
+    let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
     for picture in pictures {
         draw(picture.clone())?.judge(&mut judge);
-        statistics.add(judge.difference());
+        statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
     }
-    Ok(noise_map(&statistics))
+    Ok(statistics.iter().map(map).collect())
 }
 
 /// The pictures, each with a procedural defect.

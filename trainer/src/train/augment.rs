@@ -17,15 +17,28 @@ pub struct Augmentation {
     pub gain: f32,
     /// Added brightness, as a part of the full range.
     pub brightness: f32,
-    /// Mirror images, for textures and parts without a side.
-    pub flips: bool,
-    /// Quarter turns, for textures.
-    pub quarter_turns: bool,
+    /// Left and right exchanged.
+    pub flip_horizontal: bool,
+    /// Top and bottom exchanged.
+    pub flip_vertical: bool,
+    /// Upside down, without a mirror.
+    pub half_turn: bool,
+    /// A quarter turn either way.
+    pub quarter_turn: bool,
 }
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { shift: 4.0, rotation: 0.0, gain: 0.05, brightness: 0.02, flips: false, quarter_turns: false }
+        Self {
+            shift: 1.0,
+            rotation: 0.0,
+            gain: 0.05,
+            brightness: 0.02,
+            flip_horizontal: false,
+            flip_vertical: false,
+            half_turn: false,
+            quarter_turn: false,
+        }
     }
 }
 
@@ -36,17 +49,17 @@ impl Augmentation {
         let angle = rng.range(-self.rotation, self.rotation).to_radians();
         let gain = 1.0 + rng.range(-self.gain, self.gain);
         let offset = rng.range(-self.brightness, self.brightness) * 255.0;
-        let (flip, turns) = (rng.chance(0.5) && self.flips, rng.below(4));
+        let symmetries = [self.flip_horizontal, self.flip_vertical, self.half_turn, self.quarter_turn];
+        let [horizontal, vertical, half, quarter] = symmetries.map(|allowed| rng.chance(0.5) && allowed);
         // Rows of the matrix from the new picture's places to the old one's, about the centre.
-        let mut rows = if self.rotation == 0.0 {
-            [[1.0, 0.0], [0.0, 1.0]]
-        } else {
-            [[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]]
-        };
-        if flip {
-            rows.iter_mut().for_each(|row| row[0] = -row[0]);
+        let mut rows =
+            if self.rotation == 0.0 { STRAIGHT } else { [[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]] };
+        for (mirrored, axis) in [(horizontal != half, 0), (vertical != half, 1)] {
+            if mirrored {
+                rows.iter_mut().for_each(|row| row[axis] = -row[axis]);
+            }
         }
-        for _ in 0..if self.quarter_turns { turns } else { 0 } {
+        if quarter {
             rows.iter_mut().for_each(|row| *row = [-row[1], row[0]]);
         }
         let shift = if self.rotation == 0.0 { shift.map(f32::round) } else { shift };
@@ -54,8 +67,13 @@ impl Augmentation {
     }
 }
 
+/// Rows of a 2 x 2 matrix.
+pub(crate) type Rows = [[f32; 2]; 2];
+/// No turn, no mirror.
+pub(crate) const STRAIGHT: Rows = [[1.0, 0.0], [0.0, 1.0]];
+
 /// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps values of 0 to 255.
-fn resample(picture: &Picture, rows: [[f32; 2]; 2], shift: [f32; 2], tone: impl Fn(f32) -> f32) -> Picture {
+pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: impl Fn(f32) -> f32) -> Picture {
     let (width, height, channels) = (picture.width, picture.height, picture.channels);
     let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
     let limit = [width as f32 - 1.0, height as f32 - 1.0];
@@ -84,8 +102,16 @@ fn resample(picture: &Picture, rows: [[f32; 2]; 2], shift: [f32; 2], tone: impl 
 mod tests {
     use super::*;
 
-    const STILL: Augmentation =
-        Augmentation { shift: 0.0, rotation: 0.0, gain: 0.0, brightness: 0.0, flips: false, quarter_turns: false };
+    const STILL: Augmentation = Augmentation {
+        shift: 0.0,
+        rotation: 0.0,
+        gain: 0.0,
+        brightness: 0.0,
+        flip_horizontal: false,
+        flip_vertical: false,
+        half_turn: false,
+        quarter_turn: false,
+    };
 
     fn picture() -> Picture {
         let mut rng = Rng::new(&[9]);
@@ -107,19 +133,29 @@ mod tests {
     }
 
     #[test]
-    fn quarter_turns_and_flips_permute_the_pixels() {
-        let config = Augmentation { flips: true, quarter_turns: true, ..STILL };
+    fn turns_and_flips_permute_the_pixels() {
+        let symmetries = [
+            (Augmentation { flip_horizontal: true, ..STILL }, 2),
+            (Augmentation { half_turn: true, ..STILL }, 2),
+            (Augmentation { half_turn: true, quarter_turn: true, ..STILL }, 4),
+            (Augmentation { flip_vertical: true, half_turn: true, ..STILL }, 4),
+            (Augmentation { flip_horizontal: true, flip_vertical: true, quarter_turn: true, ..STILL }, 8),
+        ];
         let mut sorted = picture().data;
         sorted.sort_unstable();
-        let mut seen = std::collections::HashSet::new();
-        for key in 0..100 {
-            let turned = config.apply(&mut Rng::new(&[key]), &picture());
-            let mut values = turned.data.clone();
-            values.sort_unstable();
-            assert_eq!(values, sorted);
-            seen.insert(turned.data);
+        for (config, count) in symmetries {
+            let mut seen = std::collections::HashSet::new();
+            for key in 0..100 {
+                let turned = config.apply(&mut Rng::new(&[key]), &picture());
+                let mut values = turned.data.clone();
+                values.sort_unstable();
+                assert_eq!(values, sorted);
+                seen.insert(turned.data);
+            }
+            assert_eq!(seen.len(), count, "{config:?}");
         }
-        assert_eq!(seen.len(), 8, "all of the square's symmetries");
+        let upside_down = resample(&picture(), [[-1.0, 0.0], [0.0, -1.0]], [0.0; 2], |v| v);
+        assert_eq!(upside_down.at(1, 2, 0), picture().at(6, 5, 0));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use beltwatch::picture::Picture;
 
 pub use augment::Augmentation;
 pub use config::{TrainConfig, TrainConfigError};
-pub use defects::{DefectConfig, DefectKind};
+pub use defects::{DefectConfig, Fill};
 pub use device::{Device, DeviceError, Wanted};
 pub use loss::LossWeights;
 pub use progress::{Progress, ProgressLine};

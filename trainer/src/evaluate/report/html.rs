@@ -1,7 +1,7 @@
 //! Text for HTML.
 
 /// Text as HTML shows it, also inside quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -2,7 +2,7 @@
 
 mod chart;
 mod choose;
-mod html;
+pub(crate) mod html;
 mod page;
 
 use std::path::{Path, PathBuf};

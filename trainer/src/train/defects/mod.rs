@@ -1,9 +1,8 @@
-//! Procedural defects, drawn on good pictures: the network learns to restore what is under them, and the recipe's
-//! self-test has something to find.
+//! Procedural defects, drawn on good pictures: the network learns to restore what is under them, its head to mark them,
+//! and the recipe's self-test has something to find.
 //!
-//! A defect is a shape (how much of each pixel it covers, see [`shape`]) and a fill (what is seen there instead,
-//! see [`fill`]). Sizes run from about 1 % to 30 % of the picture's side, light and dark areas up to the whole picture;
-//! strengths run from hardly visible to opaque.
+//! A defect is a shape (how much of each pixel it covers, see [`shape`]) and a fill (what is seen there instead, see
+//! [`fill`]), drawn independently of each other. A defect that nobody could see is drawn again.
 
 mod fill;
 mod shape;
@@ -12,29 +11,38 @@ use beltwatch::picture::Picture;
 use serde::{Deserialize, Serialize};
 
 use super::rng::Rng;
-use shape::Cover;
+use shape::{Cover, box_blur};
 
-/// Sort of a procedural defect.
+/// What is seen where a procedural defect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DefectKind {
-    /// A thin curved line of changing width, lighter, darker or coloured.
-    Scratch,
-    /// A round or lobed spot of one colour: a pit, a drop, a foreign body.
-    Blob,
-    /// Noise-shaped discolouration: rust, oil, mould.
-    Stain,
-    /// A piece of another picture, or of another place of the same picture.
+pub enum Fill {
+    /// A piece of another picture, or of another place of the same picture: something missing, too much, displaced.
     Patch,
-    /// A place out of focus or smeared.
-    Blur,
-    /// A lighter or darker area, up to the whole picture.
+    /// One colour: a pit, a drop, a foreign body.
+    Tint,
+    /// Noise or stripes of two colours: rust, fibres, mould.
+    Texture,
+    /// The picture lighter or darker, flatter or harder: a stain, oil, wear.
     Shade,
+    /// The picture out of focus: a smear.
+    Blur,
 }
 
-impl DefectKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Scratch, Self::Blob, Self::Stain, Self::Patch, Self::Blur, Self::Shade];
+impl Fill {
+    /// Every fill.
+    pub const ALL: [Self; 5] = [Self::Patch, Self::Tint, Self::Texture, Self::Shade, Self::Blur];
+
+    /// How often it is drawn beside the others.
+    const fn weight(self) -> f32 {
+        match self {
+            Self::Patch => 0.40,
+            Self::Tint => 0.22,
+            Self::Texture => 0.18,
+            Self::Shade => 0.14,
+            Self::Blur => 0.06,
+        }
+    }
 }
 
 /// Which defects are pasted on the network's input, and how often.
@@ -45,117 +53,127 @@ pub struct DefectConfig {
     pub probability: f32,
     /// The most defects on one picture, at least 1.
     pub most: usize,
-    /// What may be pasted.
-    pub kinds: Vec<DefectKind>,
+    /// What may be seen in them; empty: no defects.
+    pub fills: Vec<Fill>,
+    /// Part of the pictures, 0 to 1, where a large area is a little lighter or darker. That is no defect: the network
+    /// learns to even it out, its head not to mark it.
+    pub drift: f32,
 }
 
 impl Default for DefectConfig {
     fn default() -> Self {
-        Self { probability: 0.8, most: 3, kinds: DefectKind::ALL.to_vec() }
+        Self { probability: 0.75, most: 3, fills: Fill::ALL.to_vec(), drift: 0.15 }
     }
 }
 
 impl DefectConfig {
-    /// Pastes defects on `picture`, or none, as the configuration says. `others` are good pictures for patches.
-    pub fn apply(&self, rng: &mut Rng, picture: &mut Picture, others: &[Picture]) {
-        if self.kinds.is_empty() || !rng.chance(self.probability) {
-            return;
+    /// Lets the light drift and pastes defects on `picture`, or neither, as the configuration says. `others` are good
+    /// pictures for patches. Returns the mask of the defects, one value a pixel.
+    pub fn apply(&self, rng: &mut Rng, picture: &mut Picture, others: &[Picture]) -> Vec<bool> {
+        let mut mask = vec![false; picture.width * picture.height];
+        if rng.chance(self.drift) {
+            drift(rng, picture);
+        }
+        if self.fills.is_empty() || !rng.chance(self.probability) {
+            return mask;
         }
         // One most often, each further one half as likely.
         let count = (1..self.most).find(|_| rng.chance(0.5)).unwrap_or(self.most.max(1));
         for _ in 0..count {
-            if let Some(&kind) = rng.pick(&self.kinds) {
-                paste_kind(rng, picture, others, kind);
+            if let Some(defect) = paste_visible(rng, picture, others, &self.fills) {
+                mask.iter_mut().zip(defect).for_each(|(all, one)| *all |= one);
             }
         }
+        mask
     }
 }
-
-/// A change of at least this many levels, in any channel, counts as the defect's in the mask.
-pub const VISIBLE: u8 = 6;
 
 /// Pastes one defect of any kind; `others` are pictures for patches, of the same channels, and may be empty.
-/// Returns the mask of the changed pixels (0 or 255, one channel). It marks at least one pixel, unless the picture is
-/// empty.
-pub fn paste(rng: &mut Rng, picture: &mut Picture, others: &[Picture]) -> Picture {
-    let kind = DefectKind::ALL[rng.below(DefectKind::ALL.len())];
-    let clean = picture.clone();
-    // A faint or fitting one (a patch of the same colour, blur of a smooth place) can stay below what is visible.
-    for kind in [kind, kind, kind, DefectKind::Patch, DefectKind::Blob, DefectKind::Blob] {
-        paste_kind(rng, picture, others, kind);
-        let mask = changes(&clean, picture);
-        if mask.data.iter().filter(|&&m| m != 0).count() >= (picture.width.min(picture.height) / 16).max(1) {
-            return mask;
-        }
-        picture.data.copy_from_slice(&clean.data);
+/// It is visible, unless the picture is empty.
+pub fn paste(rng: &mut Rng, picture: &mut Picture, others: &[Picture]) {
+    if paste_visible(rng, picture, others, &Fill::ALL).is_none() {
+        invert_middle(picture);
     }
-    invert_middle(picture);
-    changes(&clean, picture)
 }
 
-/// Pastes one defect of this kind. It may come out invisible.
-pub fn paste_kind(rng: &mut Rng, picture: &mut Picture, others: &[Picture], kind: DefectKind) {
+/// Levels by which the neighbourhood of a pixel changes, in its most changed channel, where it counts as the defect's.
+const VISIBLE: f32 = 7.0;
+/// A defect has at least one pixel that changes by so many levels.
+const CLEAR: f32 = 15.0;
+/// And covers at least one in so many pixels of the picture: 10 at 128 x 128.
+const LEAST_SHARE: usize = 1600;
+/// But no more than this share of it: what is wrong all over is no place to mark.
+const LARGEST_SHARE: f32 = 0.6;
+/// How often an invisible defect is drawn again.
+const TRIES: usize = 6;
+
+/// Pastes one defect and returns its mask, or leaves the picture as it is where none came out visible.
+fn paste_visible(rng: &mut Rng, picture: &mut Picture, others: &[Picture], fills: &[Fill]) -> Option<Vec<bool>> {
+    if picture.width == 0 || picture.height == 0 {
+        return None;
+    }
+    (0..TRIES).find_map(|_| {
+        let cover = Cover::draw(rng, picture.width, picture.height);
+        let fill = draw_fill(rng, fills);
+        let (filled, strength) = fill::draw(rng, fill, picture, others);
+        let mut changed = picture.clone();
+        blend(&mut changed, &filled, &cover, strength);
+        let mask = visible(picture, &changed, &cover)?;
+        *picture = changed;
+        Some(mask)
+    })
+}
+
+fn draw_fill(rng: &mut Rng, fills: &[Fill]) -> Fill {
+    let total: f32 = fills.iter().map(|f| f.weight()).sum();
+    let mut at = rng.range(0.0, total);
+    let chosen = fills.iter().find(|fill| {
+        at -= fill.weight();
+        at < 0.0
+    });
+    chosen.or(fills.last()).copied().unwrap_or(Fill::Tint)
+}
+
+/// The mask of a defect, where it is one that can be seen.
+fn visible(before: &Picture, after: &Picture, cover: &Cover) -> Option<Vec<bool>> {
+    let pixels = before.data.chunks_exact(before.channels).zip(after.data.chunks_exact(before.channels));
+    let most = |(a, b): (&[u8], &[u8])| a.iter().zip(b).map(|(a, b)| f32::from(a.abs_diff(*b))).fold(0.0, f32::max);
+    let change: Vec<f32> = pixels.map(most).collect();
+    let mut nearby = change.clone();
+    box_blur(&mut nearby, before.width, before.height, 1, 1);
+    let mask: Vec<bool> =
+        cover.values().iter().zip(&nearby).map(|(&cover, &change)| cover > 0.25 && change >= VISIBLE).collect();
+    let marked = mask.iter().filter(|&&m| m).count();
+    let clear = mask.iter().zip(&change).any(|(&marked, &change)| marked && change >= CLEAR);
+    let least = (mask.len() / LEAST_SHARE).max(1);
+    (clear && marked >= least && marked as f32 <= LARGEST_SHARE * mask.len() as f32).then_some(mask)
+}
+
+/// A large, soft area gets up to 7 % of the full range lighter or darker.
+fn drift(rng: &mut Rng, picture: &mut Picture) {
     let (width, height) = (picture.width, picture.height);
-    if width == 0 || height == 0 {
-        return;
-    }
     let side = width.min(height) as f32;
-    let centre = [rng.unit() * width as f32, rng.unit() * height as f32];
     let mut cover = Cover::new(width, height);
-    let size = rng.log_range(0.01, 0.3) * side;
-    let filled = match kind {
-        DefectKind::Scratch => {
-            cover.scratch(rng, centre, side);
-            fill::tint(rng, picture)
-        }
-        DefectKind::Blob => {
-            cover.lobes(rng, centre, size.max(1.5) / 2.0);
-            fill::tint(rng, picture)
-        }
-        DefectKind::Stain => {
-            cover.stain(rng, centre, size.max(0.06 * side));
-            fill::tint(rng, picture)
-        }
-        DefectKind::Patch => {
-            let size = size.max(0.03 * side);
-            if rng.chance(0.5) {
-                cover.lobes(rng, centre, size / 2.0)
-            } else {
-                cover.rectangle(rng, centre, size)
-            };
-            fill::patch(rng, picture, others)
-        }
-        DefectKind::Blur => {
-            cover.lobes(rng, centre, size.max(0.06 * side) / 2.0);
-            fill::blur(rng, picture, side)
-        }
-        DefectKind::Shade => {
-            let size = rng.log_range(0.05, 2.5) * side;
-            cover.lobes(rng, centre, size / 2.0);
-            cover.soften(rng.log_range(0.005, 0.3) * size);
-            fill::shade(rng, picture)
-        }
-    };
-    let strength = if kind == DefectKind::Patch { rng.range(0.5, 1.0) } else { rng.log_range(0.2, 1.0) };
-    blend(picture, &filled, &cover, strength);
+    let (centre, size) = (centre(rng, width, height), rng.range(0.5, 2.0) * side);
+    cover.lobes(rng, centre, size / 2.0);
+    cover.soften(0.25 * side);
+    let offset = rng.range(-18.0, 18.0);
+    let filled: Vec<f32> = picture.data.iter().map(|&v| f32::from(v) + offset).collect();
+    blend(picture, &filled, &cover, 1.0);
 }
 
-fn blend(picture: &mut Picture, filled: &[u8], cover: &Cover, strength: f32) {
+fn centre(rng: &mut Rng, width: usize, height: usize) -> [f32; 2] {
+    [rng.unit() * width as f32, rng.unit() * height as f32]
+}
+
+fn blend(picture: &mut Picture, filled: &[f32], cover: &Cover, strength: f32) {
     let pixels = picture.data.chunks_exact_mut(picture.channels);
     for ((pixel, filled), cover) in pixels.zip(filled.chunks_exact(picture.channels)).zip(cover.values()) {
         for (value, filled) in pixel.iter_mut().zip(filled) {
-            let (from, to) = (f32::from(*value), f32::from(*filled));
-            *value = (from + (to - from) * cover.min(1.0) * strength).round() as u8;
+            let from = f32::from(*value);
+            *value = (from + (filled - from) * cover.min(1.0) * strength).round() as u8;
         }
     }
-}
-
-/// The mask of the pixels that differ visibly (0 or 255, one channel).
-pub(super) fn changes(before: &Picture, after: &Picture) -> Picture {
-    let pixels = before.data.chunks_exact(before.channels).zip(after.data.chunks_exact(before.channels));
-    let changed = |(a, b): (&[u8], &[u8])| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) >= VISIBLE);
-    let data = pixels.map(|pair| if changed(pair) { 255 } else { 0 }).collect();
-    Picture { width: before.width, height: before.height, channels: 1, data }
 }
 
 /// The last resort: nothing else was visible.
@@ -179,38 +197,45 @@ mod tests {
         Picture { width: 64, height: 64, channels, data }
     }
 
+    fn changed(before: &Picture, after: &Picture) -> usize {
+        before.data.iter().zip(&after.data).filter(|(a, b)| a != b).count()
+    }
+
     #[test]
-    fn the_mask_marks_exactly_what_changed() {
+    fn the_mask_lies_on_the_defect() {
         for key in 0..300 {
             let channels = if key % 2 == 0 { 3 } else { 1 };
             let (clean, other) = (textured(1, channels), textured(2, channels));
             let mut picture = clean.clone();
-            let mask = paste(&mut Rng::new(&[key]), &mut picture, &[other]);
-            assert_eq!((mask.width, mask.height, mask.channels), (64, 64, 1));
-            assert!(mask.data.contains(&255), "{key}");
-            for (i, &marked) in mask.data.iter().enumerate() {
-                let range = i * channels..(i + 1) * channels;
-                let change = range.map(|i| clean.data[i].abs_diff(picture.data[i])).max();
-                assert_eq!(marked == 255, change >= Some(VISIBLE));
+            let Some(mask) = paste_visible(&mut Rng::new(&[key]), &mut picture, &[other], &Fill::ALL) else {
+                assert_eq!(picture, clean, "nothing visible, nothing changed");
+                continue;
+            };
+            let marked = mask.iter().filter(|&&m| m).count();
+            assert!((2..=2458).contains(&marked), "{key}: {marked}");
+            for (i, _) in mask.iter().enumerate().filter(|(_, marked)| **marked) {
+                let (x, y) = (i % 64, i / 64);
+                let near = (y.saturating_sub(1)..=(y + 1).min(63))
+                    .flat_map(|y| (x.saturating_sub(1)..=(x + 1).min(63)).map(move |x| y * 64 + x));
+                let differs =
+                    |i: usize| (0..channels).any(|c| clean.data[i * channels + c] != picture.data[i * channels + c]);
+                assert!(near.into_iter().any(differs), "{key}: a mark where nothing changed");
             }
         }
     }
 
     #[test]
-    fn each_kind_comes_out_visible_small_and_large() {
-        for kind in DefectKind::ALL {
-            let areas: Vec<usize> = (0..200)
-                .map(|key| {
-                    let clean = textured(1, 3);
-                    let mut picture = clean.clone();
-                    paste_kind(&mut Rng::new(&[key, 77]), &mut picture, &[textured(2, 3)], kind);
-                    changes(&clean, &picture).data.iter().filter(|&&m| m != 0).count()
-                })
-                .collect();
-            let visible = areas.iter().filter(|&&a| a > 0).count();
-            assert!(visible > 100, "{kind:?}: {visible} of 200 visible");
-            assert!(areas.iter().any(|a| (1..40).contains(a)), "{kind:?}: none small");
-            assert!(areas.iter().any(|&a| a > 60), "{kind:?}: none large");
+    fn each_fill_comes_out_visible_small_and_large() {
+        for fill in Fill::ALL {
+            let paste = |key| {
+                let mut picture = textured(1, 3);
+                paste_visible(&mut Rng::new(&[key, 77]), &mut picture, &[textured(2, 3)], &[fill])
+            };
+            let areas: Vec<usize> =
+                (0..200).filter_map(paste).map(|mask| mask.iter().filter(|&&m| m).count()).collect();
+            assert!(areas.len() > 150, "{fill:?}: {} of 200 visible", areas.len());
+            assert!(areas.iter().any(|a| (1..40).contains(a)), "{fill:?}: none small");
+            assert!(areas.iter().any(|&a| a > 400), "{fill:?}: none large");
         }
     }
 
@@ -225,27 +250,32 @@ mod tests {
         assert_ne!(drawn(5), drawn(6));
         for (width, height) in [(0, 0), (1, 1), (2, 1), (3, 40), (50, 7)] {
             for key in 0..60 {
-                let mut picture = Picture::filled(width, height, 1, 128);
-                let mask = paste(&mut Rng::new(&[key]), &mut picture, &[]);
-                assert_eq!(mask.data.len(), width * height);
-                assert_eq!(mask.data.contains(&255), width > 0);
+                let clean = Picture::filled(width, height, 1, 128);
+                let mut picture = clean.clone();
+                paste(&mut Rng::new(&[key]), &mut picture, &[]);
+                assert_eq!(changed(&clean, &picture) > 0, width > 0, "{width} x {height}");
             }
         }
     }
 
     #[test]
-    fn probability_is_kept() {
-        let count = |probability| {
-            let config = DefectConfig { probability, ..DefectConfig::default() };
-            let hit = |key| {
-                let mut picture = textured(1, 1);
-                config.apply(&mut Rng::new(&[key]), &mut picture, &[textured(2, 1)]);
-                picture != textured(1, 1)
+    fn probability_is_kept_and_drift_is_not_marked() {
+        let drawn = |probability, drift| {
+            let config = DefectConfig { probability, drift, ..DefectConfig::default() };
+            let one = move |key| {
+                let clean = textured(1, 1);
+                let mut picture = clean.clone();
+                let mask = config.apply(&mut Rng::new(&[key]), &mut picture, &[textured(2, 1)]);
+                (changed(&clean, &picture) > 0, mask.contains(&true))
             };
-            (0..400).filter(|&key| hit(key)).count()
+            (0..400)
+                .map(one)
+                .fold((0, 0), |(a, b), (changed, marked)| (a + usize::from(changed), b + usize::from(marked)))
         };
-        assert_eq!(count(0.0), 0);
-        assert!((140..=205).contains(&count(0.5)), "{}", count(0.5));
-        assert!(count(1.0) > 340);
+        assert_eq!(drawn(0.0, 0.0), (0, 0));
+        let (changed, marked) = drawn(0.5, 0.0);
+        assert!(changed == marked && (160..=240).contains(&marked), "{marked}");
+        let (changed, marked) = drawn(0.0, 1.0);
+        assert!(changed > 350 && marked == 0, "{changed} {marked}");
     }
 }

@@ -15,6 +15,26 @@ impl Cover {
         Self { width, height, values: vec![0.0; width * height] }
     }
 
+    /// A shape of any kind, size and place.
+    pub(super) fn draw(rng: &mut Rng, width: usize, height: usize) -> Self {
+        let mut cover = Self::new(width, height);
+        let side = width.min(height) as f32;
+        let centre = super::centre(rng, width, height);
+        match rng.unit() {
+            ..0.30 => {
+                let size = (rng.log_range(0.03, 0.3) * side).max(1.5);
+                cover.lobes(rng, centre, size / 2.0);
+            }
+            ..0.62 => cover.stain(rng, centre, side),
+            ..0.80 => {
+                let size = (rng.log_range(0.03, 0.35) * side).max(1.5);
+                cover.rectangle(rng, centre, size);
+            }
+            _ => cover.scratch(rng, centre, side),
+        }
+        cover
+    }
+
     /// Coverage of each pixel, row by row.
     pub(super) fn values(&self) -> &[f32] {
         &self.values
@@ -36,8 +56,8 @@ impl Cover {
 
     /// A curved line that begins at `from`; its length, width and bends are random.
     pub(super) fn scratch(&mut self, rng: &mut Rng, from: [f32; 2], side: f32) {
-        let length = rng.log_range(0.05, 0.8) * side;
-        let width = rng.log_range(0.006, 0.03) * side;
+        let length = rng.log_range(0.08, 0.8) * side;
+        let width = rng.log_range(0.008, 0.04) * side;
         let (mut direction, mut bend) = (rng.range(0.0, std::f32::consts::TAU), rng.range(-2.0, 2.0) / length);
         let wobble = rng.range(0.0, 2.0) / length;
         let (waves, phase) = (rng.range(1.0, 6.0), rng.range(0.0, 6.0));
@@ -82,16 +102,25 @@ impl Cover {
         });
     }
 
-    /// The hills of a noise landscape within a soft window of this size.
-    pub(super) fn stain(&mut self, rng: &mut Rng, centre: [f32; 2], size: f32) {
-        let grain = size * rng.log_range(0.08, 0.5);
-        let (key, level, sharp) = (rng.bits(), rng.range(0.45, 0.6), rng.log_range(3.0, 30.0));
-        self.raise(centre, size, |dx, dy| {
-            let window = 1.0 - (dx.hypot(dy) / size).powi(2);
-            let hills =
-                0.65 * noise(key, dx / grain, dy / grain) + 0.35 * noise(!key, 2.3 * dx / grain, 2.3 * dy / grain);
-            (hills - level) * sharp * window.max(0.0)
-        });
+    /// The hills of a noise landscape within a soft window, both of any size.
+    fn stain(&mut self, rng: &mut Rng, centre: [f32; 2], side: f32) {
+        let size = (rng.log_range(0.12, 1.2) * side).max(1.5);
+        self.lobes(rng, centre, size / 2.0);
+        let grains = [rng.log_range(3.0, 32.0), rng.log_range(4.0, 45.0)];
+        let [rough, fine] = grains.map(|nodes| Landscape::new(rng, self.width, self.height, side / nodes));
+        let at = |place: usize| {
+            let (x, y) = ((place % self.width) as f32, (place / self.width) as f32);
+            0.7 * rough.at(x, y) + 0.3 * fine.at(x, y)
+        };
+        let hills: Vec<f32> = (0..self.values.len()).map(at).collect();
+        let mut inside: Vec<f32> =
+            self.values.iter().zip(&hills).filter(|(window, _)| **window > 0.5).map(|(_, &hill)| hill).collect();
+        inside.sort_unstable_by(f32::total_cmp);
+        // this share of the window stays free
+        let free = rng.range(0.3, 0.85);
+        let level = inside.get((free * inside.len() as f32) as usize).copied().unwrap_or(0.5);
+        let steep = rng.log_range(8.0, 40.0);
+        self.values.iter_mut().zip(hills).for_each(|(v, hill)| *v *= ((hill - level) * steep).clamp(0.0, 1.0));
     }
 
     /// Blurs the shape's edge over about `radius` pixels.
@@ -103,15 +132,34 @@ impl Cover {
     }
 }
 
-/// Smooth noise in [0, 1]: random values on the integer lattice, interpolated (value noise).
-fn noise(key: u64, x: f32, y: f32) -> f32 {
-    let (left, top) = (x.floor(), y.floor());
-    let corner = |dx: f32, dy: f32| Rng::new(&[key, (left + dx) as i64 as u64, (top + dy) as i64 as u64]).unit();
-    let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
-    let (u, v) = (smooth(x - left), smooth(y - top));
-    let upper = corner(0.0, 0.0) * (1.0 - u) + corner(1.0, 0.0) * u;
-    let lower = corner(0.0, 1.0) * (1.0 - u) + corner(1.0, 1.0) * u;
-    upper * (1.0 - v) + lower * v
+/// Smooth noise in [0, 1]: random values on a lattice, interpolated (value noise).
+pub(super) struct Landscape {
+    grain: f32,
+    columns: usize,
+    lattice: Vec<f32>,
+}
+
+impl Landscape {
+    /// For a picture of `width` x `height` pixels; `grain` is the lattice's pitch in pixels, at least half a pixel.
+    pub(super) fn new(rng: &mut Rng, width: usize, height: usize, grain: f32) -> Self {
+        let grain = grain.max(0.5);
+        let nodes = |count: usize| (count as f32 / grain) as usize + 2;
+        let columns = nodes(width);
+        Self { grain, columns, lattice: (0..columns * nodes(height)).map(|_| rng.unit()).collect() }
+    }
+
+    /// The height at a place within the picture.
+    pub(super) fn at(&self, x: f32, y: f32) -> f32 {
+        let (x, y) = (x / self.grain, y / self.grain);
+        let (left, top) = (x as usize, y as usize);
+        let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
+        let (u, v) = (smooth(x - left as f32), smooth(y - top as f32));
+        let row = |y: usize| {
+            let nodes = &self.lattice[y * self.columns + left..][..2];
+            nodes[0] * (1.0 - u) + nodes[1] * u
+        };
+        row(top) * (1.0 - v) + row(top + 1) * v
+    }
 }
 
 /// Mean over a square of `2 * reach + 1` pixels, cut at the border; `channels` values a pixel.
@@ -181,7 +229,7 @@ mod tests {
             cover.lobes(&mut rng, centre, 6.0);
             cover.scratch(&mut rng, centre, 20.0);
             cover.rectangle(&mut rng, centre, 6.0);
-            cover.stain(&mut rng, centre, 6.0);
+            cover.stain(&mut rng, centre, 20.0);
             cover.soften(9.0);
             assert!(cover.values().iter().all(|v| (-1e-6..=1.001).contains(v)));
         }

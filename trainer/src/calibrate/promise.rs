@@ -1,0 +1,79 @@
+//! What some held-out good pictures can promise of the share of good parts that will be rejected.
+
+/// The confidence of every promise.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The one-sided upper bound of Clopper and Pearson (1934): with [`CONFIDENCE`] the true share is no larger, where
+/// `rejected` of `count` were. 1 where there is nothing to go by.
+///
+/// It holds as well where the threshold is the score of one of the pictures, the `rejected + 1`-th largest: it is then
+/// the tolerance limit of Wilks (1941).
+pub fn upper_bound(rejected: usize, count: usize) -> f64 {
+    if rejected >= count {
+        return 1.0;
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if at_most(rejected, count, middle) > 1.0 - CONFIDENCE { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// Held-out pictures of which none may be rejected, so that the share is promised to be at most `target`.
+pub fn needed(target: f64) -> usize {
+    ((1.0 - CONFIDENCE).ln() / (-target).ln_1p()).ceil() as usize
+}
+
+/// Probability of at most `most` of `count` at a share of `p` each (0 to 1, exclusive), summed from the largest term on.
+fn at_most(most: usize, count: usize, p: f64) -> f64 {
+    let odds = p / (1.0 - p);
+    // from none to `most`, in logarithms: (1 - p)^count underflows
+    let mut term = count as f64 * (-p).ln_1p();
+    let mut terms = vec![term];
+    for k in 0..most {
+        term += (odds * (count - k) as f64 / (k + 1) as f64).ln();
+        terms.push(term);
+    }
+    let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest.exp() * terms.iter().map(|t| (t - largest).exp()).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn agrees_with_printed_tables() {
+        // qbeta(0.95, k + 1, n - k)
+        for (rejected, count, bound) in
+            [(0, 10, 0.258_866), (0, 299, 0.009_969), (1, 20, 0.216_106), (3, 100, 0.075_711), (50, 100, 0.586_378)]
+        {
+            assert!(
+                (upper_bound(rejected, count) - bound).abs() < 2e-4,
+                "{rejected} of {count}: {}",
+                upper_bound(rejected, count)
+            );
+        }
+        assert_eq!((upper_bound(0, 0), upper_bound(5, 5)), (1.0, 1.0));
+        assert_eq!([0.01, 0.005, 0.05].map(needed), [299, 598, 59]);
+    }
+
+    proptest! {
+        #[test]
+        fn more_pictures_promise_more_and_rejects_less(count in 1usize..3000, rejected in 0usize..40) {
+            prop_assume!(rejected < count);
+            let bound = upper_bound(rejected, count);
+            prop_assert!(bound > rejected as f64 / count as f64 && bound <= 1.0);
+            prop_assert!(upper_bound(rejected, count + 1) <= bound && upper_bound(rejected + 1, count) >= bound);
+        }
+
+        #[test]
+        fn as_many_as_needed_are_enough_and_one_less_is_not(target in 0.0005f64..0.4) {
+            let count = needed(target);
+            prop_assert!(upper_bound(0, count) <= target + 1e-12);
+            prop_assert!(count == 1 || upper_bound(0, count - 1) > target);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What `teach` decides for itself, and the file in which all of it can be told.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::TeachError;
+use super::natural::{Natural, natural};
+use super::recipe::Noise;
+use crate::train::{Augmentation, Device, TrainConfig};
+use beltwatch::difference::Form;
+use beltwatch::picture::Picture;
+
+/// Pictures a step: as many steps as the time allows matter more than what each of them sees.
+const BATCH: usize = 4;
+/// Widths of the learned difference's levels.
+const HEAD: [usize; 4] = [16, 32, 64, 64];
+
+/// All that decides a recipe beside its pictures, as in `OUT.run/teach.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeachConfig {
+    /// How differences are judged.
+    pub recipe: RecipeConfig,
+    /// How the network is trained.
+    pub train: TrainConfig,
+}
+
+/// How differences are judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeConfig {
+    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps.
+    pub forms: Vec<Form>,
+    /// What they are measured against.
+    pub noise: Noise,
+    /// Smoothing of the anomaly map in pixels of the network's picture, 0 to 8.
+    pub smoothing: f64,
+    /// Share of good parts that may be rejected, above 0 and below 0.5.
+    pub false_reject: f64,
+}
+
+/// Length and size of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// 128 px, about 5 minutes on 2 cores
+    Quick,
+    /// 256 px, about a quarter of an hour on 2 cores
+    #[default]
+    Standard,
+}
+
+impl Preset {
+    /// Width and height of the network's picture in pixels.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Quick => 128,
+            Self::Standard => 256,
+        }
+    }
+
+    fn steps(self, device: Device) -> usize {
+        match (self, device) {
+            (Self::Quick, _) => 1000,
+            (Self::Standard, Device::Cpu) => 1500,
+            (Self::Standard, Device::Cuda) => 6000,
+        }
+    }
+}
+
+/// A duration as people write it: `90s`, `20m`, `2h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget(pub Duration);
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let seconds = match &text[number.len()..] {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return Err("give a number and a unit: 90s, 20m or 2h".to_owned()),
+        };
+        match number.parse::<u64>() {
+            Ok(count) if (60..=7 * 86_400).contains(&count.saturating_mul(seconds)) => {
+                Ok(Self(Duration::from_secs(count * seconds)))
+            }
+            _ => Err("it must be a whole number, from 60s to 168h in all".to_owned()),
+        }
+    }
+}
+
+/// What was decided, and why, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The decisions.
+    pub config: TeachConfig,
+    /// What the pictures show.
+    pub shown: Natural,
+}
+
+impl fmt::Display for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let network = &self.config.train.network;
+        let colours = if network.channels == 1 { "grey" } else { "colour" };
+        let noise = match self.config.recipe.noise {
+            Noise::Pixel => "each pixel is measured against its own past",
+            Noise::Even => "all pixels are measured alike",
+            Noise::None => "differences are measured in levels",
+        };
+        write!(
+            f,
+            "{colours}, {0} x {0} pixels, {1} steps; {2}; {noise}",
+            network.size, self.config.train.steps, self.shown
+        )
+    }
+}
+
+impl TeachConfig {
+    /// Decides by the preprocessed teaching pictures, all of one size.
+    pub fn decide(preset: Preset, device: Device, pictures: &[Picture], channels: usize) -> Decided {
+        let size = pictures.first().map_or_else(|| preset.size(), |p| p.width);
+        let mut train = TrainConfig::standard(channels).with_size(size);
+        train.network.head = HEAD.to_vec();
+        train.steps = preset.steps(device);
+        train.batch = BATCH;
+        let shown = natural(pictures, &Augmentation::default());
+        train.augmentation = shown.augmentation.clone();
+        let (forms, noise) = if shown.holds_place() {
+            (vec![Form::Gradient, Form::Learned], Noise::Pixel)
+        } else {
+            // a part that lies askew has its edges drawn a little beside their place: gradients would see nothing else
+            (vec![Form::Absolute, Form::Learned], Noise::Even)
+        };
+        let recipe = RecipeConfig { forms, noise, smoothing: size as f64 / 128.0, false_reject: 0.01 };
+        Decided { config: Self { recipe, train }, shown }
+    }
+
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, TeachError> {
+        let bad = |message: String| TeachError::Config { path: path.to_owned(), message };
+        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        toml::from_str(&text).map_err(|e| bad(e.to_string()))
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &Path) -> Result<(), TeachError> {
+        let text =
+            toml::to_string(self).map_err(|e| TeachError::Config { path: path.to_owned(), message: e.to_string() })?;
+        std::fs::write(path, text).map_err(|source| TeachError::Write { path: PathBuf::from(path), source })
+    }
+
+    /// Says what is wrong, if anything.
+    pub fn validate(&self) -> Result<(), TeachError> {
+        self.train.validate()?;
+        let size = self.train.network.size;
+        if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
+            return Err(TeachError::Size { size });
+        }
+        let RecipeConfig { forms, noise, smoothing, false_reject } = &self.recipe;
+        let (smoothing, false_reject) = (*smoothing, *false_reject);
+        let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
+        let comparable = forms.len() == 1 || (forms.len() > 1 && *noise != Noise::None);
+        let learned = !forms.contains(&Form::Learned) || !self.train.network.head.is_empty();
+        if !(once && comparable && learned) {
+            let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
+            return Err(TeachError::Forms { forms: named.join(", ") });
+        }
+        if !(false_reject > 0.0 && false_reject < 0.5) {
+            return Err(TeachError::Target(false_reject));
+        }
+        if !(0.0..=8.0).contains(&smoothing) {
+            return Err(TeachError::Smoothing(smoothing));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_number_and_a_unit() {
+        let seconds = |text: &str| text.parse::<Budget>().map(|b| b.0.as_secs());
+        assert_eq!([seconds("90s"), seconds("20m"), seconds("2h")], [Ok(90), Ok(1200), Ok(7200)]);
+        for bad in ["", "20", "m", "1.5h", "-3m", "20min", "59s", "169h", "99999999999999999999h", "20ü"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_decided_is_valid_and_survives_its_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("teach.toml");
+        for (preset, device) in [(Preset::Quick, Device::Cpu), (Preset::Standard, Device::Cuda)] {
+            let pictures = vec![Picture::filled(preset.size(), preset.size(), 1, 90); 3];
+            let decided = TeachConfig::decide(preset, device, &pictures, 1);
+            decided.config.validate().expect("valid");
+            decided.config.write(&path).expect("writable");
+            assert_eq!(TeachConfig::read(&path).expect("readable"), decided.config);
+        }
+        std::fs::write(&path, "[recipe]\nnoise = \"pixle\"\n").expect("writable");
+        let error = TeachConfig::read(&path).expect_err("a typing mistake").to_string();
+        assert!(error.contains("line 2") && error.contains("pixle"), "{error}");
+    }
+}

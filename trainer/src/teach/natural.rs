@@ -1,0 +1,230 @@
+//! Which changes good parts show among themselves: by these the teaching pictures may be varied.
+//!
+//! A change (a flip, a turn, a shift) is *natural* where a changed picture is about as near to its nearest other teaching
+//! picture as an unchanged one is. So a part that always lies the same way is never shown to the network upside down,
+//! and one that lies as it likes is.
+
+use beltwatch::picture::Picture;
+
+use crate::train::Augmentation;
+use crate::train::augment::{Rows, STRAIGHT, resample};
+
+/// A changed picture may be this much farther from its nearest neighbour than an unchanged one.
+const NATURAL: f32 = 1.25;
+/// Pictures are changed at this side, in pixels,
+const CHANGED: usize = 64;
+/// and compared at this one: what is smaller than two pixels of `CHANGED` is not compared.
+const COMPARED: usize = 32;
+/// At most so many pictures are changed; each is compared with all.
+const MOST_CHANGED: usize = 60;
+/// Rotations that are tried, in degrees.
+const ROTATIONS: [f32; 7] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0];
+/// Shifts that are tried, as parts of the side.
+const SHIFTS: [f32; 3] = [1.0 / 128.0, 1.0 / 64.0, 1.0 / 32.0];
+/// A part's place is looked at with this shift.
+const NO_PLACE: f32 = 1.0 / 8.0;
+
+/// What the pictures show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Natural {
+    /// How the teaching pictures are varied.
+    pub augmentation: Augmentation,
+    /// Whether nothing has a place in the picture: a texture.
+    pub texture: bool,
+    /// Whether parts lie at any angle.
+    pub any_angle: bool,
+}
+
+/// Looks for the natural changes of preprocessed, square `pictures` of one shape. `base` has the amounts that pictures do
+/// not tell (gain, brightness). At least two pictures; with fewer nothing is natural.
+pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
+    let size = pictures.first().map_or(0, |p| p.width);
+    let small: Vec<Picture> = pictures.iter().map(|p| reduce(p, CHANGED)).collect();
+    let compared: Vec<Vec<f32>> = small.iter().map(thumbnail).collect();
+    let step = pictures.len().div_ceil(MOST_CHANGED).max(1);
+    let nearest = |of: usize, thumbnail: &[f32]| {
+        let others = compared.iter().enumerate().filter(|(other, _)| *other != of);
+        others.map(|(_, other)| distance(thumbnail, other)).fold(f32::INFINITY, f32::min)
+    };
+    let chosen: Vec<usize> = (0..pictures.len()).step_by(step).collect();
+    let unchanged: Vec<f32> = chosen.iter().map(|&i| nearest(i, &compared[i])).collect();
+    let is_natural = |rows: Rows, shift: [f32; 2]| {
+        let farther = chosen.iter().zip(&unchanged).map(|(&i, unchanged)| {
+            let side = small[i].width as f32;
+            let changed = resample(&small[i], rows, shift.map(|s| s * side), |v| v);
+            // half a level is what rounding does to a picture
+            (nearest(i, &thumbnail(&changed)) + 0.5) / (unchanged + 0.5)
+        });
+        pictures.len() > 1 && median(farther.collect()) <= NATURAL
+    };
+    let turn = |degrees: f32| {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        [[cos, -sin], [sin, cos]]
+    };
+    let shifted = |s: f32| is_natural(STRAIGHT, [s, 0.0]) && is_natural(STRAIGHT, [0.0, s]);
+    let turned = |degrees: f32| is_natural(turn(degrees), [0.0; 2]) && is_natural(turn(-degrees), [0.0; 2]);
+    let texture = shifted(NO_PLACE);
+    let quarter_turn =
+        is_natural([[0.0, -1.0], [1.0, 0.0]], [0.0; 2]) && is_natural([[0.0, 1.0], [-1.0, 0.0]], [0.0; 2]);
+    let any_angle = !texture && quarter_turn && turned(45.0);
+    let largest = |all: &[f32], is: &dyn Fn(f32) -> bool| all.iter().copied().take_while(|&v| is(v)).last();
+    let augmentation = Augmentation {
+        // a camera's mount gives a little, whatever the pictures show
+        shift: largest(&SHIFTS, &shifted).unwrap_or(SHIFTS[0]) * size as f32,
+        rotation: match (texture, any_angle) {
+            // turning blurs the very grain that a texture is judged by
+            (true, _) => 0.0,
+            (_, true) => 180.0,
+            _ => largest(&ROTATIONS, &turned).unwrap_or(0.0),
+        },
+        flip_horizontal: is_natural([[-1.0, 0.0], [0.0, 1.0]], [0.0; 2]),
+        flip_vertical: is_natural([[1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
+        half_turn: is_natural([[-1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
+        quarter_turn,
+        ..base.clone()
+    };
+    Natural { augmentation, texture, any_angle }
+}
+
+impl Natural {
+    /// Whether a pixel shows the same place of every part.
+    pub fn holds_place(&self) -> bool {
+        !self.texture && !self.any_angle && self.augmentation.rotation == 0.0
+    }
+}
+
+impl std::fmt::Display for Natural {
+    /// In words, for people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let a = &self.augmentation;
+        match (self.texture, self.any_angle) {
+            (true, _) => write!(f, "a texture, nothing has a place")?,
+            (_, true) => write!(f, "parts that lie at any angle")?,
+            _ if a.rotation > 0.0 => write!(f, "parts that lie up to {} degrees askew", a.rotation)?,
+            _ => write!(f, "parts that hold their place")?,
+        }
+        let symmetries = [
+            (a.flip_horizontal, "flipped left to right"),
+            (a.flip_vertical, "flipped top to bottom"),
+            (a.half_turn, "upside down"),
+            (a.quarter_turn, "turned by a quarter"),
+        ];
+        let named: Vec<&str> = symmetries.iter().filter(|s| s.0).map(|s| s.1).collect();
+        match named.as_slice() {
+            [] => write!(f, "; none looks alike flipped or turned"),
+            named => write!(f, "; they look alike {}", named.join(", ")),
+        }
+    }
+}
+
+/// Box means of a square picture: to `side` pixels, or as near as a whole factor comes.
+fn reduce(picture: &Picture, side: usize) -> Picture {
+    let factor = (picture.width / side).max(1);
+    let (width, height, channels) = (picture.width / factor, picture.height / factor, picture.channels);
+    let mut data = Vec::with_capacity(width * height * channels);
+    for (y, x, c) in (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
+        let box_of = (0..factor * factor).map(|i| picture.at(x * factor + i % factor, y * factor + i / factor, c));
+        let sum: usize = box_of.map(usize::from).sum();
+        data.push((sum / (factor * factor)) as u8);
+    }
+    Picture { width, height, channels, data }
+}
+
+fn thumbnail(picture: &Picture) -> Vec<f32> {
+    reduce(picture, COMPARED).data.into_iter().map(f32::from).collect()
+}
+
+/// Mean absolute difference in levels.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
+}
+
+fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f32::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::rng::Rng;
+
+    /// `count` pictures of what `at` draws at (x, y), each in [-1, 1] from the picture's centre, with a little noise.
+    fn drawn(count: u64, noise: f32, mut at: impl FnMut(&mut Rng) -> Box<dyn Fn(f32, f32) -> f32>) -> Vec<Picture> {
+        let one = |key| {
+            let mut rng = Rng::new(&[key]);
+            let level = at(&mut rng);
+            let from_centre = |i: usize| (i as f32 + 0.5) / 64.0 - 1.0;
+            let data = (0..128 * 128)
+                .map(|i| level(from_centre(i % 128), from_centre(i / 128)) + rng.range(-noise, noise))
+                .map(|v| v as u8)
+                .collect();
+            Picture { width: 128, height: 128, channels: 1, data }
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// An L: no symmetry of the square maps it onto itself.
+    fn angle(x: f32, y: f32) -> f32 {
+        let inside = |x0, x1, y0, y1| (x0..x1).contains(&x) && (y0..y1).contains(&y);
+        if inside(-0.5, -0.2, -0.7, 0.6) || inside(-0.2, 0.5, 0.3, 0.6) { 200.0 } else { 60.0 }
+    }
+
+    fn symmetries(a: &Augmentation) -> [bool; 4] {
+        [a.flip_horizontal, a.flip_vertical, a.half_turn, a.quarter_turn]
+    }
+
+    #[test]
+    fn a_part_that_holds_its_place_is_left_alone() {
+        let found = natural(&drawn(12, 4.0, |_| Box::new(angle)), &Augmentation::default());
+        assert_eq!((found.texture, found.any_angle, found.augmentation.rotation), (false, false, 0.0));
+        assert_eq!((symmetries(&found.augmentation), found.augmentation.shift), ([false; 4], 1.0));
+        assert!(found.to_string().starts_with("parts that hold their place; none"), "{found}");
+    }
+
+    #[test]
+    fn a_symmetrical_part_is_flipped() {
+        let oval = |x: f32, y: f32| if x.hypot(y * 2.0) < 0.6 { 200.0 } else { 60.0 };
+        let found = natural(&drawn(12, 4.0, |_| Box::new(oval)), &Augmentation::default());
+        assert_eq!(symmetries(&found.augmentation), [true, true, true, false]);
+        assert!(!found.texture && !found.any_angle);
+    }
+
+    #[test]
+    fn a_part_that_lies_askew_may_be_turned_a_little() {
+        let askew = |rng: &mut Rng| -> Box<dyn Fn(f32, f32) -> f32> {
+            let ((sin, cos), shift) = (rng.range(-0.12, 0.12).sin_cos(), [0, 1].map(|_| rng.range(-0.06, 0.06)));
+            Box::new(move |x, y| angle(cos * x + sin * y + shift[0], cos * y - sin * x + shift[1]))
+        };
+        let found = natural(&drawn(40, 4.0, askew), &Augmentation::default());
+        assert!((2.0..=8.0).contains(&found.augmentation.rotation), "{found:?}");
+        assert!(found.augmentation.shift > 1.0 && !found.any_angle && !found.texture, "{found:?}");
+        assert_eq!(symmetries(&found.augmentation), [false; 4]);
+    }
+
+    #[test]
+    fn a_part_at_any_angle_is_turned_all_round_but_not_mirrored() {
+        let turned = |rng: &mut Rng| -> Box<dyn Fn(f32, f32) -> f32> {
+            let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
+            Box::new(move |x, y| angle(cos * x + sin * y, cos * y - sin * x))
+        };
+        let found = natural(&drawn(48, 4.0, turned), &Augmentation::default());
+        assert_eq!((found.any_angle, found.augmentation.rotation), (true, 180.0), "{found:?}");
+        assert!(found.augmentation.half_turn && !found.texture);
+    }
+
+    #[test]
+    fn a_texture_has_no_place() {
+        let found = natural(&drawn(20, 60.0, |_| Box::new(|_, _| 128.0)), &Augmentation::default());
+        assert!(found.texture && symmetries(&found.augmentation) == [true; 4]);
+        assert_eq!((found.augmentation.rotation, found.augmentation.shift), (0.0, 4.0));
+    }
+
+    #[test]
+    fn too_few_pictures_show_nothing() {
+        for count in 0..2 {
+            let found = natural(&drawn(count, 4.0, |_| Box::new(angle)), &Augmentation::default());
+            assert_eq!((found.texture, found.augmentation.rotation), (false, 0.0));
+        }
+    }
+}
