@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::difference::{Form, Seen};
 use crate::judge::{Judge, Judgement};
 use crate::picture::Picture;
+use crate::position::Pose;
 use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::recipe::{MANIFEST_FILE, MODEL_FILE, Recipe, RecipeError};
 use crate::reconstruct::{InputShape, ReconstructError, Reconstructor};
@@ -24,7 +25,7 @@ pub enum InspectError {
 /// How long each stage of a frame took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StageTimes {
-    /// Channels and size.
+    /// Channels, size and position.
     pub preprocess: Duration,
     /// The network.
     pub reconstruct: Duration,
@@ -91,7 +92,7 @@ impl Inspector {
             .and_then(|network| network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned)))
             .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
         Ok(Self {
-            preprocessor: Preprocessor::new(input.size, input.channels, &input.pictures),
+            preprocessor: recipe.preprocessor(),
             reconstructor,
             judge: Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, input.size, input.size),
             threshold: recipe.manifest.score.threshold,
@@ -120,6 +121,11 @@ impl Inspector {
     /// The threshold in force.
     pub fn threshold(&self) -> Score {
         self.threshold
+    }
+
+    /// Where the last part lay; the zero pose without position correction.
+    pub fn pose(&self) -> Pose {
+        self.preprocessor.pose()
     }
 
     /// The last picture as the network saw it.

@@ -16,6 +16,7 @@ pub mod judge;
 pub mod line;
 pub mod outputs;
 pub mod picture;
+pub mod position;
 pub mod preprocess;
 pub mod realtime;
 pub mod recipe;

@@ -121,6 +121,14 @@ impl Picture {
         Self { channels, data, ..*self }
     }
 
+    /// Writes the levels of a grey picture, or the luma of a coloured one, to `out`, one a pixel.
+    pub fn write_grey(&self, out: &mut [u8]) {
+        match self.channels {
+            3 => out.iter_mut().zip(self.data.chunks_exact(3)).for_each(|(out, rgb)| *out = luma(rgb)),
+            _ => out.iter_mut().zip(&self.data).for_each(|(out, &v)| *out = v),
+        }
+    }
+
     /// The value of channel `c` at column `x`, row `y`.
     ///
     /// # Panics

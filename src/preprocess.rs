@@ -1,4 +1,4 @@
-//! From the camera's picture to the network's input: channels and size, in integers.
+//! From the camera's picture to the network's input: channels, size and position.
 //!
 //! Device, trainer and tests use this one function, so that a recipe sees on the line what it was taught on.
 
@@ -6,6 +6,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::picture::Picture;
+use crate::position::{Corrector, Limits, Pose};
 
 /// How far a picture's aspect ratio may be from one that was taught, in percent.
 const ASPECT_TOLERANCE_PERCENT: u64 = 10;
@@ -36,16 +37,32 @@ pub struct Preprocessor {
     channels: usize,
     taught: Vec<[usize; 2]>,
     resizer: Resizer,
+    corrector: Option<Corrector>,
+    pose: Pose,
 }
 
 impl Preprocessor {
     /// `taught`: the sizes `[width, height]` that pictures may have, empty for any.
     pub fn new(size: usize, channels: usize, taught: &[[usize; 2]]) -> Self {
-        Self { size, channels, taught: taught.to_vec(), resizer: Resizer::new() }
+        let (resizer, corrector, pose) = (Resizer::new(), None, Pose::default());
+        Self { size, channels, taught: taught.to_vec(), resizer, corrector, pose }
+    }
+
+    /// The same, which then brings the part to where it lies on `reference`, a grey picture of `size` x `size`.
+    #[must_use]
+    pub fn with_position(mut self, reference: &Picture, limits: Limits) -> Self {
+        self.corrector = Some(Corrector::new(reference, limits));
+        self
+    }
+
+    /// Where the part of the last picture lay; the zero pose without position correction.
+    pub fn pose(&self) -> Pose {
+        self.pose
     }
 
     /// Writes the network's input to `out`, which takes the recipe's size and channels. The whole picture is stretched to
-    /// the square with a triangle filter that covers the area of each new pixel (fixed-point weights).
+    /// the square with a triangle filter that covers the area of each new pixel (fixed-point weights). Then its position is
+    /// corrected, where that was asked for.
     pub fn apply(&mut self, picture: &Picture, out: &mut Picture) -> Result<(), PreprocessError> {
         self.check(picture)?;
         let converted;
@@ -59,9 +76,12 @@ impl Preprocessor {
         out.data.resize(self.size * self.size * self.channels, 0);
         if (source.width, source.height) == (self.size, self.size) {
             out.data.copy_from_slice(&source.data);
-            return Ok(());
+        } else {
+            resize(&mut self.resizer, source, out);
         }
-        resize(&mut self.resizer, source, out);
+        if let Some(corrector) = &mut self.corrector {
+            self.pose = corrector.correct(out);
+        }
         Ok(())
     }
 

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use beltwatch::inspect::Inspector;
+use beltwatch::picture::Picture;
+use beltwatch::position::{self, Pose};
+use beltwatch::preprocess::Preprocessor;
 use beltwatch::recipe::{Recipe, RecipeError, sha256_hex};
 use beltwatch::reconstruct::ReconstructError;
 
@@ -35,6 +38,12 @@ impl Copy {
         let old = sha256_hex(&fs::read(self.path(name)).expect("readable"));
         fs::write(self.path(name), bytes).expect("writable");
         self.edit(&old, &sha256_hex(bytes));
+    }
+
+    /// Adds a file and names it in the manifest.
+    fn add(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).expect("writable");
+        self.edit("[files]\n", &format!("[files]\n\"{name}\" = \"{}\"\n", sha256_hex(bytes)));
     }
 
     fn error(&self) -> RecipeError {
@@ -105,6 +114,50 @@ fn a_setting_out_of_range_and_a_path_that_leaves_the_folder() {
     let copy = Copy::new();
     copy.edit("\"noise_absolute_mean.png\"", "\"../noise_absolute_mean.png\"");
     assert!(matches!(copy.error(), RecipeError::Range { key: "files", .. }));
+}
+
+/// The shipped recipe, with position correction to where the first golden picture lies.
+fn corrected() -> (Copy, Picture) {
+    let copy = Copy::new();
+    copy.edit("[difference]", "[position]\nshift = 8.0\nturn = 5.0\n\n[difference]");
+    let part = Picture::open(&copy.path("golden/good-0.png")).expect("a golden picture");
+    let mut reference = Picture::default();
+    Preprocessor::new(128, 1, &[]).apply(&part, &mut reference).expect("any picture");
+    reference.save_png(&copy.path("position.png")).expect("writable");
+    let bytes = fs::read(copy.path("position.png")).expect("readable");
+    copy.add("position.png", &bytes);
+    (copy, part)
+}
+
+#[test]
+fn a_part_that_lies_askew_is_brought_to_its_place() {
+    let (copy, part) = corrected();
+    let mut inspector = Inspector::untested(&Recipe::load(copy.0.path()).expect("whole")).expect("a good network");
+    let in_place = inspector.inspect(&part).expect("a verdict").score;
+    assert_eq!(inspector.pose(), Pose::default());
+    // the part moves as what is seen of it does when the picture is resampled the other way
+    let askew = position::resampled(&part, Pose::new(-7.0, 5.0, -3.0));
+    let corrected = inspector.inspect(&askew).expect("a verdict").score;
+    let ([x, y], degrees) = (inspector.pose().shift(), inspector.pose().degrees());
+    assert!((2.5..4.5).contains(&x) && (-3.5..-1.5).contains(&y), "{x} {y}");
+    assert!((2.8..3.2).contains(&degrees), "{degrees}");
+    let mut uncorrected = Inspector::new(&Recipe::load(Copy::new().0.path()).expect("whole")).expect("a good network");
+    let uncorrected = uncorrected.inspect(&askew).expect("a verdict").score;
+    assert!(corrected < uncorrected && in_place < uncorrected, "{in_place} {corrected} {uncorrected}");
+}
+
+#[test]
+fn a_reference_that_does_not_fit() {
+    let (copy, part) = corrected();
+    part.save_png(&copy.path("another.png")).expect("writable");
+    copy.replace("position.png", &fs::read(copy.path("another.png")).expect("readable"));
+    assert!(matches!(copy.error(), RecipeError::Reference { size: 128, .. }));
+    let (copy, _) = corrected();
+    copy.edit("turn = 5.0", "turn = 21.0");
+    assert!(matches!(copy.error(), RecipeError::Range { key: "position.turn", .. }));
+    let copy = Copy::new();
+    copy.edit("[difference]", "[position]\nshift = 8.0\nturn = 5.0\n\n[difference]");
+    assert!(copy.error().to_string().contains("does not name position.png"));
 }
 
 #[test]

@@ -89,6 +89,14 @@ pub enum RecipeError {
         /// Width and height of the network's picture.
         size: usize,
     },
+    /// the reference of position correction does not fit
+    #[error("{path}: the reference of position correction must be an 8-bit grey picture of {size}x{size}")]
+    Reference {
+        /// The file.
+        path: PathBuf,
+        /// Width and height of the network's picture.
+        size: usize,
+    },
     /// the network
     #[error("{path}: {source}")]
     Model {

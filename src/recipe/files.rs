@@ -11,9 +11,12 @@ use sha2::{Digest, Sha256};
 use super::{FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError};
 use crate::difference::Form;
 use crate::difference::deviation::NoiseMap;
+use crate::picture::Picture;
 
 /// The int8 network.
 pub const MODEL_FILE: &str = "model.onnx";
+/// The reference of position correction.
+pub const POSITION_FILE: &str = "position.png";
 
 /// The files of a form's noise map: mean and spread.
 fn noise_files(form: Form) -> [String; 2] {
@@ -62,7 +65,21 @@ pub(super) fn load(folder: &Path) -> Result<Recipe, RecipeError> {
             noise_files(form).map(|name| take(&name).and_then(|b| decode_plane(&b, &folder.join(&name), size)));
         noise.push(NoiseMap { mean: mean?, spread: spread?, fraction_bits: manifest.difference.fraction_bits });
     }
-    Ok(Recipe { folder: folder.to_owned(), sha256: sha256_hex(&bytes), model, noise, manifest })
+    let reference = match manifest.position {
+        Some(_) => Some(decode_reference(&take(POSITION_FILE)?, &folder.join(POSITION_FILE), size)?),
+        None => None,
+    };
+    Ok(Recipe { folder: folder.to_owned(), sha256: sha256_hex(&bytes), model, noise, reference, manifest })
+}
+
+fn decode_reference(bytes: &[u8], path: &Path, size: usize) -> Result<Picture, RecipeError> {
+    let bad = || RecipeError::Reference { path: path.to_owned(), size };
+    match ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png).decode().map_err(|_| bad())? {
+        DynamicImage::ImageLuma8(grey) if (grey.width() as usize, grey.height() as usize) == (size, size) => {
+            Ok(Picture { width: size, height: size, channels: 1, data: grey.into_raw() })
+        }
+        _ => Err(bad()),
+    }
 }
 
 fn decode_plane(bytes: &[u8], path: &Path, size: usize) -> Result<Vec<u16>, RecipeError> {

@@ -10,6 +10,7 @@ use crate::difference::Form;
 use crate::difference::deviation::MAX_FRACTION_BITS;
 use crate::hee::Hee;
 use crate::judge::Settings;
+use crate::position::{Limits, MOST_SHIFT_ONE_IN, MOST_TURN};
 use crate::smooth::MAX_SIGMA;
 use crate::verdict::{Pooling, Score};
 
@@ -26,6 +27,9 @@ pub struct Manifest {
     pub product: String,
     /// What the network takes.
     pub input: Input,
+    /// Position correction; the reference is `position.png`. Missing where parts come as they were taught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Limits>,
     /// The difference image.
     pub difference: DifferenceSettings,
     /// Histogram error estimation.
@@ -145,6 +149,16 @@ impl Manifest {
         range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
         let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
         range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
+        if let Some(Limits { shift, turn }) = self.position {
+            let most_shift = (size / MOST_SHIFT_ONE_IN) as f64;
+            range(
+                (0.0..=most_shift).contains(&shift),
+                "position.shift",
+                shift.to_string(),
+                "0 to an eighth of the size",
+            )?;
+            range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 20")?;
+        }
         let forms = &self.difference.forms;
         let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
         let comparable = forms.len() == 1 || (forms.len() > 1 && self.difference.noise_map);

@@ -5,6 +5,7 @@
 //! | `recipe.toml` | the [`Manifest`]: settings, threshold, training summary, SHA-256 of every other file |
 //! | `model.onnx` | the int8 network |
 //! | `noise_FORM_mean.png`, `noise_FORM_spread.png` | the noise map of each form, 16-bit grey, Q8.8 levels |
+//! | `position.png` | where `[position]` is: the reference of position correction, 8-bit grey |
 //! | `golden/*.png` | pictures with their expected scores: the self-test at load |
 //! | `float.onnx` | the network before quantisation, for `evaluate` only; may be missing |
 
@@ -15,9 +16,11 @@ mod manifest;
 use std::path::{Path, PathBuf};
 
 use crate::difference::deviation::NoiseMap;
+use crate::picture::Picture;
+use crate::preprocess::Preprocessor;
 
 pub use error::RecipeError;
-pub use files::{MODEL_FILE, save_noise_map, sha256_hex, write};
+pub use files::{MODEL_FILE, POSITION_FILE, save_noise_map, sha256_hex, write};
 pub use manifest::{DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training};
 
 /// The name of the manifest in its folder.
@@ -36,6 +39,8 @@ pub struct Recipe {
     pub model: Vec<u8>,
     /// The noise map of each form, or none.
     pub noise: Vec<NoiseMap>,
+    /// The reference of position correction, grey, of the network's size; there where `manifest.position` is.
+    pub reference: Option<Picture>,
     /// SHA-256 of `recipe.toml`: it covers every other file through their hashes in it.
     pub sha256: String,
 }
@@ -52,5 +57,15 @@ impl Recipe {
     /// [`Inspector::new`](crate::inspect::Inspector::new), not here.
     pub fn load(folder: &Path) -> Result<Self, RecipeError> {
         files::load(folder)
+    }
+
+    /// What makes the network's input of a camera's picture.
+    pub fn preprocessor(&self) -> Preprocessor {
+        let input = &self.manifest.input;
+        let preprocessor = Preprocessor::new(input.size, input.channels, &input.pictures);
+        match (&self.reference, self.manifest.position) {
+            (Some(reference), Some(limits)) => preprocessor.with_position(reference, limits),
+            _ => preprocessor,
+        }
     }
 }

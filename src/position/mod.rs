@@ -1,0 +1,279 @@
+//! Position correction: a part that lies shifted or a little turned is brought to where the reference lies, so that each
+//! pixel shows the same place of every part.
+//!
+//! Rigid registration to a grey reference picture on a pyramid, by the inverse compositional algorithm (Baker and
+//! Matthews, 2004) with errors clipped so that a defect or a missing component does not pull. The sums over pixels are
+//! integers and the four unknowns are solved with + - * / alone, so that every processor finds the same pose. The number
+//! of operations is fixed; nothing is allocated after `new`.
+
+mod align;
+mod warp;
+
+use serde::{Deserialize, Serialize};
+
+use crate::picture::Picture;
+use align::Level;
+use warp::Warp;
+
+/// Sides of the pyramid, coarse to fine, with the registration steps at each. A side that does not divide the picture's is
+/// left out; 32 divides every recipe's.
+const PYRAMID: [(usize, usize); 3] = [(32, 6), (64, 4), (128, 4)];
+/// The coarsest side is tried from turns this far apart, in degrees.
+const START_EVERY: f64 = 4.0;
+/// The largest turn that can be corrected, in degrees.
+pub const MOST_TURN: f64 = 20.0;
+/// The largest shift that can be corrected: one part in this many of the side.
+pub const MOST_SHIFT_ONE_IN: usize = 8;
+
+/// What is corrected: `[position]` in a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The largest shift along x and along y in pixels of the network's picture, 0 to an eighth of its side.
+    pub shift: f64,
+    /// The largest turn either way in degrees, 0 to 20.
+    pub turn: f64,
+}
+
+/// Where a part lies: the point `p` of the reference is at `turn(p) + (x, y)`, both from the pictures' centres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pose {
+    /// To the right, in 1/65536 pixel of the network's picture.
+    pub x: i32,
+    /// Down, in 1/65536 pixel.
+    pub y: i32,
+    /// Clockwise as seen on a screen, in 1/65536 radian.
+    pub turn: i32,
+}
+
+impl Pose {
+    /// Pixels to the right, pixels down, degrees clockwise.
+    pub fn new(x: f64, y: f64, degrees: f64) -> Self {
+        let fixed = |v: f64| (v * 65_536.0).round() as i32;
+        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()) }
+    }
+
+    /// Pixels to the right, pixels down.
+    pub fn shift(self) -> [f64; 2] {
+        [self.x, self.y].map(|v| f64::from(v) / 65_536.0)
+    }
+
+    /// Degrees clockwise.
+    pub fn degrees(self) -> f64 {
+        (f64::from(self.turn) / 65_536.0).to_degrees()
+    }
+
+    /// Cosine and sine of the turn in 1/65536, by their series: the C library's differ between machines.
+    fn cos_sin(self) -> [i64; 2] {
+        let turn = i64::from(self.turn);
+        let times_turn = |v: i64, over: i64| v * turn / (over << 16);
+        let square = times_turn(turn, 2);
+        let cube = times_turn(square, 3);
+        let fourth = times_turn(cube, 4);
+        let fifth = times_turn(fourth, 5);
+        [(1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth]
+    }
+
+    fn within(self, limits: Self) -> Self {
+        let clamp = |v: i32, most: i32| v.clamp(-most, most);
+        Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn) }
+    }
+}
+
+/// Brings pictures of one size to the reference's pose.
+#[derive(Clone, Debug)]
+pub struct Corrector {
+    levels: Vec<Level>,
+    starts: Vec<Pose>,
+    limits: Pose,
+    grey: Vec<u8>,
+    warp: Warp,
+    warped: Vec<u8>,
+}
+
+impl Corrector {
+    /// `reference`: grey and square, of the side of the pictures to come, a multiple of 32.
+    ///
+    /// # Panics
+    /// Where it is not.
+    pub fn new(reference: &Picture, limits: Limits) -> Self {
+        let side = reference.width;
+        assert!(reference.channels == 1 && reference.height == side && side.is_multiple_of(32), "a grey square");
+        let pyramid = PYRAMID.iter().filter(|(level, _)| side.is_multiple_of(*level));
+        let turns = (limits.turn / START_EVERY).floor() as i32;
+        Self {
+            levels: pyramid.map(|&(level, steps)| Level::new(&reference.data, side, level, steps)).collect(),
+            starts: (-turns..=turns).map(|i| Pose::new(0.0, 0.0, f64::from(i) * START_EVERY)).collect(),
+            limits: Pose::new(limits.shift, limits.shift, limits.turn),
+            grey: vec![0; side * side],
+            warp: Warp::new(),
+            warped: Vec::with_capacity(side * side * 3),
+        }
+    }
+
+    /// Brings the picture to the reference's pose and returns the one it had. Beyond the limits it is brought nearer, not
+    /// all the way.
+    ///
+    /// # Panics
+    /// Where the picture is not of the reference's side.
+    pub fn correct(&mut self, picture: &mut Picture) -> Pose {
+        let pose = self.find(picture);
+        self.apply(picture, pose);
+        pose
+    }
+
+    /// The pose of a picture, within the limits.
+    ///
+    /// # Panics
+    /// Where the picture is not of the reference's side.
+    pub fn find(&mut self, picture: &Picture) -> Pose {
+        assert_eq!(picture.width * picture.height, self.grey.len(), "a picture of the reference's size");
+        picture.write_grey(&mut self.grey);
+        self.levels.iter_mut().for_each(|level| level.look(&self.grey, picture.width));
+        let Some((coarse, finer)) = self.levels.split_first() else { return Pose::default() };
+        let reached = self.starts.iter().map(|&start| coarse.register(start, self.limits));
+        let (mut found, _) = reached.min_by_key(|&(_, error)| error).unwrap_or_default();
+        for level in finer {
+            found = level.register(found, self.limits).0;
+        }
+        // what looks like nothing that was taught stays where it is
+        let finest = finer.last().unwrap_or(coarse);
+        if finest.error(found) < finest.error(Pose::default()) { found } else { Pose::default() }
+    }
+
+    /// Resamples a picture so that what lies at `pose` comes to the reference's.
+    pub fn apply(&mut self, picture: &mut Picture, pose: Pose) {
+        if pose == Pose::default() {
+            return;
+        }
+        self.warped.resize(picture.data.len(), 0);
+        self.warp.apply(picture, pose, &mut self.warped);
+        std::mem::swap(&mut picture.data, &mut self.warped);
+    }
+}
+
+/// A picture resampled so that what lies at `pose` comes to the reference's.
+pub fn resampled(picture: &Picture, pose: Pose) -> Picture {
+    let mut out = picture.clone();
+    if pose != Pose::default() {
+        Warp::new().apply(picture, pose, &mut out.data);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A plate with a notch, a hole and printed bars, drawn at a pose: sharp to a quarter of a pixel.
+    fn part(side: usize, pose: Pose) -> Picture {
+        let ((sin, cos), [dx, dy]) = (pose.degrees().to_radians().sin_cos(), pose.shift());
+        let level = |x: f64, y: f64| {
+            let (x, y) = (x - dx, y - dy);
+            let (x, y) = ((cos * x + sin * y) / side as f64, (cos * y - sin * x) / side as f64);
+            match () {
+                () if x.abs() > 0.35 || y.abs() > 0.3 => 40.0,
+                () if x > 0.2 && y < -0.15 => 40.0,
+                () if (x + 0.2).hypot(y - 0.1) < 0.06 => 230.0,
+                () if (0.0..0.25).contains(&x) && (0.05..0.2).contains(&y) && (x * 20.0).fract() < 0.5 => 90.0,
+                () => 170.0,
+            }
+        };
+        let centre = side as f64 / 2.0;
+        let mean = |x: usize, y: usize| {
+            let inner = |i: usize| [(i % 4) as f64, (i / 4) as f64].map(|v| (v + 0.5) / 4.0 - centre);
+            (0..16).map(|i| level(x as f64 + inner(i)[0], y as f64 + inner(i)[1])).sum::<f64>() / 16.0
+        };
+        let data = (0..side * side).map(|i| mean(i % side, i / side).round() as u8).collect();
+        Picture { width: side, height: side, channels: 1, data }
+    }
+
+    const LIMITS: Limits = Limits { shift: 16.0, turn: 12.0 };
+
+    fn off(found: Pose, true_pose: Pose) -> [f64; 3] {
+        let shift = [0, 1].map(|i| (found.shift()[i] - true_pose.shift()[i]).abs());
+        [shift[0], shift[1], (found.degrees() - true_pose.degrees()).abs()]
+    }
+
+    #[test]
+    fn cosine_and_sine_are_near_enough() {
+        for degrees in [-20.0, -7.3, 0.0, 0.01, 5.0, 20.0] {
+            let [cos, sin] = Pose::new(0.0, 0.0, degrees).cos_sin().map(|v| v as f64 / 65_536.0);
+            let exact = f64::to_radians(degrees);
+            assert!((cos - exact.cos()).abs() < 5e-5 && (sin - exact.sin()).abs() < 5e-5, "{degrees}: {cos} {sin}");
+        }
+    }
+
+    #[test]
+    fn a_picture_in_place_stays_as_it_is() {
+        let mut picture = part(128, Pose::default());
+        let before = picture.clone();
+        assert_eq!(Corrector::new(&before, LIMITS).correct(&mut picture), Pose::default());
+        assert_eq!(picture, before);
+    }
+
+    #[test]
+    fn a_defect_does_not_pull() {
+        let pose = Pose::new(5.0, -3.0, 3.0);
+        let mut picture = part(128, pose);
+        for y in 20..60 {
+            picture.data[y * 128 + 70..y * 128 + 110].fill(255);
+        }
+        let found = Corrector::new(&part(128, Pose::default()), LIMITS).find(&picture);
+        assert!(off(found, pose).iter().all(|v| *v < 0.5), "{found:?}");
+    }
+
+    #[test]
+    fn darker_light_does_not_pull() {
+        let pose = Pose::new(-4.0, 6.0, -5.0);
+        let mut picture = part(128, pose);
+        picture.data.iter_mut().for_each(|v| *v = (u16::from(*v) * 8 / 10) as u8);
+        let found = Corrector::new(&part(128, Pose::default()), LIMITS).find(&picture);
+        assert!(off(found, pose).iter().all(|v| *v < 0.4), "{found:?}");
+    }
+
+    #[test]
+    fn the_limits_are_kept() {
+        let mut corrector = Corrector::new(&part(128, Pose::default()), Limits { shift: 2.0, turn: 1.0 });
+        let found = corrector.find(&part(128, Pose::new(9.0, 0.0, 0.0)));
+        assert!(found.shift().iter().all(|v| v.abs() <= 2.0) && found.degrees().abs() <= 1.001, "{found:?}");
+    }
+
+    #[test]
+    fn the_same_pose_on_every_target() {
+        let found = Corrector::new(&part(64, Pose::default()), LIMITS).find(&part(64, Pose::new(3.0, -2.0, 7.0)));
+        assert_eq!(found, Pose { x: 197_586, y: -131_818, turn: 8020 });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn shifts_and_turns_are_found_and_undone(side in 1usize..=2, x in -9.0f64..9.0, y in -9.0f64..9.0, degrees in -10.0f64..10.0) {
+            let side = side * 128;
+            let pose = Pose::new(x, y, degrees);
+            let (reference, mut picture) = (part(side, Pose::default()), part(side, pose));
+            let mut corrector = Corrector::new(&reference, LIMITS);
+            let found = corrector.correct(&mut picture);
+            let off = off(found, pose);
+            prop_assert!(off[0] < 0.25 && off[1] < 0.25 && off[2] < 0.25, "{pose:?} {found:?}");
+            // what was beyond the frame before cannot be there now: the part itself is
+            let inner = |i: &usize| (i % side).abs_diff(side / 2) < side * 3 / 8 && (i / side).abs_diff(side / 2) < side * 3 / 8;
+            let places: Vec<usize> = (0..side * side).filter(inner).collect();
+            let wrong = places.iter().filter(|&&i| picture.data[i].abs_diff(reference.data[i]) > 60).count();
+            prop_assert!(wrong * 200 < places.len(), "{wrong} of {}", places.len());
+        }
+
+        #[test]
+        fn whatever_the_pictures_show_nothing_breaks(a in any::<[u8; 8]>(), b in any::<[u8; 8]>(), turn in 0.0f64..20.0, channels in prop::sample::select(vec![1usize, 3])) {
+            let noise = |seed: [u8; 8], channels: usize| {
+                let data = (0..32 * 32 * channels).map(|i| seed[i % 8].wrapping_mul((i / 7) as u8)).collect();
+                Picture { width: 32, height: 32, channels, data }
+            };
+            let mut picture = noise(b, channels);
+            let pose = Corrector::new(&noise(a, 1), Limits { shift: 4.0, turn }).correct(&mut picture);
+            prop_assert!(pose.shift().iter().all(|v| v.abs() <= 4.0));
+            prop_assert_eq!(picture.data.len(), 32 * 32 * channels);
+        }
+    }
+}
