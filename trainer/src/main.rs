@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use beltwatch::say;
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
 use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
 use beltwatch_train::teach::{self, Budget, Noise, Preset, TeachError, TeachOptions};
-use beltwatch_train::train::Wanted;
+use beltwatch_train::train::{Wanted, list_devices};
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -40,6 +41,8 @@ enum Command {
     Synth(Synth),
     /// Teach and measure variants of the method on several categories
     Study(Study),
+    /// List what can be trained on here
+    Devices,
 }
 
 #[derive(clap::Args)]
@@ -153,6 +156,7 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn std::error::Error>> = match Cli::parse().command {
         Command::Teach(args) => return teach(args),
         Command::Study(args) => return study(args),
+        Command::Devices => say::out(list_devices()).map_err(Into::into),
         Command::Evaluate(Evaluate { recipe, data, json, report }) => {
             evaluation::run(&EvaluateArgs { recipe, data, json, report }).map(drop).map_err(Into::into)
         }
@@ -167,7 +171,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    beltwatch::say::error(format_args!("beltwatch-train: {error}"));
+    say::error(format_args!("beltwatch-train: {error}"));
     ExitCode::FAILURE
 }
 

@@ -1,10 +1,23 @@
 //! The noise map: mean and spread of the difference image over normal pictures.
 
 use beltwatch::difference::deviation::{MAX_FRACTION_BITS, NoiseMap};
+use serde::{Deserialize, Serialize};
 
 /// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a few pictures
 /// does not shout on the line.
 const FLOOR: f64 = 0.25;
+
+/// What the difference is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Noise {
+    /// Each pixel's own mean and spread over good pictures: for parts that hold their place
+    Pixel,
+    /// One mean and spread of all pixels: for parts that lie askew, and for textures
+    Even,
+    /// Nothing: differences count in levels, of one form only
+    None,
+}
 
 /// Collects difference images (Q8.8 levels) of one size.
 #[derive(Clone, Debug)]
@@ -28,6 +41,13 @@ impl NoiseStatistics {
             *sum += u64::from(d);
             *squares += u64::from(d) * u64::from(d);
         }
+    }
+
+    /// Takes in what another one collected of the same size.
+    pub fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum.iter_mut().zip(&other.sum).for_each(|(a, b)| *a += b);
+        self.squares.iter_mut().zip(&other.squares).for_each(|(a, b)| *a += b);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use beltwatch::picture::{Picture, PictureError};
+use beltwatch::position::{self, Pose};
 
 /// The truth about the pixels of one picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,13 @@ impl Mask {
         let row = |y| under(y, self.height, height) * self.width;
         let defect = (0..height).flat_map(|y| (0..width).map(move |x| row(y) + under(x, self.width, width)));
         Self { width, height, defect: defect.map(|i| self.defect[i]).collect() }
+    }
+
+    /// The mask of a picture whose position was corrected.
+    pub fn corrected(&self, pose: Pose) -> Self {
+        let moved = position::resampled(&self.picture(), pose);
+        let defect = moved.data.iter().map(|&v| v >= 128).collect();
+        Self { defect, ..*self }
     }
 
     /// White where the defect is, for people.

@@ -6,6 +6,7 @@ use std::path::Path;
 use beltwatch::inspect::Inspector;
 use beltwatch::judge::{Judge, Seen};
 use beltwatch::picture::Picture;
+use beltwatch::position::Pose;
 use beltwatch::preprocess::Preprocessor;
 use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
 use beltwatch::verdict::{Score, Verdict};
@@ -23,6 +24,8 @@ pub(super) trait Network {
     fn see(&mut self, path: &Path) -> Result<(), EvaluateError>;
     /// All that a judge takes of it.
     fn seen(&self) -> Seen<'_>;
+    /// Where the part lay.
+    fn pose(&self) -> Pose;
 }
 
 impl Network for Inspector {
@@ -34,6 +37,10 @@ impl Network for Inspector {
 
     fn seen(&self) -> Seen<'_> {
         self.seen()
+    }
+
+    fn pose(&self) -> Pose {
+        self.pose()
     }
 }
 
@@ -59,7 +66,7 @@ impl FloatNetwork {
         let input = &recipe.manifest.input;
         let empty = Picture::filled(input.size, input.size, input.channels, 0);
         Ok(Some(Self {
-            preprocessor: Preprocessor::new(input.size, input.channels, &input.pictures),
+            preprocessor: recipe.preprocessor(),
             reconstructor,
             input: empty.clone(),
             reconstruction: empty,
@@ -80,6 +87,10 @@ impl Network for FloatNetwork {
 
     fn seen(&self) -> Seen<'_> {
         Seen::new(&self.input, &self.reconstruction, &self.learned)
+    }
+
+    fn pose(&self) -> Pose {
+        self.preprocessor.pose()
     }
 }
 
@@ -126,7 +137,7 @@ impl Row {
         self.scored.push(Scored {
             path: test.path.clone(),
             label: test.label.clone(),
-            mask: mask.clone(),
+            mask: mask.as_ref().map(|mask| mask.corrected(network.pose())),
             score: score.to_f64(),
             rejected,
             map: if keep_map { self.judge.signed_anomaly() } else { Vec::new() },

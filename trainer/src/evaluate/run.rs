@@ -225,6 +225,7 @@ mod tests {
             format: FORMAT,
             product: "grey tiles".to_owned(),
             input: Input { size: SIZE, channels: 1, pictures: vec![] },
+            position: None,
             difference: DifferenceSettings { forms: vec![Form::Absolute], noise_map: false, fraction_bits: 0 },
             hee: Hee { estimator: Estimator::Fixed(3), cap: 255 },
             score: ScoreSettings {

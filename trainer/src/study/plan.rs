@@ -147,8 +147,24 @@ mod tests {
         assert_eq!(plan.variants[0].change(&base).expect("nothing to change"), base);
         let changed = plan.variants[1].change(&base).expect("good keys");
         assert_eq!(changed.train.network.head, Vec::<usize>::new());
-        assert_eq!(changed.recipe.forms.len(), 1);
+        assert_eq!(changed.recipe.forms.map(|f| f.len()), Some(1));
         assert_eq!((plan.variants[1].folder().as_str(), plan.seeds), ("no-head", vec![1, 2]));
+    }
+
+    #[test]
+    fn every_study_of_the_repository_can_begin() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+        let files = std::fs::read_dir(folder).expect("studies").map(|entry| entry.expect("readable").path());
+        let studies: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+        assert!(!studies.is_empty());
+        for path in studies {
+            let plan = Plan::read(&path).expect("a good study");
+            let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3).config;
+            for variant in &plan.variants {
+                let changed = variant.change(&base).map(|config| config.validate());
+                assert!(matches!(changed, Ok(Ok(()))), "{}, {}: {changed:?}", path.display(), variant.name);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::TeachError;
 use super::natural::{Natural, natural};
-use super::recipe::Noise;
+use super::position::Places;
+use crate::calibrate::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
 use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
@@ -33,10 +34,15 @@ pub struct TeachConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeConfig {
-    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps.
-    pub forms: Vec<Form>,
-    /// What they are measured against.
-    pub noise: Noise,
+    /// Whether parts are brought to the place of a reference before anything else.
+    pub position: bool,
+    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps. Left out:
+    /// chosen after training, by how well procedural defects are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forms: Option<Vec<Form>>,
+    /// What they are measured against. Left out: chosen with the forms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Smoothing of the anomaly map in pixels of the network's picture, 0 to 8.
     pub smoothing: f64,
     /// Share of good parts that may be rejected, above 0 and below 0.5.
@@ -103,6 +109,8 @@ pub struct Decided {
     pub config: TeachConfig,
     /// What the pictures show.
     pub shown: Natural,
+    /// Where the parts lie; none of a texture, or of parts at any angle.
+    pub places: Option<Places>,
 }
 
 impl fmt::Display for Decided {
@@ -110,36 +118,52 @@ impl fmt::Display for Decided {
         let network = &self.config.train.network;
         let colours = if network.channels == 1 { "grey" } else { "colour" };
         let noise = match self.config.recipe.noise {
-            Noise::Pixel => "each pixel is measured against its own past",
-            Noise::Even => "all pixels are measured alike",
-            Noise::None => "differences are measured in levels",
+            Some(Noise::Pixel) => "each pixel is measured against its own past",
+            Some(Noise::Even) => "all pixels are measured alike",
+            Some(Noise::None) => "differences are measured in levels",
+            None => "how differences are measured is chosen after training",
         };
         write!(
             f,
             "{colours}, {0} x {0} pixels, {1} steps; {2}; {noise}",
             network.size, self.config.train.steps, self.shown
-        )
+        )?;
+        match &self.places {
+            Some(places) if self.config.recipe.position => write!(
+                f,
+                "; position is corrected, up to {} pixels and {} degrees, which leaves {:.0} % of what pictures differ by",
+                places.limits.shift,
+                places.limits.turn,
+                100.0 * places.left
+            ),
+            Some(places) => write!(f, "; nine in ten parts lie within {:.1} pixels of their place", places.off),
+            None => Ok(()),
+        }
     }
 }
 
 impl TeachConfig {
-    /// Decides by the preprocessed teaching pictures, all of one size.
+    /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet.
     pub fn decide(preset: Preset, device: Device, pictures: &[Picture], channels: usize) -> Decided {
         let size = pictures.first().map_or_else(|| preset.size(), |p| p.width);
         let mut train = TrainConfig::standard(channels).with_size(size);
         train.network.head = HEAD.to_vec();
         train.steps = preset.steps(device);
         train.batch = BATCH;
-        let shown = natural(pictures, &Augmentation::default());
+        let mut shown = natural(pictures, &Augmentation::default());
+        let placed = !shown.texture && !shown.any_angle && !pictures.is_empty();
+        let places = placed.then(|| Places::find(pictures));
+        let position = places.as_ref().is_some_and(Places::correction_pays);
+        if let (true, Some(places)) = (position, &places) {
+            let mut corrected = pictures.to_vec();
+            places.correct(corrected.iter_mut());
+            shown = natural(&corrected, &Augmentation::default());
+        }
         train.augmentation = shown.augmentation.clone();
-        let (forms, noise) = if shown.holds_place() {
-            (vec![Form::Gradient, Form::Learned], Noise::Pixel)
-        } else {
-            // a part that lies askew has its edges drawn a little beside their place: gradients would see nothing else
-            (vec![Form::Absolute, Form::Learned], Noise::Even)
-        };
-        let recipe = RecipeConfig { forms, noise, smoothing: size as f64 / 128.0, false_reject: 0.01 };
-        Decided { config: Self { recipe, train }, shown }
+        // where nothing has a place, no pixel has a past
+        let noise = places.is_none().then_some(Noise::Even);
+        let recipe = RecipeConfig { position, forms: None, noise, smoothing: size as f64 / 128.0, false_reject: 0.01 };
+        Decided { config: Self { recipe, train }, shown, places }
     }
 
     /// Reads a file.
@@ -163,14 +187,16 @@ impl TeachConfig {
         if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject } = &self.recipe;
+        let RecipeConfig { forms, noise, smoothing, false_reject, position: _ } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
-        let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
-        let comparable = forms.len() == 1 || (forms.len() > 1 && *noise != Noise::None);
-        let learned = !forms.contains(&Form::Learned) || !self.train.network.head.is_empty();
-        if !(once && comparable && learned) {
-            let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
-            return Err(TeachError::Forms { forms: named.join(", ") });
+        if let Some(forms) = forms {
+            let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
+            let comparable = forms.len() == 1 || (forms.len() > 1 && *noise != Some(Noise::None));
+            let learned = !forms.contains(&Form::Learned) || !self.train.network.head.is_empty();
+            if !(once && comparable && learned) {
+                let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
+                return Err(TeachError::Forms { forms: named.join(", ") });
+            }
         }
         if !(false_reject > 0.0 && false_reject < 0.5) {
             return Err(TeachError::Target(false_reject));

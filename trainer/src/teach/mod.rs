@@ -3,6 +3,7 @@
 pub mod config;
 pub mod data;
 pub mod natural;
+pub mod position;
 pub mod recipe;
 
 use std::fs;
@@ -13,16 +14,17 @@ use std::time::{Duration, Instant};
 use beltwatch::heatmap;
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
-use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, Recipe, Training};
+use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training};
 use beltwatch::say;
 use beltwatch::verdict::Score;
 
+pub use crate::calibrate::Noise;
 use crate::dataset::{Dataset, DatasetError};
 use crate::train::{self, Device, DeviceError, ProgressLine, TrainConfig, TrainConfigError, TrainError, Wanted};
 pub use config::{Budget, Preset};
 use config::{Decided, TeachConfig};
 use data::{DataError, Odd, TeachingSet};
-pub use recipe::Noise;
+use position::Places;
 use recipe::{ExportError, ExportSettings, Exported};
 
 /// Pictures to look at, in the run's folder.
@@ -193,7 +195,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         return Err(TeachError::Size { size });
     }
     let seed = options.seed.or(told.as_ref().map(|t| t.train.seed)).unwrap_or(1);
-    let set = TeachingSet::load(dataset.for_teaching()?, size, seed)?;
+    let mut set = TeachingSet::load(dataset.for_teaching()?, size, seed)?;
     let product = dataset.name();
     say::error(format_args!(
         "teaching {product} on {} pictures, {} held out; {why}",
@@ -204,7 +206,10 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if options.export_now && !train::has_checkpoint(&run_folder) {
         return Err(TeachError::NoCheckpoint { run: run_folder });
     }
-    let config = configure(options, told, device, &set, seed, &run_folder, stop)?;
+    let (config, places) = configure(options, told, device, &set, seed, &run_folder, stop)?;
+    if let Some(places) = &places {
+        places.correct(set.train.iter_mut());
+    }
     let TeachConfig { recipe: judged, train: config } = &config;
 
     let export_now = AtomicBool::new(true);
@@ -221,6 +226,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     ));
     let settings = ExportSettings {
         product,
+        position: places.map(|places| (places.reference, places.limits)),
         false_reject_target: judged.false_reject,
         forms: judged.forms.clone(),
         noise: judged.noise,
@@ -239,9 +245,18 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
-    let Exported { manifest, suspicious } = recipe::export(&outcome.networks, &set, &settings, &partial)?;
+    let Exported { manifest, judging: (judgings, chosen), suspicious } =
+        recipe::export(&outcome.networks, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
+    }
+    if judgings.len() > 1 {
+        let list = judgings.iter().map(|(judging, share)| format!("{judging} {:.1} %", 100.0 * share));
+        say::error(format_args!(
+            "judged by {}, which tells good pictures from the same with procedural defects best ({})",
+            judgings[chosen].0,
+            list.collect::<Vec<_>>().join(", ")
+        ));
     }
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
     // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
@@ -269,7 +284,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
 }
 
 /// What is taught with: the file that was given, or what `teach` decides, and over both the options. It is written to the
-/// run's folder and said.
+/// run's folder and said. With it, where parts lie if their position is to be corrected.
 fn configure(
     options: &TeachOptions,
     told: Option<TeachConfig>,
@@ -278,26 +293,27 @@ fn configure(
     seed: u64,
     run_folder: &Path,
     stop: &AtomicBool,
-) -> Result<TeachConfig, TeachError> {
+) -> Result<(TeachConfig, Option<Places>), TeachError> {
     let file = run_folder.join(CONFIG_FILE);
     let mut shown = None;
-    let mut config = match told {
+    let (mut config, places) = match told {
         Some(mut config) => {
             if let Some(size) = options.size {
                 config.train = config.train.with_size(size);
             }
             config.train.network.channels = set.channels;
-            config
+            let places = config.recipe.position.then(|| Places::find(&set.train));
+            (config, places)
         }
         None => {
             let decided = TeachConfig::decide(options.preset, device, &set.train, set.channels);
             shown = Some(decided.shown);
-            decided.config
+            (decided.config, decided.places)
         }
     };
     config.train.seed = seed;
     config.train.steps = options.steps.unwrap_or(config.train.steps);
-    config.recipe.noise = options.noise.unwrap_or(config.recipe.noise);
+    config.recipe.noise = options.noise.or(config.recipe.noise);
     config.recipe.smoothing = options.smoothing.unwrap_or(config.recipe.smoothing);
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
     config.validate()?;
@@ -311,13 +327,14 @@ fn configure(
     }
     config.write(&file)?;
     if let Some(shown) = shown {
-        let decided = Decided { config: config.clone(), shown };
+        let decided = Decided { config: config.clone(), shown, places: places.clone() };
         say::error(format_args!(
             "decided: {decided}\nto decide otherwise, change {} and give it as --config",
             file.display()
         ));
     }
-    Ok(config)
+    let places = places.filter(|_| config.recipe.position);
+    Ok((config, places))
 }
 
 /// Lists what is odd among the teaching pictures, and puts those that stand out into `folder`, each beside what the recipe
@@ -396,7 +413,7 @@ fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
     }
     let entries = fs::read_dir(out).map_err(|source| TeachError::Write { path: out.clone(), source })?;
     let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, "golden"];
+    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, "golden"];
     match names.into_iter().find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_")) {
         Some(other) => Err(TeachError::NotARecipe { path: out.clone(), other }),
         None => Ok(()),

@@ -86,13 +86,6 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     Natural { augmentation, texture, any_angle }
 }
 
-impl Natural {
-    /// Whether a pixel shows the same place of every part.
-    pub fn holds_place(&self) -> bool {
-        !self.texture && !self.any_angle && self.augmentation.rotation == 0.0
-    }
-}
-
 impl std::fmt::Display for Natural {
     /// In words, for people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,7 +94,7 @@ impl std::fmt::Display for Natural {
             (true, _) => write!(f, "a texture, nothing has a place")?,
             (_, true) => write!(f, "parts that lie at any angle")?,
             _ if a.rotation > 0.0 => write!(f, "parts that lie up to {} degrees askew", a.rotation)?,
-            _ => write!(f, "parts that hold their place")?,
+            _ => write!(f, "parts that lie one way")?,
         }
         let symmetries = [
             (a.flip_horizontal, "flipped left to right"),
@@ -179,7 +172,7 @@ mod tests {
         let found = natural(&drawn(12, 4.0, |_| Box::new(angle)), &Augmentation::default());
         assert_eq!((found.texture, found.any_angle, found.augmentation.rotation), (false, false, 0.0));
         assert_eq!((symmetries(&found.augmentation), found.augmentation.shift), ([false; 4], 1.0));
-        assert!(found.to_string().starts_with("parts that hold their place; none"), "{found}");
+        assert!(found.to_string().starts_with("parts that lie one way; none"), "{found}");
     }
 
     #[test]

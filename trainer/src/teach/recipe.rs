@@ -8,20 +8,21 @@ use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::{Picture, PictureError};
+use beltwatch::position::Limits;
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::{
-    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, Recipe, RecipeError,
-    ScoreSettings, Training,
+    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
+    RecipeError, ScoreSettings, Training,
 };
-use serde::{Deserialize, Serialize};
 
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
 use super::data::TeachingSet;
+use crate::calibrate::choice::{self, Judging};
 use crate::calibrate::noise::NoiseStatistics;
 use crate::calibrate::outliers::outliers;
 use crate::calibrate::scoring::{Redrawn, Scoring};
-use crate::calibrate::{even_noise_map, noise_map, threshold};
+use crate::calibrate::{Noise, even_noise_map, noise_map, threshold};
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
 use crate::train::defects;
@@ -30,6 +31,10 @@ use beltwatch::verdict::Score;
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
+/// Pictures by which it is chosen how differences are judged,
+const CHOICE_PICTURES: usize = 64;
+/// and procedural defects tried on each.
+const DEFECTS_A_PICTURE: usize = 3;
 /// Golden pictures of each kind.
 const GOLDEN: usize = 2;
 
@@ -64,29 +69,19 @@ pub enum ExportError {
     },
 }
 
-/// What the difference is measured against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Noise {
-    /// Each pixel's own mean and spread over good pictures: for parts that hold their place
-    Pixel,
-    /// One mean and spread of all pixels: for parts that lie askew, and for textures
-    Even,
-    /// Nothing: differences count in levels, of one form only
-    None,
-}
-
 /// What a recipe is made with.
 #[derive(Clone, Debug)]
 pub struct ExportSettings {
     /// As an operator calls it.
     pub product: String,
+    /// The reference of position correction and how far it goes, where there is one.
+    pub position: Option<(Picture, Limits)>,
     /// Share of good parts that may be rejected.
     pub false_reject_target: f64,
-    /// The difference images, at least one; several want noise maps.
-    pub forms: Vec<Form>,
-    /// What they are measured against.
-    pub noise: Noise,
+    /// The difference images, at least one, several with noise maps only; `None` to choose.
+    pub forms: Option<Vec<Form>>,
+    /// What they are measured against; `None` to choose.
+    pub noise: Option<Noise>,
     /// Smoothing in pixels of the network's picture.
     pub smoothing_sigma: f64,
     /// Whether `float.onnx` is written too, for `evaluate`.
@@ -100,6 +95,9 @@ pub struct ExportSettings {
 pub struct Exported {
     /// The recipe.
     pub manifest: Manifest,
+    /// The ways to judge that there were, the share of procedural defects' comparisons that each won, and the place of the one
+    /// that was taken. Without a choice nothing is compared.
+    pub judging: (Vec<(Judging, f64)>, usize),
     /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on them.
     pub suspicious: Vec<(PathBuf, Score)>,
 }
@@ -121,14 +119,13 @@ pub fn export(
     fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write { path: golden_folder, source })?;
 
     let normals: Vec<Picture> = set.train.iter().take(CALIBRATION_PICTURES).cloned().collect();
-    let defective = with_defects(&normals, &set.train, settings.training.seed);
+    let defective = with_defects(&normals, &set.train, settings.training.seed, 1);
     let quantised = quantise::quantise(networks, &normals, &defective)?;
     let model = quantise::export(&quantised);
     quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
     let float = quantise::export_float(networks);
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
-    let forms = &settings.forms;
     let shape = InputShape { size, channels };
     let mut int8 = Reconstructor::load(&model, shape)?;
     let mut draw_int8 = |picture: Picture| {
@@ -144,23 +141,52 @@ pub fn export(
     };
 
     let mut preprocessor = Preprocessor::new(size, channels, &set.sizes);
+    if let Some((reference, limits)) = &settings.position {
+        preprocessor = preprocessor.with_position(reference, *limits);
+    }
     let mut held_out = Vec::new();
     for (_, picture) in &set.held_out {
         let mut input = Picture::default();
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
+    let candidates = Judging::candidates(settings.forms.as_deref(), settings.noise, networks.head.is_some());
+    // half of the pictures say what is normal, the other half is judged by it
+    let mut differences = Differences::measure(&candidates, set.train.iter().step_by(2), size, &mut draw_int8)?;
+    let shares = match candidates.as_slice() {
+        [_] => vec![1.0],
+        several => {
+            let ways = several.iter().map(|judging| {
+                Scoring::uncapped(&judging.forms, settings.smoothing_sigma, differences.noise(judging), size)
+            });
+            let good: Vec<Picture> = every(&set.train[1..], 2).take(CHOICE_PICTURES).cloned().collect();
+            let defective = with_defects(&good, &set.train, settings.training.seed, DEFECTS_A_PICTURE);
+            let mut draw_all = |pictures: Vec<Picture>| {
+                pictures.into_iter().map(&mut draw_int8).collect::<Result<Vec<_>, ExportError>>()
+            };
+            choice::found(&ways.collect::<Vec<_>>(), &draw_all(good)?, &draw_all(defective)?)
+        }
+    };
+    let chosen = choice::best(&shares);
+    let judging = &candidates[chosen];
+    let forms = &judging.forms;
+    differences.join(&Differences::measure(&candidates, every(&set.train[1..], 2), size, &mut draw_int8)?);
+    let noise = differences.noise(judging);
+
     // a first look at all of them, to find those that do not belong there
     let all: Vec<&Picture> = set.train.iter().chain(&held_out).collect();
-    let noise = measure_noise(settings.noise, forms, set.train.iter(), size, &mut draw_int8)?;
-    let mut judge = Scoring::uncapped(forms, settings.smoothing_sigma, noise, size).judge().without_hee();
+    let mut judge = Scoring::uncapped(forms, settings.smoothing_sigma, noise.clone(), size).judge().without_hee();
     let scores = all.iter().map(|picture| Ok(draw_int8((*picture).clone())?.judge(&mut judge).score));
     let scores = scores.collect::<Result<Vec<_>, ExportError>>()?;
     let suspicious = suspicious(&scores, set.train.len());
     let belongs = |place: &usize| !suspicious.contains(place);
 
-    let taught = (0..set.train.len()).filter(belongs).map(|i| &set.train[i]);
-    let noise = measure_noise(settings.noise, forms, taught, size, &mut draw_int8)?;
+    let noise = if suspicious.is_empty() {
+        noise
+    } else {
+        let taught = (0..set.train.len()).filter(belongs).map(|i| &set.train[i]);
+        Differences::measure(std::slice::from_ref(judging), taught, size, &mut draw_int8)?.noise(judging)
+    };
     let redraw = |draw: Draw<'_>| {
         let kept = (set.train.len()..all.len()).filter(belongs);
         kept.map(|place| draw(all[place].clone())).collect::<Result<Vec<_>, _>>()
@@ -182,6 +208,10 @@ pub fn export(
         write(&folder.join(FLOAT_MODEL_FILE), &float)?;
         names.push(FLOAT_MODEL_FILE.to_owned());
     }
+    if let Some((reference, _)) = &settings.position {
+        reference.save_png(&folder.join(POSITION_FILE))?;
+        names.push(POSITION_FILE.to_owned());
+    }
     for (&form, noise) in forms.iter().zip(&scoring.noise) {
         names.extend(recipe::save_noise_map(folder, form, noise, size)?);
     }
@@ -189,6 +219,7 @@ pub fn export(
         format: FORMAT,
         product: settings.product.clone(),
         input: Input { size, channels, pictures: set.sizes.clone() },
+        position: settings.position.as_ref().map(|(_, limits)| *limits),
         difference: DifferenceSettings {
             noise_map: !scoring.noise.is_empty(),
             fraction_bits: scoring.noise.first().map_or(0, |n| n.fraction_bits),
@@ -212,6 +243,7 @@ pub fn export(
     let file = |place: usize| set.train_files.get(place).unwrap_or_else(|| held_out_files[place - set.train.len()]);
     Ok(Exported {
         manifest: add_golden(folder, manifest, &mut names, set, settings.training.seed)?,
+        judging: (candidates.iter().cloned().zip(shares).collect(), chosen),
         suspicious: suspicious.into_iter().map(|place| (file(place).clone(), scores[place])).collect(),
     })
 }
@@ -225,37 +257,66 @@ fn suspicious(scores: &[Score], taught: usize) -> Vec<usize> {
     found
 }
 
-/// The noise map of each form over the teaching pictures; one of them is in memory at a time.
-fn measure_noise<'a>(
-    kind: Noise,
-    forms: &[Form],
-    pictures: impl Iterator<Item = &'a Picture>,
-    size: usize,
-    draw: Draw<'_>,
-) -> Result<Vec<NoiseMap>, ExportError> {
-    let map = match kind {
-        Noise::Pixel => noise_map,
-        Noise::Even => even_noise_map,
-        Noise::None => return Ok(Vec::new()),
-    };
-    let mut judge = Scoring::uncapped(forms, 0.0, Vec::new(), size).judge();
-    let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
-    for picture in pictures {
-        draw(picture.clone())?.judge(&mut judge);
-        statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
-    }
-    Ok(statistics.iter().map(map).collect())
+/// What is known of the difference images of all forms that may be judged by.
+struct Differences {
+    forms: Vec<Form>,
+    statistics: Vec<NoiseStatistics>,
 }
 
-/// The pictures, each with a procedural defect.
-fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64) -> Vec<Picture> {
+impl Differences {
+    /// Over pictures, of which one is in memory at a time.
+    fn measure<'a>(
+        candidates: &[Judging],
+        pictures: impl Iterator<Item = &'a Picture>,
+        size: usize,
+        draw: Draw<'_>,
+    ) -> Result<Self, ExportError> {
+        let mut forms: Vec<Form> = Vec::new();
+        for &form in candidates.iter().flat_map(|judging| &judging.forms) {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        let mut judge = Scoring::uncapped(&forms, 0.0, Vec::new(), size).judge();
+        let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
+        for picture in pictures {
+            draw(picture.clone())?.judge(&mut judge);
+            statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
+        }
+        Ok(Self { forms, statistics })
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.statistics.iter_mut().zip(&other.statistics).for_each(|(a, b)| a.join(b));
+    }
+
+    /// The noise map of each form that is judged by.
+    fn noise(&self, judging: &Judging) -> Vec<NoiseMap> {
+        let map = match judging.noise {
+            Noise::Pixel => noise_map,
+            Noise::Even => even_noise_map,
+            Noise::None => return Vec::new(),
+        };
+        let known = self.forms.iter().zip(&self.statistics);
+        let of = |form: &Form| known.clone().find(|(known, _)| *known == form).map(|(_, statistics)| map(statistics));
+        judging.forms.iter().filter_map(of).collect()
+    }
+}
+
+/// Every `step`-th of the pictures.
+fn every(pictures: &[Picture], step: usize) -> impl Iterator<Item = &Picture> {
+    pictures.iter().step_by(step)
+}
+
+/// The pictures, `times` over, each with a procedural defect.
+fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64, times: usize) -> Vec<Picture> {
     let paste = |(number, picture): (usize, &Picture)| {
         let mut picture = picture.clone();
         let key = [seed, number as u64, u64::from_le_bytes(*b"quantise")];
         defects::paste(&mut Rng::new(&key), &mut picture, others);
         picture
     };
-    pictures.iter().enumerate().map(paste).collect()
+    pictures.iter().cycle().take(times * pictures.len()).enumerate().map(paste).collect()
 }
 
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own

@@ -63,6 +63,18 @@ impl Device {
     }
 }
 
+/// What can be trained on here, for people: a line each for `cpu` and `cuda`, the latter with the reason where it cannot be
+/// used, and which of them `auto` takes.
+pub fn list() -> String {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (cuda, auto) = match probe() {
+        Ok(name) => (name, "cuda"),
+        Err(reason) => (format!("not usable: {reason}"), "cpu"),
+    };
+    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    format!("cpu   {threads}\ncuda  {cuda}\nauto takes {auto}")
+}
+
 /// The GPU's name, or why there is none.
 #[cfg(not(feature = "cuda"))]
 fn probe() -> Result<String, String> {
@@ -125,5 +137,6 @@ mod tests {
         assert_eq!(device, Device::Cpu);
         assert!(why.contains("--features cuda"));
         assert!(Device::choose(Wanted::Cuda).is_err());
+        assert!(list().ends_with("--features cuda)\nauto takes cpu"), "{}", list());
     }
 }

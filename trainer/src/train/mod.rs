@@ -26,7 +26,7 @@ use beltwatch::picture::Picture;
 pub use augment::Augmentation;
 pub use config::{TrainConfig, TrainConfigError};
 pub use defects::{DefectConfig, Fill};
-pub use device::{Device, DeviceError, Wanted};
+pub use device::{Device, DeviceError, Wanted, list as list_devices};
 pub use loss::LossWeights;
 pub use progress::{Progress, ProgressLine};
 

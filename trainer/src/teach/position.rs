@@ -1,0 +1,185 @@
+//! Whether parts lie where others lie, and the reference by which those that do not are brought there.
+
+use beltwatch::picture::Picture;
+use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose};
+
+/// At most so many pictures are looked at.
+const MOST_LOOKED_AT: usize = 200;
+/// From so many the first reference is chosen.
+const CANDIDATES: usize = 40;
+/// Rounds of registration; each has the mean of the last one's corrected pictures as its reference.
+const ROUNDS: usize = 3;
+/// Parts whose corners lie within this many pixels of where the others' lie hold their place.
+const HELD: f64 = 1.0;
+/// Correction pays where pictures come at least so much nearer to their mean.
+const PAYS: f64 = 0.85;
+/// Parts on the line may lie this much farther off than those that were taught,
+const MARGIN: f64 = 1.5;
+/// and at least so many pixels,
+const LEAST_SHIFT: f64 = 2.0;
+/// and degrees.
+const LEAST_TURN: f64 = 1.0;
+
+/// Where teaching pictures lie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Places {
+    /// The mean of all pictures, brought to one place; grey, as large as they are.
+    pub reference: Picture,
+    /// How far parts on the line may be expected off their place.
+    pub limits: Limits,
+    /// Nine in ten pictures lie with their corners within this many pixels of the reference's.
+    pub off: f64,
+    /// Mean distance of a picture from the mean of all after correction, as a part of the one before.
+    pub left: f64,
+}
+
+impl Places {
+    /// Looks at preprocessed, square `pictures` of one shape; at least one.
+    pub fn find(pictures: &[Picture]) -> Self {
+        let step = pictures.len().div_ceil(MOST_LOOKED_AT).max(1);
+        let grey: Vec<Picture> = pictures.iter().step_by(step).map(|p| p.with_channels(1)).collect();
+        let side = grey.first().map_or(0, |p| p.width);
+        let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn: MOST_TURN };
+        let before = scatter(&grey);
+        let mut reference = grey[middle(&grey)].clone();
+        let (mut poses, mut corrected) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let mut corrector = Corrector::new(&reference, widest);
+            corrected.clone_from(&grey);
+            poses = corrected.iter_mut().map(|picture| corrector.correct(picture)).collect();
+            reference = mean(&corrected);
+        }
+        let most = |of: &dyn Fn(&Pose) -> f64| poses.iter().map(of).fold(0.0, f64::max);
+        let along = |pose: &Pose| pose.shift().map(f64::abs).into_iter().fold(0.0, f64::max);
+        let limit = |most: f64, least: f64, widest: f64| (most * MARGIN).max(least).min(widest).ceil();
+        let mut corners: Vec<f64> = poses.iter().map(|pose| off(*pose, side)).collect();
+        corners.sort_unstable_by(f64::total_cmp);
+        Self {
+            limits: Limits {
+                shift: limit(most(&along), LEAST_SHIFT, widest.shift),
+                turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
+            },
+            off: corners.get(corners.len() * 9 / 10).copied().unwrap_or(0.0),
+            left: if before > 0.0 { scatter(&corrected) / before } else { 1.0 },
+            reference,
+        }
+    }
+
+    /// Whether parts lie as one.
+    pub fn held(&self) -> bool {
+        self.off <= HELD
+    }
+
+    /// Whether correction brings pictures together.
+    pub fn correction_pays(&self) -> bool {
+        !self.held() && self.left <= PAYS
+    }
+
+    /// Brings pictures to the reference's place.
+    pub fn correct<'a>(&self, pictures: impl Iterator<Item = &'a mut Picture>) {
+        let mut corrector = Corrector::new(&self.reference, self.limits);
+        for picture in pictures {
+            corrector.correct(picture);
+        }
+    }
+}
+
+/// How far a corner of the picture is moved, in pixels.
+fn off(pose: Pose, side: usize) -> f64 {
+    let [x, y] = pose.shift();
+    x.hypot(y) + pose.degrees().to_radians().abs() * side as f64 * std::f64::consts::FRAC_1_SQRT_2
+}
+
+/// The picture that is nearest to the others.
+fn middle(pictures: &[Picture]) -> usize {
+    let step = pictures.len().div_ceil(CANDIDATES).max(1);
+    let chosen: Vec<usize> = (0..pictures.len()).step_by(step).collect();
+    let distances = |i: usize| chosen.iter().map(|&j| distance(&pictures[i], &pictures[j])).sum::<u64>();
+    chosen.iter().copied().min_by_key(|&i| distances(i)).unwrap_or(0)
+}
+
+fn distance(a: &Picture, b: &Picture) -> u64 {
+    a.data.iter().zip(&b.data).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+}
+
+fn mean(pictures: &[Picture]) -> Picture {
+    let mut sums = vec![0u32; pictures.first().map_or(0, |p| p.data.len())];
+    for picture in pictures {
+        sums.iter_mut().zip(&picture.data).for_each(|(sum, &v)| *sum += u32::from(v));
+    }
+    let count = pictures.len().max(1) as u32;
+    let data = sums.into_iter().map(|sum| ((sum + count / 2) / count) as u8).collect();
+    Picture { data, ..pictures.first().cloned().unwrap_or_default() }
+}
+
+/// Mean distance of pictures from their mean, in levels.
+fn scatter(pictures: &[Picture]) -> f64 {
+    let mean = mean(pictures);
+    let total: u64 = pictures.iter().map(|p| distance(p, &mean)).sum();
+    total as f64 / (mean.data.len() * pictures.len()).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::rng::Rng;
+
+    /// Pictures of a notched plate with some noise, each at a pose of `at`.
+    fn plates(count: u64, mut at: impl FnMut(&mut Rng) -> Pose) -> Vec<Picture> {
+        let plate = |x: f64, y: f64| {
+            let inside = x.abs() < 40.0 && y.abs() < 30.0 && !(x > 20.0 && y < -10.0);
+            if inside { 180.0 - if (x + 15.0).hypot(y) < 8.0 { 90.0 } else { 0.0 } } else { 60.0 }
+        };
+        let one = |key| {
+            let mut rng = Rng::new(&[key, 77]);
+            let pose = at(&mut rng);
+            let ((sin, cos), [dx, dy]) = (pose.degrees().to_radians().sin_cos(), pose.shift());
+            let level = |i: usize| {
+                let (x, y) = ((i % 128) as f64 - 63.5 - dx, (i / 128) as f64 - 63.5 - dy);
+                plate(cos * x + sin * y, cos * y - sin * x)
+            };
+            let data = (0..128 * 128).map(|i| (level(i) + f64::from(rng.range(-6.0, 6.0))) as u8).collect();
+            Picture { width: 128, height: 128, channels: 1, data }
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn parts_that_lie_askew_are_brought_together() {
+        let at = |rng: &mut Rng| {
+            let [x, y, turn] = [6.0, 6.0, 4.0].map(|most| f64::from(rng.range(-most, most)));
+            Pose::new(x, y, turn)
+        };
+        let mut pictures = plates(30, at);
+        let places = Places::find(&pictures);
+        assert!(!places.held() && places.correction_pays(), "off {}, left {}", places.off, places.left);
+        assert!((6.0..=16.0).contains(&places.limits.shift) && (4.0..=14.0).contains(&places.limits.turn));
+        places.correct(pictures.iter_mut());
+        let again = Places::find(&pictures);
+        assert!(again.held(), "off {}, left {}", again.off, again.left);
+    }
+
+    #[test]
+    fn parts_in_place_are_left_there() {
+        let places = Places::find(&plates(20, |_| Pose::default()));
+        assert!(places.held() && !places.correction_pays(), "off {}, left {}", places.off, places.left);
+        assert_eq!(places.limits, Limits { shift: 2.0, turn: 1.0 });
+    }
+
+    #[test]
+    fn what_has_no_place_is_not_brought_to_one() {
+        let noise = |key| {
+            let mut rng = Rng::new(&[key]);
+            let data = (0..64 * 64).map(|_| 100 + rng.below(80) as u8).collect();
+            Picture { width: 64, height: 64, channels: 1, data }
+        };
+        let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>());
+        assert!(!places.correction_pays(), "off {}, left {}", places.off, places.left);
+    }
+
+    #[test]
+    fn one_picture_lies_where_it_lies() {
+        let places = Places::find(&plates(1, |_| Pose::default()));
+        assert!(places.held() && !places.correction_pays());
+    }
+}
