@@ -1,0 +1,162 @@
+//! `teach` as its users run it: what it says of sets that are too small or damaged, full disks and runs that are killed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use beltwatch::picture::Picture;
+use beltwatch::recipe::Recipe;
+
+/// A good part: a bright disc on a dark ground, with a little noise.
+fn part(number: usize, width: usize, height: usize) -> Picture {
+    let noise = |i: usize| ((i * 7919 + number * 104_729) % 11) as u8;
+    let level = |i: usize| {
+        let (x, y) = ((i % width) as f64 / width as f64 - 0.5, (i / width) as f64 / height as f64 - 0.5);
+        if x.hypot(y) < 0.3 { 170 } else { 50 }
+    };
+    let data = (0..width * height).map(|i| level(i) + noise(i)).collect();
+    Picture { width, height, channels: 1, data }
+}
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    /// A folder `parts` with so many good pictures, each of a size of `sizes` in turn.
+    fn new(count: usize, sizes: &[[usize; 2]]) -> Self {
+        let bench = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir(bench.path("parts")).expect("writable");
+        for number in 0..count {
+            let [width, height] = sizes[number % sizes.len()];
+            part(number, width, height).save_png(&bench.path(&format!("parts/{number:03}.png"))).expect("writable");
+        }
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, program: &str, before: &[&str], steps: usize) -> Command {
+        let mut command = Command::new(program);
+        command.args(before).arg("teach").arg(self.path("parts")).arg("--out").arg(self.path("recipe"));
+        command.args(["--size", "32", "--device", "cpu", "--no-float-model", "--steps", &steps.to_string()]);
+        command
+    }
+
+    fn teach(&self, steps: usize) -> Output {
+        self.command(PROGRAM, &[], steps).output().expect("the program starts")
+    }
+
+    fn start(&self, steps: usize) -> Child {
+        self.command(PROGRAM, &[], steps).stderr(Stdio::null()).spawn().expect("the program starts")
+    }
+
+    fn model(&self) -> Vec<u8> {
+        Recipe::load(&self.path("recipe")).expect("a whole recipe").model
+    }
+}
+
+/// Steps that teach little and take no time.
+const FEW: usize = 8;
+/// Steps that take longer than it takes to kill them.
+const MANY: usize = 300;
+const PROGRAM: &str = env!("CARGO_BIN_EXE_beltwatch-train");
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits for a run to begin.
+fn wait_for(path: &Path) {
+    let start = Instant::now();
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{} does not come", path.display());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+    assert!(sent.expect("kill is there").success());
+}
+
+#[test]
+fn too_few_pictures_are_counted() {
+    for count in [0, 1, 5] {
+        let output = Bench::new(count, &[[48, 48]]).teach(FEW);
+        let message = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        let named =
+            if count == 0 { "holds no pictures".to_owned() } else { format!("{count} good pictures are too few") };
+        assert!(message.contains(&named), "{count}: {message}");
+    }
+}
+
+#[test]
+fn ten_pictures_make_a_recipe_that_says_what_it_cannot_promise() {
+    let bench = Bench::new(10, &[[48, 48]]);
+    let output = bench.teach(FEW);
+    let message = said(&output);
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("2 held-out pictures") && message.contains("297 more held-out pictures"), "{message}");
+    assert!(fs::read_to_string(bench.path("recipe.run/teach.toml")).expect("the decisions").contains("[recipe]"));
+}
+
+#[test]
+fn one_shape_in_several_sizes_is_good_and_another_shape_is_named() {
+    let bench = Bench::new(12, &[[48, 48], [96, 96], [64, 62]]);
+    let output = bench.teach(FEW);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(Recipe::load(&bench.path("recipe")).expect("whole").manifest.input.pictures.len(), 3);
+    let bench = Bench::new(12, &[[48, 48]]);
+    part(3, 96, 48).save_png(&bench.path("parts/003.png")).expect("writable");
+    let output = bench.teach(FEW);
+    assert!(said(&output).contains("003.png") && said(&output).contains("96x48"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn one_damaged_file_among_three_hundred_is_left_out_and_listed() {
+    let bench = Bench::new(300, &[[32, 32]]);
+    let bytes = fs::read(bench.path("parts/123.png")).expect("readable");
+    fs::write(bench.path("parts/123.png"), &bytes[..bytes.len() / 2]).expect("writable");
+    let output = bench.teach(2);
+    let message = said(&output);
+    assert!(output.status.success(), "{message}");
+    let line = message.lines().find(|line| line.contains("123.png")).unwrap_or_default();
+    assert!(line.contains("left out"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_named_and_what_is_learned_is_kept() {
+    let bench = Bench::new(10, &[[48, 48]]);
+    // no file may grow beyond 64 KiB: what a full disk does to a checkpoint, without filling one
+    let limit = format!("trap '' XFSZ; ulimit -f 64; exec {PROGRAM} \"$@\"");
+    let output = bench.command("bash", &["-c", &limit, "sh"], FEW).output().expect("bash is there");
+    let message = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("recipe.run") && message.contains("cannot be written"), "{message}");
+    assert!(!bench.path("recipe").exists(), "half a recipe is none");
+    let output = bench.teach(FEW);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_was_stopped_and_killed_ends_as_one_that_was_not() {
+    let (bench, calm) = (Bench::new(10, &[[48, 48]]), Bench::new(10, &[[48, 48]]));
+    let mut stopped = bench.start(MANY);
+    wait_for(&bench.path("recipe.run/teach.toml"));
+    signal(&stopped, "TERM");
+    assert_eq!(stopped.wait().expect("it ends").code(), Some(130), "stopped with a checkpoint");
+    let mut killed = bench.start(MANY);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&killed, "KILL");
+    killed.wait().expect("it ends");
+    assert!(!bench.path("recipe").exists(), "half a recipe is none");
+    assert!(bench.teach(MANY).status.success());
+    assert!(calm.teach(MANY).status.success());
+    assert!(bench.model() == calm.model(), "another network");
+}
