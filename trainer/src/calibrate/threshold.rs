@@ -21,10 +21,11 @@ pub struct Threshold {
 /// of good parts is to be rejected.
 ///
 /// With enough scores it is one of them, such that the share is no larger with 95 % confidence, whatever the distribution
-/// (Wilks, 1941). With fewer it is a one-sided prediction bound for the next score, the logarithms taken as normal, and
-/// never below the largest score seen nor more than a quarter above it: a few scattered scores would otherwise put it where
-/// nothing is ever rejected. The words then say how much less is promised.
-pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
+/// (Wilks, 1941). With fewer it is a one-sided prediction bound for the next score, the logarithms taken as normal, their
+/// spread pooled with that of the `taught` pictures' scores about a mean of their own; and never below the largest score seen
+/// nor more than a quarter above it: a few scattered scores would otherwise put it where nothing is ever rejected. The words
+/// then say how much less is promised.
+pub fn threshold(held_out: &[Score], taught: &[Score], target: f64) -> Threshold {
     let mut scores = held_out.to_vec();
     scores.sort_unstable_by(|a, b| b.cmp(a));
     let (n, percent) = (scores.len(), 100.0 * target);
@@ -39,10 +40,10 @@ pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
     if n < 2 {
         return Threshold { score: largest, basis: format!("{n} held-out pictures: too few for any promise") };
     }
-    let logs: Vec<f64> = scores.iter().map(|s| s.to_f64().max(1.0 / 256.0).ln()).collect();
-    let mean = logs.iter().sum::<f64>() / n as f64;
-    let variance = logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
-    let bound = (mean + student_t(1.0 - target, n - 1) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).exp();
+    let (mean, squares) = logs(&scores);
+    let freedom = n - 1 + taught.len().saturating_sub(1);
+    let variance = (squares + logs(taught).1) / freedom as f64;
+    let bound = (mean + student_t(1.0 - target, freedom) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).exp();
     let basis = format!(
         "{n} held-out pictures, none above it: no more than {:.1} % of good parts rejected (95 % confidence); {} more \
          held-out pictures could promise {percent:.2} %",
@@ -51,6 +52,13 @@ pub fn threshold(held_out: &[Score], target: f64) -> Threshold {
     );
     let score = Score::from_f64(bound.min(MOST_ABOVE * largest.to_f64())).max(largest);
     Threshold { score, basis }
+}
+
+/// Mean of the scores' logarithms, and the sum of the squares about it.
+fn logs(scores: &[Score]) -> (f64, f64) {
+    let logs: Vec<f64> = scores.iter().map(|s| s.to_f64().max(1.0 / 256.0).ln()).collect();
+    let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
+    (mean, logs.iter().map(|l| (l - mean).powi(2)).sum())
 }
 
 #[cfg(test)]
@@ -65,22 +73,33 @@ mod tests {
     #[test]
     fn enough_pictures_need_no_assumption() {
         let held_out = scores((1..=299).map(|i| i * 10));
-        assert_eq!(threshold(&held_out, 0.01).score, Score(2990));
+        assert_eq!(threshold(&held_out, &[], 0.01).score, Score(2990));
         // 3 of 299 above it promise 2.6 %, 9 promise 5.2 %, 8 promise 4.8 %
-        assert_eq!(threshold(&held_out, 0.05).score, Score(2990 - 80));
-        assert!(threshold(&held_out, 0.05).basis.contains("8 above it: at most 5.00 %"));
+        assert_eq!(threshold(&held_out, &[], 0.05).score, Score(2990 - 80));
+        assert!(threshold(&held_out, &[], 0.05).basis.contains("8 above it: at most 5.00 %"));
     }
 
     #[test]
     fn few_pictures_get_a_bound_above_the_largest() {
-        let few = threshold(&scores([500, 520, 540, 560]), 0.01);
+        let few = threshold(&scores([500, 520, 540, 560]), &[], 0.01);
         // mean of logs ln(529.5), spread 0.0485, t(0.99; 3) = 4.541
         assert!(
             (few.score.to_f64() * 256.0 / 529.5 - (4.541f64 * 0.0485 * 1.25f64.sqrt()).exp()).abs() < 0.02,
             "{few:?}"
         );
         assert!(few.basis.contains("no more than 52.7 %") && few.basis.contains("295 more held-out"), "{few:?}");
-        assert_eq!(threshold(&[], 0.01).score, Score(u16::MAX));
+        assert_eq!(threshold(&[], &[], 0.01).score, Score(u16::MAX));
+    }
+
+    #[test]
+    fn the_taught_pictures_say_how_far_scores_scatter() {
+        let held_out = scores([400, 460, 520, 700]);
+        let alone = threshold(&held_out, &[], 0.01).score;
+        // as scattered, a third as high, and many more of them
+        let taught = scores((0..40).map(|i| 150 + i * 2));
+        let pooled = threshold(&held_out, &taught, 0.01).score;
+        assert!(pooled < alone && pooled >= Score(700), "{pooled:?} {alone:?}");
+        assert_eq!(alone, Score(875), "a quarter above the largest");
     }
 
     proptest! {
@@ -89,13 +108,13 @@ mod tests {
             let held_out = scores(values);
             let enough = |target| promise::needed(target) <= held_out.len();
             prop_assume!(enough(a) == enough(b));
-            prop_assert!(threshold(&held_out, a.min(b)).score >= threshold(&held_out, a.max(b)).score);
+            prop_assert!(threshold(&held_out, &[], a.min(b)).score >= threshold(&held_out, &[], a.max(b)).score);
         }
 
         #[test]
         fn no_more_held_out_pictures_are_rejected_than_allowed(values in proptest::collection::vec(50u16..20_000, 2..300), target in 0.001f64..0.4) {
             let held_out = scores(values);
-            let limit = threshold(&held_out, target).score;
+            let limit = threshold(&held_out, &[], target).score;
             let rejected = held_out.iter().filter(|&&s| s > limit).count();
             prop_assert!(rejected as f64 <= target * held_out.len() as f64);
             prop_assert!(rejected == 0 || promise::upper_bound(rejected, held_out.len()) <= target);

@@ -253,7 +253,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if judgings.len() > 1 {
         let list = judgings.iter().map(|(judging, share)| format!("{judging} {:.1} %", 100.0 * share));
         say::error(format_args!(
-            "judged by {}, which tells good pictures from the same with procedural defects best ({})",
+            "judged by {}, for telling good pictures from the same with procedural defects ({})",
             judgings[chosen].0,
             list.collect::<Vec<_>>().join(", ")
         ));

@@ -193,8 +193,10 @@ pub fn export(
     };
     let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
     let scoring = Scoring::calibrated(forms, settings.smoothing_sigma, noise, size, &int8_drawn);
-    let threshold =
-        |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee), settings.false_reject_target);
+    let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| scores[place]).collect();
+    let threshold = |drawn: &[Redrawn], with_hee| {
+        threshold(&scoring.scores(drawn, with_hee), &taught, settings.false_reject_target)
+    };
     let deployed = threshold(&int8_drawn, true);
     let comparison_thresholds = BTreeMap::from([
         ("int8_raw".to_owned(), threshold(&int8_drawn, false).score),
