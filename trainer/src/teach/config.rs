@@ -136,7 +136,8 @@ impl fmt::Display for Decided {
                 places.limits.turn,
                 100.0 * places.left
             ),
-            Some(places) => write!(f, "; nine in ten parts lie within {:.1} pixels of their place", places.off),
+            Some(places) if places.held() => write!(f, "; parts hold their place within {:.1} pixels", places.off),
+            Some(_) => write!(f, "; correcting their position would not bring pictures together"),
             None => Ok(()),
         }
     }

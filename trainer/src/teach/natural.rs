@@ -14,7 +14,7 @@ const NATURAL: f32 = 1.25;
 /// Pictures are changed at this side, in pixels,
 const CHANGED: usize = 64;
 /// and compared at this one: what is smaller than two pixels of `CHANGED` is not compared.
-const COMPARED: usize = 32;
+pub(super) const COMPARED: usize = 32;
 /// At most so many pictures are changed; each is compared with all.
 const MOST_CHANGED: usize = 60;
 /// Rotations that are tried, in degrees.
@@ -111,7 +111,7 @@ impl std::fmt::Display for Natural {
 }
 
 /// Box means of a square picture: to `side` pixels, or as near as a whole factor comes.
-fn reduce(picture: &Picture, side: usize) -> Picture {
+pub(super) fn reduce(picture: &Picture, side: usize) -> Picture {
     let factor = (picture.width / side).max(1);
     let (width, height, channels) = (picture.width / factor, picture.height / factor, picture.channels);
     let mut data = Vec::with_capacity(width * height * channels);

@@ -3,6 +3,8 @@
 use beltwatch::picture::Picture;
 use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose};
 
+use super::natural::{COMPARED, reduce};
+
 /// At most so many pictures are looked at.
 const MOST_LOOKED_AT: usize = 200;
 /// From so many the first reference is chosen.
@@ -112,9 +114,10 @@ fn mean(pictures: &[Picture]) -> Picture {
     Picture { data, ..pictures.first().cloned().unwrap_or_default() }
 }
 
-/// Mean distance of pictures from their mean, in levels.
+/// Mean distance of pictures from their mean, in levels; so small that what resampling does to fine grain does not count.
 fn scatter(pictures: &[Picture]) -> f64 {
-    let mean = mean(pictures);
+    let pictures: Vec<Picture> = pictures.iter().map(|p| reduce(p, COMPARED)).collect();
+    let mean = mean(&pictures);
     let total: u64 = pictures.iter().map(|p| distance(p, &mean)).sum();
     total as f64 / (mean.data.len() * pictures.len()).max(1) as f64
 }
@@ -170,8 +173,8 @@ mod tests {
     fn what_has_no_place_is_not_brought_to_one() {
         let noise = |key| {
             let mut rng = Rng::new(&[key]);
-            let data = (0..64 * 64).map(|_| 100 + rng.below(80) as u8).collect();
-            Picture { width: 64, height: 64, channels: 1, data }
+            let data = (0..128 * 128).map(|_| 100 + rng.below(80) as u8).collect();
+            Picture { width: 128, height: 128, channels: 1, data }
         };
         let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>());
         assert!(!places.correction_pays(), "off {}, left {}", places.off, places.left);
