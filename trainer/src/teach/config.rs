@@ -55,7 +55,7 @@ pub struct RecipeConfig {
 pub enum Preset {
     /// 128 px, about 5 minutes on 2 cores
     Quick,
-    /// 256 px, about a quarter of an hour on 2 cores
+    /// 256 px, less than an hour on 2 cores
     #[default]
     Standard,
 }
@@ -72,7 +72,7 @@ impl Preset {
     fn steps(self, device: Device) -> usize {
         match (self, device) {
             (Self::Quick, _) => 1000,
-            (Self::Standard, Device::Cpu) => 1500,
+            (Self::Standard, Device::Cpu) => 5000,
             (Self::Standard, Device::Cuda) => 6000,
         }
     }
