@@ -52,17 +52,14 @@ pub fn overlay(picture: &Picture, map: &[u8]) -> Picture {
 /// Pictures of one height, from left to right, in colour; what is lower than the first one stays black below.
 pub fn beside(pictures: &[Picture]) -> Picture {
     let height = pictures.first().map_or(0, |p| p.height);
-    let coloured: Vec<Picture> = pictures.iter().map(|p| p.with_channels(3)).collect();
-    let width = coloured.iter().map(|p| p.width).sum();
-    let mut data = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for picture in &coloured {
-            let row = picture.data.chunks_exact((picture.width * 3).max(1)).nth(y);
-            data.extend(row.unwrap_or_default());
-            data.resize(data.len() + if row.is_none() { picture.width * 3 } else { 0 }, 0);
-        }
+    let width = pictures.iter().map(|p| p.width).sum();
+    let mut row = Picture::filled(width, height, 3, 0);
+    let mut x = 0;
+    for picture in pictures {
+        row.paste(&picture.with_channels(3), x, 0);
+        x += picture.width;
     }
-    Picture { width, height, channels: 3, data }
+    row
 }
 
 /// `part` / 255 of the way from `low` to `high`, rounded.

@@ -114,7 +114,11 @@ impl Picture {
     /// The picture with `channels` (1 or 3) channels. Grey is `(77 R + 150 G + 29 B + 128) / 256`.
     pub fn with_channels(&self, channels: usize) -> Self {
         let data = match (self.channels, channels) {
-            (3, 1) => self.data.chunks_exact(3).map(luma).collect(),
+            (3, 1) => {
+                let mut grey = vec![0; self.data.len() / 3];
+                self.write_grey(&mut grey);
+                grey
+            }
             (1, 3) => self.data.iter().flat_map(|&v| [v, v, v]).collect(),
             _ => self.data.clone(),
         };
@@ -126,6 +130,18 @@ impl Picture {
         match self.channels {
             3 => out.iter_mut().zip(self.data.chunks_exact(3)).for_each(|(out, rgb)| *out = luma(rgb)),
             _ => out.iter_mut().zip(&self.data).for_each(|(out, &v)| *out = v),
+        }
+    }
+
+    /// Draws `part`, of the same channels, with its left upper corner at column `x`, row `y`; rows beyond the last are left out.
+    ///
+    /// # Panics
+    /// Where `part` is wider than what is right of `x`.
+    pub fn paste(&mut self, part: &Self, x: usize, y: usize) {
+        let lines = part.data.chunks_exact((part.width * part.channels).max(1));
+        for (row, line) in (y..self.height).zip(lines) {
+            let at = (row * self.width + x) * self.channels;
+            self.data[at..at + line.len()].copy_from_slice(line);
         }
     }
 

@@ -60,6 +60,12 @@ impl Scratch {
 }
 
 impl Form {
+    /// Whether a recipe can have these: at least one and none twice, several only where each is measured in a noise map.
+    pub fn go_together(forms: &[Self], noise_map: bool) -> bool {
+        let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
+        once && (forms.len() == 1 || (forms.len() > 1 && noise_map))
+    }
+
     /// As recipes write it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -19,15 +19,8 @@ pub fn contact_sheet(parts: &Parts) -> Option<Picture> {
     let mut sheet = Picture::filled(width, height, 3, BACKGROUND);
     for (i, (.., reject)) in rejects.iter().enumerate() {
         let (x, y) = (GAP + i % columns * cell_width, GAP + i / columns * cell_height);
-        paste(&mut sheet, &reject.picture.with_channels(3), x, y);
-        paste(&mut sheet, &heatmap::overlay(&reject.picture, &reject.heat), x + side + 2, y);
+        sheet.paste(&reject.picture.with_channels(3), x, y);
+        sheet.paste(&heatmap::overlay(&reject.picture, &reject.heat), x + side + 2, y);
     }
     Some(sheet)
-}
-
-fn paste(sheet: &mut Picture, part: &Picture, x: usize, y: usize) {
-    for (row, line) in part.data.chunks_exact(part.width * 3).enumerate() {
-        let at = ((y + row) * sheet.width + x) * 3;
-        sheet.data[at..at + line.len()].copy_from_slice(line);
-    }
 }

@@ -6,6 +6,8 @@ use super::Pose;
 const CLIP: i32 = 40 << 8;
 /// Unknowns: right, down, turn, and a difference in brightness that is none of the part's.
 const UNKNOWNS: usize = 4;
+/// What one of each slope is in levels a pixel, a radian and a level.
+const UNITS: [f64; UNKNOWNS] = [0.5, 0.5, 0.25, 1.0];
 
 /// The reference and the picture at one resolution.
 #[derive(Clone, Debug)]
@@ -42,7 +44,8 @@ impl Level {
         let slopes: Vec<[i32; 3]> = slopes.collect();
         let mut normal = [[0.0; UNKNOWNS]; UNKNOWNS];
         for slope in &slopes {
-            let row = unknowns(*slope);
+            let [right, down, turn] = slope.map(f64::from);
+            let row: [f64; UNKNOWNS] = std::array::from_fn(|k| [right, down, turn, 1.0][k] * UNITS[k]);
             for (i, j) in (0..UNKNOWNS).flat_map(|i| (0..UNKNOWNS).map(move |j| (i, j))) {
                 normal[i][j] += row[i] * row[j];
             }
@@ -67,8 +70,9 @@ impl Level {
                 sums[3] += i64::from(clipped);
             });
             // from Q8 levels and the slopes' units to pixels, radians and levels
-            let sums = [sums[0] as f64 / 2.0, sums[1] as f64 / 2.0, sums[2] as f64 / 4.0, sums[3] as f64];
-            let step = self.inverse.map(|row| (0..UNKNOWNS).map(|k| row[k] * sums[k]).sum::<f64>() / 256.0);
+            let step = self
+                .inverse
+                .map(|row| (0..UNKNOWNS).map(|k| row[k] * (sums[k] as f64 * UNITS[k])).sum::<f64>() / 256.0);
             brighter += (step[3] * 256.0) as i32;
             pose = self.step_back(pose, step).within(limits);
         }
@@ -110,21 +114,15 @@ impl Level {
     /// Calls `each` with every reference pixel whose place at `pose` lies in the picture, and by how many levels (Q8) the
     /// picture is brighter there.
     fn compare(&self, pose: Pose, mut each: impl FnMut(usize, i32)) {
-        let (side, [cos, sin]) = (self.side as i64, pose.cos_sin());
-        let [x, y] = [pose.x, pose.y].map(|v| i64::from(v) / self.factor as i64 + (side << 15) - (1 << 15));
-        let last = (side - 1) << 16;
-        for row in 0..side {
-            let down = 2 * row + 1 - side;
-            let right = 1 - side;
-            let mut at_x = x + (cos * right - sin * down) / 2;
-            let mut at_y = y + (sin * right + cos * down) / 2;
-            for column in 0..side {
-                if (0..last).contains(&at_x) && (0..last).contains(&at_y) {
-                    let i = (row * side + column) as usize;
-                    each(i, self.sample(at_x, at_y) - (i32::from(self.reference[i]) << 8));
+        let of_level = |v: i32| v / self.factor as i32;
+        let pose = Pose { x: of_level(pose.x), y: of_level(pose.y), ..pose };
+        let inside = 0..(self.side as i64 - 1) << 16;
+        for row in 0..self.side {
+            for (column, [x, y]) in pose.places(row, self.side, self.side).enumerate() {
+                if inside.contains(&x) && inside.contains(&y) {
+                    let i = row * self.side + column;
+                    each(i, self.sample(x, y) - (i32::from(self.reference[i]) << 8));
                 }
-                at_x += cos;
-                at_y += sin;
             }
         }
     }
@@ -138,11 +136,6 @@ impl Level {
         let lower = at(0, 1) * (256 - u) + at(1, 1) * u;
         (upper * (256 - v) + lower * v) >> 8
     }
-}
-
-/// The change of a pixel with each unknown, in levels a pixel, a radian and a level.
-fn unknowns(slope: [i32; 3]) -> [f64; UNKNOWNS] {
-    [f64::from(slope[0]) / 2.0, f64::from(slope[1]) / 2.0, f64::from(slope[2]) / 4.0, 1.0]
 }
 
 /// Box means of a square grey picture.

@@ -74,6 +74,17 @@ impl Pose {
         [(1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth]
     }
 
+    /// Where the pixels of a row of the reference lie in a picture of `width` x `height`: column and row in 1/65536 pixel.
+    fn places(self, row: usize, width: usize, height: usize) -> impl Iterator<Item = [i64; 2]> {
+        let [cos, sin] = self.cos_sin();
+        let (columns, rows) = (width as i64, height as i64);
+        let (right, down) = (1 - columns, 2 * row as i64 + 1 - rows);
+        // from the centre in half pixels to the first pixel's own centre
+        let x = i64::from(self.x) + (columns << 15) - (1 << 15) + (cos * right - sin * down) / 2;
+        let y = i64::from(self.y) + (rows << 15) - (1 << 15) + (sin * right + cos * down) / 2;
+        (0..columns).map(move |column| [x + column * cos, y + column * sin])
+    }
+
     fn within(self, limits: Self) -> Self {
         let clamp = |v: i32, most: i32| v.clamp(-most, most);
         Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn) }

@@ -30,14 +30,9 @@ impl Warp {
 
     fn channels<const C: usize>(&self, picture: &Picture, pose: Pose, out: &mut [u8]) {
         let (width, height) = (picture.width as i64, picture.height as i64);
-        let [cos, sin] = pose.cos_sin();
-        let x = i64::from(pose.x) + (width << 15) - (1 << 15);
-        let y = i64::from(pose.y) + (height << 15) - (1 << 15);
         for (row, out) in out.chunks_exact_mut(picture.width * C).enumerate() {
-            let (down, right) = (2 * row as i64 + 1 - height, 1 - width);
-            let mut at_x = x + (cos * right - sin * down) / 2;
-            let mut at_y = y + (sin * right + cos * down) / 2;
-            for out in out.chunks_exact_mut(C) {
+            let places = pose.places(row, picture.width, picture.height);
+            for (out, [at_x, at_y]) in out.chunks_exact_mut(C).zip(places) {
                 let phase = |p: i64| &self.weights[((p >> 8) & (PHASES - 1)) as usize];
                 let (across, along) = (phase(at_x), phase(at_y));
                 let columns: [usize; 4] = std::array::from_fn(|i| near(at_x, i, width) * C);
@@ -53,8 +48,6 @@ impl Warp {
                 for (out, sum) in out.iter_mut().zip(sums) {
                     *out = ((sum + (ONE << 3)) / (ONE << 4)).clamp(0, 255) as u8;
                 }
-                at_x += cos;
-                at_y += sin;
             }
         }
     }

@@ -122,6 +122,11 @@ pub struct Golden {
     pub score: Score,
 }
 
+/// Whether a network's picture can have this side, in pixels.
+pub fn is_size(size: usize) -> bool {
+    (32..=1024).contains(&size) && size.is_multiple_of(32)
+}
+
 impl Manifest {
     /// Reads the text of a `recipe.toml`; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
@@ -144,8 +149,7 @@ impl Manifest {
             if good { Ok(()) } else { Err(RecipeError::Range { path: path.to_owned(), key, value, allowed }) }
         };
         let (size, bits, sigma) = (self.input.size, self.difference.fraction_bits, self.score.smoothing_sigma);
-        let good_size = size.is_multiple_of(32) && (32..=1024).contains(&size);
-        range(good_size, "input.size", size.to_string(), "a multiple of 32 from 32 to 1024")?;
+        range(is_size(size), "input.size", size.to_string(), "a multiple of 32 from 32 to 1024")?;
         range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
         let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
         range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
@@ -160,10 +164,8 @@ impl Manifest {
             range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 20")?;
         }
         let forms = &self.difference.forms;
-        let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
-        let comparable = forms.len() == 1 || (forms.len() > 1 && self.difference.noise_map);
         range(
-            once && comparable,
+            Form::go_together(forms, self.difference.noise_map),
             "difference.forms",
             format!("{forms:?}"),
             "one form, or several with noise_map = true",

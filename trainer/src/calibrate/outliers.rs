@@ -2,6 +2,9 @@
 
 use beltwatch::verdict::Score;
 
+use super::log;
+use super::quantile::median;
+
 /// A score this many robust standard deviations above the median is suspicious.
 const SUSPICIOUS: f64 = 5.0;
 /// The logarithms' standard deviation is taken as at least this: a set may be quieter than its future.
@@ -16,20 +19,14 @@ pub fn outliers(scores: &[Score]) -> Vec<usize> {
     if scores.len() < 8 {
         return Vec::new();
     }
-    let logs: Vec<f64> = scores.iter().map(|s| s.to_f64().max(1.0 / 256.0).ln()).collect();
-    let middle = median(&logs);
-    let deviations: Vec<f64> = logs.iter().map(|l| (l - middle).abs()).collect();
-    let spread = (1.4826 * median(&deviations)).max(LEAST_SPREAD);
+    let logs: Vec<f64> = scores.iter().map(log).collect();
+    let middle = median(&mut logs.clone()).unwrap_or(0.0);
+    let mut deviations: Vec<f64> = logs.iter().map(|l| (l - middle).abs()).collect();
+    let spread = (1.4826 * median(&mut deviations).unwrap_or(0.0)).max(LEAST_SPREAD);
     let mut found: Vec<usize> = (0..logs.len()).filter(|&i| logs[i] > middle + SUSPICIOUS * spread).collect();
     found.sort_by(|&a, &b| scores[b].cmp(&scores[a]));
     found.truncate((MOST * scores.len() as f64).ceil() as usize);
     found
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 #[cfg(test)]

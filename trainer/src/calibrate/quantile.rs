@@ -1,4 +1,10 @@
-//! Quantiles of the normal distribution and of Student's t.
+//! Quantiles of the normal distribution, of Student's t, and of samples.
+
+/// The middle one of the values, the upper one of two; sorts them. `None` of none.
+pub fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
 
 /// `z` with `P(Z <= z) = p` for a standard normal `Z`; `p` strictly between 0 and 1. By bisection of the error function.
 pub fn normal(p: f64) -> f64 {

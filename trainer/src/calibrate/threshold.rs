@@ -2,8 +2,8 @@
 
 use beltwatch::verdict::Score;
 
-use super::promise;
 use super::quantile::student_t;
+use super::{log, promise};
 
 /// The threshold of few pictures is at most this many times the largest score.
 const MOST_ABOVE: f64 = 1.25;
@@ -56,7 +56,7 @@ pub fn threshold(held_out: &[Score], taught: &[Score], target: f64) -> Threshold
 
 /// Mean of the scores' logarithms, and the sum of the squares about it.
 fn logs(scores: &[Score]) -> (f64, f64) {
-    let logs: Vec<f64> = scores.iter().map(|s| s.to_f64().max(1.0 / 256.0).ln()).collect();
+    let logs: Vec<f64> = scores.iter().map(log).collect();
     let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
     (mean, logs.iter().map(|l| (l - mean).powi(2)).sum())
 }

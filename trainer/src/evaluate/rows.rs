@@ -137,7 +137,7 @@ impl Row {
         self.scored.push(Scored {
             path: test.path.clone(),
             label: test.label.clone(),
-            mask: mask.as_ref().map(|mask| mask.corrected(network.pose())),
+            mask: mask.clone(),
             score: score.to_f64(),
             rejected,
             map: if keep_map { self.judge.signed_anomaly() } else { Vec::new() },
@@ -172,9 +172,11 @@ pub(super) fn pass(
     // without masks nobody asks for the maps, which take far more memory than all else
     let keep_maps = cases.iter().any(|(_, mask)| mask.is_some());
     for case in cases {
-        network.see(&case.0.path)?;
+        let (test, mask) = case;
+        network.see(&test.path)?;
+        let case = (test.clone(), mask.as_ref().map(|mask| mask.corrected(network.pose())));
         for row in &mut rows {
-            row.add(case, network, keep_maps);
+            row.add(&case, network, keep_maps);
         }
         bar.inc(1);
     }

@@ -6,14 +6,16 @@
 pub mod plan;
 mod table;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use beltwatch::recipe::sha256_hex;
 use beltwatch::say;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::evaluate::Metrics;
@@ -122,9 +124,10 @@ pub fn study(args: &StudyArgs, stop: &AtomicBool) -> Result<(), StudyError> {
     let mut cells = Vec::new();
     for category in &plan.categories {
         for &seed in &plan.seeds {
+            let mut decided = HashMap::new();
             for variant in &plan.variants {
                 let place = Place { args, plan: &plan, data: data.join(category), category, seed, variant, device };
-                cells.push(place.cell(stop)?);
+                cells.push(place.cell(&mut decided, stop)?);
                 table::write(&args.out, &plan, &cells)?;
                 say::error(format_args!("{} of {total} done", cells.len()));
             }
@@ -154,11 +157,11 @@ impl Place<'_> {
         format!("{}, {}, seed {}", self.category, self.variant.name, self.seed)
     }
 
-    fn cell(&self, stop: &AtomicBool) -> Result<Cell, StudyError> {
+    fn cell(&self, decided: &mut HashMap<usize, TeachConfig>, stop: &AtomicBool) -> Result<Cell, StudyError> {
         let folder = self.args.out.join(self.category).join(self.variant.folder()).join(format!("seed-{}", self.seed));
         let results = folder.join("results.json");
         create(&folder)?;
-        let config = self.configuration()?;
+        let config = self.configuration(decided)?;
         let file = folder.join("teach.toml");
         let told = |source| StudyError::Teach { cell: self.name(), source: Box::new(source) };
         let same = TeachConfig::read(&file).is_ok_and(|before| before == config);
@@ -221,12 +224,19 @@ impl Place<'_> {
         }
     }
 
-    /// What `teach` would decide, changed as the variant says.
-    fn configuration(&self) -> Result<TeachConfig, StudyError> {
+    /// What `teach` would decide, changed as the variant says; `decided` holds what it decides at each size, so that the
+    /// pictures are looked at once.
+    fn configuration(&self, decided: &mut HashMap<usize, TeachConfig>) -> Result<TeachConfig, StudyError> {
         let size = self.variant.size.or(self.plan.size).unwrap_or(self.plan.preset.size());
-        let dataset = Dataset::open(&self.data)?;
-        let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed)?;
-        let mut config = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels).config;
+        let mut config = match decided.entry(size) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => {
+                let dataset = Dataset::open(&self.data)?;
+                let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed)?;
+                let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels);
+                place.insert(decided.config).clone()
+            }
+        };
         config.train.seed = self.seed;
         config.train.steps = self.plan.steps.unwrap_or(config.train.steps);
         let config = self.variant.change(&config).map_err(|message| PlanError::Variant {
@@ -241,9 +251,8 @@ impl Place<'_> {
 
 /// The same for all recipes of one training.
 fn run_name(category: &str, config: &TeachConfig) -> String {
-    let hash = Sha256::digest(format!("{:?}", config.train));
-    let short: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
-    format!("{category}-{}-{short}", config.train.seed)
+    let hash = sha256_hex(format!("{:?}", config.train).as_bytes());
+    format!("{category}-{}-{}", config.train.seed, &hash[..12])
 }
 
 fn create(folder: &Path) -> Result<(), StudyError> {

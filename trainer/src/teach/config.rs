@@ -14,6 +14,7 @@ use crate::calibrate::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
 use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
+use beltwatch::recipe::is_size;
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;
@@ -185,16 +186,15 @@ impl TeachConfig {
     pub fn validate(&self) -> Result<(), TeachError> {
         self.train.validate()?;
         let size = self.train.network.size;
-        if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
+        if !is_size(size) {
             return Err(TeachError::Size { size });
         }
         let RecipeConfig { forms, noise, smoothing, false_reject, position: _ } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         if let Some(forms) = forms {
-            let once = forms.iter().enumerate().all(|(place, form)| !forms[..place].contains(form));
-            let comparable = forms.len() == 1 || (forms.len() > 1 && *noise != Some(Noise::None));
+            let together = Form::go_together(forms, *noise != Some(Noise::None));
             let learned = !forms.contains(&Form::Learned) || !self.train.network.head.is_empty();
-            if !(once && comparable && learned) {
+            if !(together && learned) {
                 let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
                 return Err(TeachError::Forms { forms: named.join(", ") });
             }

@@ -8,6 +8,7 @@ use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use sha2::{Digest, Sha256};
 
+use crate::calibrate::quantile::median;
 use crate::train::rng::Rng;
 
 /// Fewer good pictures than this teach nothing.
@@ -181,9 +182,7 @@ fn sharpness_of(picture: &Picture) -> f64 {
 
 /// Places of the pictures that have less than half of the usual sharpness.
 fn blurred(sharpness: &[f64]) -> Vec<usize> {
-    let mut sorted = sharpness.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    let usual = median(&mut sharpness.to_vec()).unwrap_or(0.0);
     (0..sharpness.len()).filter(|&i| sharpness[i] < BLURRED * usual).collect()
 }
 

@@ -14,11 +14,14 @@ use std::time::{Duration, Instant};
 use beltwatch::heatmap;
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
-use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training};
+use beltwatch::recipe::{
+    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training, is_size,
+};
 use beltwatch::say;
 use beltwatch::verdict::Score;
 
 pub use crate::calibrate::Noise;
+use crate::calibrate::quantile::median;
 use crate::dataset::{Dataset, DatasetError};
 use crate::train::{self, Device, DeviceError, ProgressLine, TrainConfig, TrainConfigError, TrainError, Wanted};
 pub use config::{Budget, Preset};
@@ -191,7 +194,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let dataset = Dataset::open(&options.data)?;
     let (device, why) = Device::choose(options.device)?;
     let size = options.size.or(told.as_ref().map(|t| t.train.network.size)).unwrap_or(options.preset.size());
-    if !(32..=1024).contains(&size) || !size.is_multiple_of(32) {
+    if !is_size(size) {
         return Err(TeachError::Size { size });
     }
     let seed = options.seed.or(told.as_ref().map(|t| t.train.seed)).unwrap_or(1);
@@ -386,8 +389,7 @@ fn steps_within(
         last = Instant::now();
     })?;
     remove(&folder)?;
-    seconds.sort_unstable_by(f64::total_cmp);
-    let step = seconds.get(seconds.len() / 2).copied().unwrap_or(f64::INFINITY).max(1e-4);
+    let step = median(&mut seconds).unwrap_or(f64::INFINITY).max(1e-4);
     Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, MOST_STEPS))
 }
 
@@ -444,20 +446,12 @@ mod tests {
         TeachOptions {
             data: data.to_owned(),
             out,
-            run: None,
             preset: Preset::Quick,
-            config: None,
             size: Some(32),
             steps: Some(1),
-            budget: None,
-            seed: None,
             device: Wanted::Cpu,
-            false_reject: None,
-            noise: None,
-            smoothing: None,
-            float_model: false,
             force,
-            export_now: false,
+            ..TeachOptions::default()
         }
     }
 

@@ -6,11 +6,12 @@
 
 use beltwatch::picture::Picture;
 
+use crate::calibrate::quantile::median;
 use crate::train::Augmentation;
 use crate::train::augment::{Rows, STRAIGHT, resample};
 
 /// A changed picture may be this much farther from its nearest neighbour than an unchanged one.
-const NATURAL: f32 = 1.25;
+const NATURAL: f64 = 1.25;
 /// Pictures are changed at this side, in pixels,
 const CHANGED: usize = 64;
 /// and compared at this one: what is smaller than two pixels of `CHANGED` is not compared.
@@ -53,9 +54,9 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
             let side = small[i].width as f32;
             let changed = resample(&small[i], rows, shift.map(|s| s * side), |v| v);
             // half a level is what rounding does to a picture
-            (nearest(i, &thumbnail(&changed)) + 0.5) / (unchanged + 0.5)
+            f64::from((nearest(i, &thumbnail(&changed)) + 0.5) / (unchanged + 0.5))
         });
-        pictures.len() > 1 && median(farther.collect()) <= NATURAL
+        pictures.len() > 1 && median(&mut farther.collect::<Vec<_>>()).is_some_and(|median| median <= NATURAL)
     };
     let turn = |degrees: f32| {
         let (sin, cos) = degrees.to_radians().sin_cos();
@@ -130,11 +131,6 @@ fn thumbnail(picture: &Picture) -> Vec<f32> {
 /// Mean absolute difference in levels.
 fn distance(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
-}
-
-fn median(mut values: Vec<f32>) -> f32 {
-    values.sort_unstable_by(f32::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f32::INFINITY)
 }
 
 #[cfg(test)]

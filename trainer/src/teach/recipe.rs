@@ -152,6 +152,7 @@ pub fn export(
     }
     let candidates = Judging::candidates(settings.forms.as_deref(), settings.noise, networks.head.is_some());
     // half of the pictures say what is normal, the other half is judged by it
+    let other_half = || set.train.iter().skip(1).step_by(2);
     let mut differences = Differences::measure(&candidates, set.train.iter().step_by(2), size, &mut draw_int8)?;
     let shares = match candidates.as_slice() {
         [_] => vec![1.0],
@@ -159,7 +160,7 @@ pub fn export(
             let ways = several.iter().map(|judging| {
                 Scoring::uncapped(&judging.forms, settings.smoothing_sigma, differences.noise(judging), size)
             });
-            let good: Vec<Picture> = every(&set.train[1..], 2).take(CHOICE_PICTURES).cloned().collect();
+            let good: Vec<Picture> = other_half().take(CHOICE_PICTURES).cloned().collect();
             let defective = with_defects(&good, &set.train, settings.training.seed, DEFECTS_A_PICTURE);
             let mut draw_all = |pictures: Vec<Picture>| {
                 pictures.into_iter().map(&mut draw_int8).collect::<Result<Vec<_>, ExportError>>()
@@ -170,7 +171,7 @@ pub fn export(
     let chosen = choice::best(&shares);
     let judging = &candidates[chosen];
     let forms = &judging.forms;
-    differences.join(&Differences::measure(&candidates, every(&set.train[1..], 2), size, &mut draw_int8)?);
+    differences.join(&Differences::measure(&candidates, other_half(), size, &mut draw_int8)?);
     let noise = differences.noise(judging);
 
     // a first look at all of them, to find those that do not belong there
@@ -303,11 +304,6 @@ impl Differences {
         let of = |form: &Form| known.clone().find(|(known, _)| *known == form).map(|(_, statistics)| map(statistics));
         judging.forms.iter().filter_map(of).collect()
     }
-}
-
-/// Every `step`-th of the pictures.
-fn every(pictures: &[Picture], step: usize) -> impl Iterator<Item = &Picture> {
-    pictures.iter().step_by(step)
 }
 
 /// The pictures, `times` over, each with a procedural defect.
