@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 use beltwatch::board::SIMULATED;
 use beltwatch::picture::Picture;
 use serde_json::Value;
+use steady::steadily;
+
+mod steady;
 
 const PARTS: usize = 30;
 
@@ -32,32 +35,36 @@ fn decided(end: &Value) -> u64 {
 
 #[test]
 fn a_screen_that_is_left_behind_does_not_look_alive() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (output, end) = run(folder.path(), "back_end.png = \"screen.png\"\nsize = [480, 800]\nrotation = 90");
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(decided(&end), PARTS as u64);
-    let screen = Picture::open(&folder.path().join("screen.png")).expect("a PNG");
-    assert_eq!((screen.width, screen.height, screen.channels), (480, 800, 3));
-    // the banner's edge: a quarter turn puts the top of the drawing at the right; grey, as in OFF
-    let banner: Vec<u8> = (0..3).map(|c| screen.at(480 - 60, 4, c)).collect();
-    assert_eq!(banner, [84, 96, 108]);
-    // the pictures are there: the live one has every grey
-    let greys: std::collections::BTreeSet<u8> = screen.data.iter().copied().collect();
-    assert!(greys.len() > 200, "{} values", greys.len());
-    assert!(!folder.path().join("screen.png.new").exists());
+    steadily(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (output, end) = run(folder.path(), "back_end.png = \"screen.png\"\nsize = [480, 800]\nrotation = 90");
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(decided(&end), PARTS as u64);
+        let screen = Picture::open(&folder.path().join("screen.png")).expect("a PNG");
+        assert_eq!((screen.width, screen.height, screen.channels), (480, 800, 3));
+        // the banner's edge: a quarter turn puts the top of the drawing at the right; grey, as in OFF
+        let banner: Vec<u8> = (0..3).map(|c| screen.at(480 - 60, 4, c)).collect();
+        assert_eq!(banner, [84, 96, 108]);
+        // the pictures are there: the live one has every grey
+        let greys: std::collections::BTreeSet<u8> = screen.data.iter().copied().collect();
+        assert!(greys.len() > 200, "{} values", greys.len());
+        assert!(!folder.path().join("screen.png.new").exists());
+    });
 }
 
 #[test]
 fn a_screen_that_fails_is_not_the_lines_concern() {
-    for display in
-        ["back_end.png = \"no/folder/screen.png\"\nsize = [800, 480]", "back_end.framebuffer = \"/dev/null\""]
-    {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (output, end) = run(folder.path(), display);
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(decided(&end), PARTS as u64);
-        assert_eq!(end["faults"].as_array().map(Vec::len), Some(0), "{end}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(said.matches("the line goes on").count(), 1, "said once: {said}");
-    }
+    steadily(|| {
+        for display in
+            ["back_end.png = \"no/folder/screen.png\"\nsize = [800, 480]", "back_end.framebuffer = \"/dev/null\""]
+        {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (output, end) = run(folder.path(), display);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(decided(&end), PARTS as u64);
+            assert_eq!(end["faults"].as_array().map(Vec::len), Some(0), "{end}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(said.matches("the line goes on").count(), 1, "said once: {said}");
+        }
+    });
 }

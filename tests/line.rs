@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use steady::steadily;
+
+mod steady;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_beltwatch");
 
@@ -95,114 +98,122 @@ fn saved(folder: &Path) -> Value {
 
 #[test]
 fn operators_are_heard_and_counters_outlive_a_kill() {
-    let line = Running::start(tempfile::tempdir().expect("a temporary folder"), &[]);
-    line.until("parts pass", |r| r.counter("passed") >= 2);
-    let status = line.status();
-    assert_eq!((&status["state"], &status["ready"]), (&"continuous-execution".into(), &true.into()));
-    line.tell(&["bypass-on"]);
-    line.until("parts are bypassed", |r| r.counter("bypassed") >= 2);
-    line.tell(&["bypass-off"]);
-    line.tell(&["test-fire"]);
-    line.until("the gate was fired", |r| r.counter("test_fires") == 1);
-    line.tell(&["challenge"]);
-    line.until("the challenge part left", |r| r.status()["counters"]["rejected"]["challenge"] == 1);
-    line.tell(&["halt"]);
-    line.until("it is halted", |r| r.status()["state"] == "halted");
-    line.tell(&["start"]);
-    line.until("it runs again", |r| r.status()["ready"] == true);
-    let unknown = line.ask(&["jump"]);
-    assert_eq!(unknown.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("test-fire"));
-    std::thread::sleep(Duration::from_millis(1100));
-    let before = line.counter("triggers");
-    let folder = line.end(Signal::KILL);
+    steadily(|| {
+        let line = Running::start(tempfile::tempdir().expect("a temporary folder"), &[]);
+        line.until("parts pass", |r| r.counter("passed") >= 2);
+        let status = line.status();
+        assert_eq!((&status["state"], &status["ready"]), (&"continuous-execution".into(), &true.into()));
+        line.tell(&["bypass-on"]);
+        line.until("parts are bypassed", |r| r.counter("bypassed") >= 2);
+        line.tell(&["bypass-off"]);
+        line.tell(&["test-fire"]);
+        line.until("the gate was fired", |r| r.counter("test_fires") == 1);
+        line.tell(&["challenge"]);
+        line.until("the challenge part left", |r| r.status()["counters"]["rejected"]["challenge"] == 1);
+        line.tell(&["halt"]);
+        line.until("it is halted", |r| r.status()["state"] == "halted");
+        line.tell(&["start"]);
+        line.until("it runs again", |r| r.status()["ready"] == true);
+        let unknown = line.ask(&["jump"]);
+        assert_eq!(unknown.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&unknown.stderr).contains("test-fire"));
+        std::thread::sleep(Duration::from_millis(1100));
+        let before = line.counter("triggers");
+        let folder = line.end(Signal::KILL);
 
-    let after = saved(folder.path())["counters"]["triggers"].as_u64().expect("a count");
-    assert!(after + 12 >= before, "at most a second of 10 parts a second is lost: {before} before, {after} after");
-    let log = fs::read_to_string(folder.path().join("state/actions.jsonl")).expect("a log");
-    for action in ["bypass", "test-fire", "challenge", "halt"] {
-        assert!(log.contains(action), "{action} is not in {log}");
-    }
-    let again = Running::start(folder, &[]);
-    assert!(again.counter("triggers") + 64 >= after);
-    again.tell(&["reset-counters"]);
-    again.until("counting begins anew", |r| r.counter("triggers") < 20);
-    let folder = again.end(Signal::TERM);
-    assert!(saved(folder.path())["counters"]["triggers"].as_u64().expect("a count") < 50);
+        let after = saved(folder.path())["counters"]["triggers"].as_u64().expect("a count");
+        assert!(after + 12 >= before, "at most a second of 10 parts a second is lost: {before} before, {after} after");
+        let log = fs::read_to_string(folder.path().join("state/actions.jsonl")).expect("a log");
+        for action in ["bypass", "test-fire", "challenge", "halt"] {
+            assert!(log.contains(action), "{action} is not in {log}");
+        }
+        let again = Running::start(folder, &[]);
+        assert!(again.counter("triggers") + 64 >= after);
+        again.tell(&["reset-counters"]);
+        again.until("counting begins anew", |r| r.counter("triggers") < 20);
+        let folder = again.end(Signal::TERM);
+        assert!(saved(folder.path())["counters"]["triggers"].as_u64().expect("a count") < 50);
+    });
 }
 
 #[test]
 fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let broken = folder.path().join("broken");
-    fs::create_dir_all(broken.join("golden")).expect("writable");
-    for name in ["recipe.toml", "model.onnx", "noise_absolute_mean.png", "noise_absolute_spread.png"] {
-        fs::copy(demo().join(name), broken.join(name)).expect("a copy");
-    }
-    for entry in fs::read_dir(demo().join("golden")).expect("a folder").flatten() {
-        fs::copy(entry.path(), broken.join("golden").join(entry.file_name())).expect("a copy");
-    }
-    let mut model = fs::read(broken.join("model.onnx")).expect("a model");
-    model.truncate(model.len() / 2);
-    fs::write(broken.join("model.onnx"), model).expect("writable");
-    let line = Running::start(folder, &[]);
-    line.until("parts pass", |r| r.counter("passed") >= 2);
-    let refused = line.ask(&["recipe", broken.to_str().expect("UTF-8")]);
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("model.onnx"), "{refused:?}");
-    assert_eq!(line.status()["ready"], true);
-    line.tell(&["recipe", demo().to_str().expect("UTF-8")]);
-    line.until("the new recipe is in force", |r| r.status()["ready"] == true);
-    let passed = line.counter("passed");
-    line.until("it goes on", |r| r.counter("passed") > passed + 3);
-    assert_eq!(line.status()["counters"]["late_verdicts"], 0);
-    line.end(Signal::TERM);
+    steadily(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let broken = folder.path().join("broken");
+        fs::create_dir_all(broken.join("golden")).expect("writable");
+        for name in ["recipe.toml", "model.onnx", "noise_absolute_mean.png", "noise_absolute_spread.png"] {
+            fs::copy(demo().join(name), broken.join(name)).expect("a copy");
+        }
+        for entry in fs::read_dir(demo().join("golden")).expect("a folder").flatten() {
+            fs::copy(entry.path(), broken.join("golden").join(entry.file_name())).expect("a copy");
+        }
+        let mut model = fs::read(broken.join("model.onnx")).expect("a model");
+        model.truncate(model.len() / 2);
+        fs::write(broken.join("model.onnx"), model).expect("writable");
+        let line = Running::start(folder, &[]);
+        line.until("parts pass", |r| r.counter("passed") >= 2);
+        let refused = line.ask(&["recipe", broken.to_str().expect("UTF-8")]);
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("model.onnx"), "{refused:?}");
+        assert_eq!(line.status()["ready"], true);
+        line.tell(&["recipe", demo().to_str().expect("UTF-8")]);
+        line.until("the new recipe is in force", |r| r.status()["ready"] == true);
+        let passed = line.counter("passed");
+        line.until("it goes on", |r| r.counter("passed") > passed + 3);
+        assert_eq!(line.status()["counters"]["late_verdicts"], 0);
+        line.end(Signal::TERM);
+    });
 }
 
 #[test]
 fn a_record_replays_to_the_same_bytes_even_after_a_kill() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let record = folder.path().join("line.jsonl");
-    let line = Running::start(folder, &["--record", record.to_str().expect("UTF-8")]);
-    line.tell(&["reject-next"]);
-    line.until("parts have left", |r| r.status()["counters"]["rejected"]["manual"] == 1);
-    line.until("parts have passed", |r| r.counter("passed") >= 5);
-    std::thread::sleep(Duration::from_millis(600));
-    let folder = line.end(Signal::KILL);
-    let again = folder.path().join("again.jsonl");
-    let replay = |record: &Path, out: Option<&Path>| {
-        let mut command = Command::new(PROGRAM);
-        command.arg("replay").arg(record);
-        if let Some(out) = out {
-            command.arg("--out").arg(out);
-        }
-        command.output().expect("it starts")
-    };
-    let output = replay(&record, Some(&again));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (recorded, replayed) = (fs::read(&record).expect("a record"), fs::read(&again).expect("a record"));
-    assert!(replayed.len() > 1000 && recorded.starts_with(&replayed));
-    let text = String::from_utf8(recorded).expect("JSON");
-    assert!(text.contains("\"sha256\""), "the pictures that were judged are named");
-    let changed = folder.path().join("changed.jsonl");
-    fs::write(&changed, text.replacen("{\"reject\":\"manual\"}", "\"pass\"", 1)).expect("writable");
-    let output = replay(&changed, None);
-    assert_eq!(output.status.code(), Some(7));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("decided otherwise"), "{output:?}");
+    steadily(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let record = folder.path().join("line.jsonl");
+        let line = Running::start(folder, &["--record", record.to_str().expect("UTF-8")]);
+        line.tell(&["reject-next"]);
+        line.until("parts have left", |r| r.status()["counters"]["rejected"]["manual"] == 1);
+        line.until("parts have passed", |r| r.counter("passed") >= 5);
+        std::thread::sleep(Duration::from_millis(600));
+        let folder = line.end(Signal::KILL);
+        let again = folder.path().join("again.jsonl");
+        let replay = |record: &Path, out: Option<&Path>| {
+            let mut command = Command::new(PROGRAM);
+            command.arg("replay").arg(record);
+            if let Some(out) = out {
+                command.arg("--out").arg(out);
+            }
+            command.output().expect("it starts")
+        };
+        let output = replay(&record, Some(&again));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (recorded, replayed) = (fs::read(&record).expect("a record"), fs::read(&again).expect("a record"));
+        assert!(replayed.len() > 1000 && recorded.starts_with(&replayed));
+        let text = String::from_utf8(recorded).expect("JSON");
+        assert!(text.contains("\"sha256\""), "the pictures that were judged are named");
+        let changed = folder.path().join("changed.jsonl");
+        fs::write(&changed, text.replacen("{\"reject\":\"manual\"}", "\"pass\"", 1)).expect("writable");
+        let output = replay(&changed, None);
+        assert_eq!(output.status.code(), Some(7));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("decided otherwise"), "{output:?}");
+    });
 }
 
 #[test]
 fn a_disk_that_is_full_stops_nothing() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let line = Running::start(folder, &[]);
-    // the next save finds a folder in its place
-    while fs::create_dir(line.at("state/counters.json.new")).is_err() {
-        // one is under way
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let passed = line.counter("passed");
-    line.until("saves fail", |r| r.status()["saves_failed"].as_u64() > Some(1));
-    line.until("parts go on", |r| r.counter("passed") > passed + 3);
-    assert_eq!(line.status()["faults"], Value::Array(Vec::new()));
-    line.end(Signal::TERM);
+    steadily(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let line = Running::start(folder, &[]);
+        // the next save finds a folder in its place
+        while fs::create_dir(line.at("state/counters.json.new")).is_err() {
+            // one is under way
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let passed = line.counter("passed");
+        line.until("saves fail", |r| r.status()["saves_failed"].as_u64() > Some(1));
+        line.until("parts go on", |r| r.counter("passed") > passed + 3);
+        assert_eq!(line.status()["faults"], Value::Array(Vec::new()));
+        line.end(Signal::TERM);
+    });
 }

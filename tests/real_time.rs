@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch::board::Board;
@@ -12,6 +11,9 @@ use beltwatch::line::{self, Options};
 use beltwatch::realtime;
 use beltwatch::recipe::Recipe;
 use beltwatch_belt::Scenario;
+use steady::steadily;
+
+mod steady;
 
 /// One of each kind: the eye, the encoder, the camera, the inspection, operators, the confirm input.
 const SOME: [&str; 8] = [
@@ -27,8 +29,6 @@ const SOME: [&str; 8] = [
 /// A verdict in the last moment, which the real network's own time makes too late; a dead encoder, whose parts may be
 /// anywhere.
 const VIRTUAL: [&str; 2] = ["deadline-kept", "encoder-dead"];
-/// Beside each other: threads that mostly sleep.
-const AT_ONCE: usize = 4;
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
@@ -41,7 +41,7 @@ fn scenarios() -> Vec<Scenario> {
     let wanted = wanted.filter(|f| f.file_stem().is_some_and(|s| VIRTUAL.iter().all(|v| s != *v)));
     let read = |f: &Path| Scenario::parse(&fs::read_to_string(f).expect("readable"), f).expect("a scenario");
     let mut scenarios: Vec<_> = wanted.map(|f| read(&f)).filter(|s| s.held.is_empty()).collect();
-    scenarios.sort_by(|a, b| b.parts.cmp(&a.parts).then(b.name.cmp(&a.name)));
+    scenarios.sort_by(|a, b| a.name.cmp(&b.name));
     scenarios
 }
 
@@ -49,38 +49,32 @@ fn scenarios() -> Vec<Scenario> {
 fn scenarios_come_out_as_in_virtual_time() {
     let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let board = Board::simulated();
-    let to_do = Mutex::new(scenarios());
-    let wrong = Mutex::new(Vec::new());
-    let play = |scenario: Scenario| {
-        let options = Options { scenario: Some(scenario.clone()), quiet: true, ..Options::default() };
-        let (report, _) = line::run(&recipe, &board, &options, &AtomicBool::new(false)).expect("a line");
-        // a bounce that is heard of late, after the level has held for long enough, is locked out as a retrigger
-        let (mut expect, mut counters) = (scenario.expect.clone(), report.counters);
-        (counters.eye_bounces, counters.retriggers) = (0, 0);
-        expect.counters.iter_mut().for_each(|c| c.retain(|name, _| name != "eye_bounces" && name != "retriggers"));
-        let mut found = expect.unexpected(&counters, &report.faults, &report.alarms, report.state);
-        let mut truth = report.truth;
-        if scenario.inference.newest_wins {
-            // which frame is the newest when the network is through depends on this machine's network
-            let share = counters.rejected.no_verdict as f64 / counters.triggers as f64;
-            found.retain(|_| !(0.2..0.4).contains(&share));
-            truth.device_disagrees = 0;
-        }
-        if truth.device_disagrees > 0 || truth.gate_disagrees > counters.gate_cuts {
-            found.push(format!("{truth:?}"));
-        }
-        let mut wrong = wrong.lock().expect("no panic");
-        wrong.extend(found.into_iter().map(|w| format!("{}: {w}", scenario.name)));
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(scenario) = { to_do.lock().expect("no panic").pop() } {
-                    play(scenario);
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().expect("no panic");
-    assert!(wrong.is_empty(), "{} things wrong:\n{}", wrong.len(), wrong.join("\n"));
+    for scenario in scenarios() {
+        steadily(|| {
+            let wrong = play(&scenario, &recipe, &board);
+            assert!(wrong.is_empty(), "{}:\n{}", scenario.name, wrong.join("\n"));
+        });
+    }
+}
+
+/// What came out otherwise than the scenario says.
+fn play(scenario: &Scenario, recipe: &Recipe, board: &Board) -> Vec<String> {
+    let options = Options { scenario: Some(scenario.clone()), quiet: true, ..Options::default() };
+    let (report, _) = line::run(recipe, board, &options, &AtomicBool::new(false)).expect("a line");
+    // a bounce that is heard of late, after the level has held for long enough, is locked out as a retrigger
+    let (mut expect, mut counters) = (scenario.expect.clone(), report.counters);
+    (counters.eye_bounces, counters.retriggers) = (0, 0);
+    expect.counters.iter_mut().for_each(|c| c.retain(|name, _| name != "eye_bounces" && name != "retriggers"));
+    let mut wrong = expect.unexpected(&counters, &report.faults, &report.alarms, report.state);
+    let mut truth = report.truth;
+    if scenario.inference.newest_wins {
+        // which frame is the newest when the network is through depends on this machine's network
+        let share = counters.rejected.no_verdict as f64 / counters.triggers as f64;
+        wrong.retain(|_| !(0.2..0.4).contains(&share));
+        truth.device_disagrees = 0;
+    }
+    if truth.device_disagrees > 0 || truth.gate_disagrees > counters.gate_cuts {
+        wrong.push(format!("{truth:?}"));
+    }
+    wrong
 }
