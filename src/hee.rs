@@ -34,7 +34,14 @@ pub struct Hee {
 impl Hee {
     /// The reconstruction error of this map, in its unit. Any number of pixels up to 2^31.
     pub fn error(&self, map: &[u8]) -> u8 {
-        self.estimator.error(&histogram(map)).min(self.cap)
+        self.error_beside(map, 0)
+    }
+
+    /// The same of a map of which so many pixels are not looked at, and 0.
+    pub fn error_beside(&self, map: &[u8], ignored: u32) -> u8 {
+        let mut histogram = histogram(map);
+        histogram[0] -= ignored;
+        self.estimator.error(&histogram).min(self.cap)
     }
 }
 

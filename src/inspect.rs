@@ -123,6 +123,11 @@ impl Inspector {
         self.threshold
     }
 
+    /// Another threshold than the recipe's, from the next picture on.
+    pub fn set_threshold(&mut self, threshold: Score) {
+        self.threshold = threshold;
+    }
+
     /// Where the last part lay; the zero pose without position correction.
     pub fn pose(&self) -> Pose {
         self.preprocessor.pose()

@@ -10,6 +10,7 @@ pub use crate::difference::Seen;
 use crate::difference::deviation::{Deviation, NoiseMap};
 use crate::difference::{Form, Scratch};
 use crate::hee::{Estimator, Hee};
+use crate::region::{LOOK, Regions};
 use crate::smooth::Kernel;
 use crate::verdict::{Pooling, Score};
 
@@ -24,6 +25,17 @@ pub struct Settings {
     pub smoothing_sigma: f64,
     /// How the map becomes a score.
     pub pooling: Pooling,
+    /// What of the picture counts.
+    pub regions: Regions,
+}
+
+impl Settings {
+    /// Judged by the largest value, HEE by the mode and without a cap.
+    pub fn uncapped(forms: &[Form], smoothing_sigma: f64, regions: &Regions) -> Self {
+        let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
+        let (forms, regions) = (forms.to_vec(), regions.clone());
+        Self { forms, hee, smoothing_sigma, pooling: Pooling::Max, regions }
+    }
 }
 
 /// What the judge says of one picture.
@@ -51,6 +63,8 @@ pub struct Judge {
     kernel: Kernel,
     pooling: Pooling,
     width: usize,
+    /// What is looked at, if that is not everything, and how many pixels are not.
+    mask: Option<(Vec<u8>, u32)>,
     error: u8,
     map: Vec<u8>,
     sums: Vec<u16>,
@@ -73,7 +87,12 @@ impl Judge {
             deviation: Deviation::new(noise.get(place)),
             difference: vec![0; pixels],
         };
+        let mask = (!settings.regions.is_everything()).then(|| settings.regions.mask(width, height));
         Self {
+            mask: mask.map(|mask| {
+                let ignored = mask.iter().filter(|&&v| v != LOOK).count() as u32;
+                (mask, ignored)
+            }),
             layers: settings.forms.iter().enumerate().map(layer).collect(),
             hee: settings.hee,
             kernel: Kernel::gaussian(settings.smoothing_sigma),
@@ -108,7 +127,12 @@ impl Judge {
             layer.form.difference(seen, self.width, &mut layer.difference, &mut self.scratch);
         }
         self.combine();
-        self.error = self.hee.error(&self.map);
+        let mut ignored = 0;
+        if let Some((mask, count)) = &self.mask {
+            self.map.iter_mut().zip(mask).for_each(|(v, mask)| *v &= mask);
+            ignored = *count;
+        }
+        self.error = self.hee.error_beside(&self.map, ignored);
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
             *residual = i16::from(v.saturating_sub(self.error));
         }
@@ -170,7 +194,13 @@ mod tests {
 
     fn settings(cap: u8) -> Settings {
         let hee = Hee { estimator: Estimator::Mode, cap };
-        Settings { forms: vec![Form::Absolute], hee, smoothing_sigma: 0.0, pooling: Pooling::Max }
+        Settings {
+            forms: vec![Form::Absolute],
+            hee,
+            smoothing_sigma: 0.0,
+            pooling: Pooling::Max,
+            regions: Regions::default(),
+        }
     }
 
     fn art(judge: &Judge) -> Vec<String> {
@@ -232,6 +262,18 @@ mod tests {
         assert_eq!(judge.deviation(), [(5 + 2) * 16; 25]);
         assert_eq!(judge.differences().map(|d| d[0] / 256).collect::<Vec<_>>(), [8, 24]);
         assert!(judge.anomaly().iter().all(|&v| v == 5 * 16 * 256));
+    }
+
+    #[test]
+    fn what_is_ignored_is_neither_a_defect_nor_an_error() {
+        let ignored = Regions { look: Vec::new(), ignore: vec![vec![[4, 0], [9, 0], [9, 5], [4, 5]]] };
+        let mut picture = lifted_with_a_defect();
+        picture.chunks_mut(9).for_each(|row| row[4..].iter_mut().for_each(|v| *v = 190));
+        let mut judge = Judge::new(&Settings { regions: ignored, ..settings(255) }, &[], 9, 5);
+        // the left part is 8 levels off, where it is not smoothed over the border; the larger right one 90
+        assert_eq!(judge.judge(&grey(&picture, &[100; 45])).error, 9);
+        assert!(judge.anomaly().chunks(9).all(|row| row[4..].iter().all(|&v| v == 0)));
+        assert_ne!(Judge::new(&settings(255), &[], 9, 5).judge(&grey(&picture, &[100; 45])).error, 9);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use beltwatch_core::Counters;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::verdict::Score;
+
 /// The version of the file's format.
 pub const FORMAT: u32 = 1;
 const COUNTERS: &str = "counters.json";
@@ -27,10 +29,23 @@ pub struct Saved {
     /// Whether parts may be on the belt: the line that saved it had not ended.
     #[serde(default)]
     pub running: bool,
+    /// Where an operator moved the threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<SavedThreshold>,
     /// What the line counted.
     pub counters: Counters,
     /// Latencies a stage: microseconds and how often.
     pub latencies: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+/// A threshold that an operator set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedThreshold {
+    /// SHA-256 of the manifest of the recipe that it was set for; no other one takes it.
+    pub recipe: String,
+    /// In place of the taught one.
+    pub threshold: Score,
 }
 
 /// Why the state cannot be kept.
@@ -142,6 +157,7 @@ mod tests {
             format: FORMAT,
             saved_at: 1,
             running: true,
+            threshold: Some(SavedThreshold { recipe: "ab".to_owned(), threshold: Score(300) }),
             counters,
             latencies: [("gate".to_owned(), vec![(7, 2)])].into(),
         }

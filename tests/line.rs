@@ -34,10 +34,14 @@ struct Running {
 
 impl Running {
     fn start(folder: tempfile::TempDir, more: &[&str]) -> Self {
+        Self::start_with(&demo(), folder, more)
+    }
+
+    fn start_with(recipe: &Path, folder: tempfile::TempDir, more: &[&str]) -> Self {
         let at = |name: &str| folder.path().join(name);
         let child = Command::new(PROGRAM)
             .args(["run", "--quiet", "--speed", "10", "--parts", "100000", "--recipe"])
-            .arg(demo())
+            .arg(recipe)
             .arg("--control")
             .arg(at("socket"))
             .arg("--state")
@@ -92,6 +96,18 @@ impl Running {
     }
 }
 
+/// The demo's recipe, to change something in it.
+fn copy_of_demo(folder: &Path) -> PathBuf {
+    let copy = folder.join("recipe");
+    fs::create_dir_all(copy.join("golden")).expect("writable");
+    for name in ["", "golden"] {
+        for entry in fs::read_dir(demo().join(name)).expect("a folder").flatten().filter(|e| e.path().is_file()) {
+            fs::copy(entry.path(), copy.join(name).join(entry.file_name())).expect("a copy");
+        }
+    }
+    copy
+}
+
 fn saved(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("state/counters.json")).expect("saved")).expect("whole")
 }
@@ -140,14 +156,7 @@ fn operators_are_heard_and_counters_outlive_a_kill() {
 fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
     steadily(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let broken = folder.path().join("broken");
-        fs::create_dir_all(broken.join("golden")).expect("writable");
-        for name in ["recipe.toml", "model.onnx", "noise_absolute_mean.png", "noise_absolute_spread.png"] {
-            fs::copy(demo().join(name), broken.join(name)).expect("a copy");
-        }
-        for entry in fs::read_dir(demo().join("golden")).expect("a folder").flatten() {
-            fs::copy(entry.path(), broken.join("golden").join(entry.file_name())).expect("a copy");
-        }
+        let broken = copy_of_demo(folder.path());
         let mut model = fs::read(broken.join("model.onnx")).expect("a model");
         model.truncate(model.len() / 2);
         fs::write(broken.join("model.onnx"), model).expect("writable");
@@ -163,6 +172,49 @@ fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
         line.until("it goes on", |r| r.counter("passed") > passed + 3);
         assert_eq!(line.status()["counters"]["late_verdicts"], 0);
         line.end(Signal::TERM);
+    });
+}
+
+#[test]
+fn an_operator_moves_the_threshold_and_sees_what_it_promises() {
+    steadily(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = copy_of_demo(folder.path());
+        let manifest = fs::read_to_string(recipe.join("recipe.toml")).expect("a manifest");
+        let scores = "[score]\nheld_out_scores = [60.0, 61.0, 62.0, 63.0]\n";
+        fs::write(recipe.join("recipe.toml"), manifest.replacen("[score]\n", scores, 1)).expect("writable");
+        let line = Running::start_with(&recipe, folder, &[]);
+        let defects = |r: &Running| r.status()["counters"]["rejected"]["defect"].as_u64().expect("a count");
+        let taught = line.status()["threshold"].clone();
+        line.until("bad parts leave", |r| defects(r) > 0);
+        for bad in [&["threshold"][..], &["threshold", "0"], &["threshold", "300"]] {
+            assert_eq!(line.ask(bad).status.code(), Some(2), "{bad:?}");
+        }
+        assert_eq!(line.status()["threshold"], taught);
+
+        let low = String::from_utf8(line.ask(&["threshold", "61"]).stdout).expect("UTF-8");
+        assert!(low.contains("2 of 4 held-out good pictures above it (50.0 %): at most 90.2 %"), "{low}");
+        line.tell(&["threshold", "255.5"]);
+        line.until("it is in force", |r| r.status()["threshold"] == 255.5);
+        assert_eq!(line.status()["false_rejects"]["rejected"], 0);
+        // those that were judged before are under way
+        let passed = line.counter("passed");
+        line.until("they have left", |r| r.counter("passed") > passed + 8);
+        let (before, passed) = (defects(&line), line.counter("passed"));
+        line.until("bad parts pass", |r| r.counter("passed") > passed + 25);
+        assert_eq!(defects(&line), before);
+        let folder = line.end(Signal::TERM);
+        let log = fs::read_to_string(folder.path().join("state/actions.jsonl")).expect("a log");
+        assert!(log.contains("\"threshold 255.500\""), "{log}");
+
+        let again = Running::start_with(&recipe, folder, &[]);
+        assert_eq!(again.status()["threshold"], 255.5, "it outlives a restart");
+        again.tell(&["threshold", "taught"]);
+        again.until("it is as taught", |r| r.status()["threshold"] == taught);
+        let before = defects(&again);
+        again.until("bad parts leave again", |r| defects(r) > before);
+        let folder = again.end(Signal::TERM);
+        assert_eq!(saved(folder.path())["threshold"], Value::Null);
     });
 }
 

@@ -47,6 +47,7 @@ fn running() -> View {
         station: "Line 3".to_owned(),
         recipe: "bottle caps 3f9a21c0".to_owned(),
         threshold: Score::from_f64(2.0),
+        taught_threshold: Score::from_f64(2.0),
         state: State::ContinuousExecution,
         last: Some(LastPart {
             tag: 18_204,
@@ -99,6 +100,7 @@ fn states() -> Vec<(&'static str, View)> {
         station: "Line 3".to_owned(),
         recipe: "bottle caps 3f9a21c0".to_owned(),
         threshold: Score::from_f64(2.0),
+        taught_threshold: Score::from_f64(2.0),
         state: State::Initialized,
         ..View::default()
     };

@@ -12,7 +12,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOCKET")]
     socket: PathBuf,
     /// status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, challenge, reject-next,
-    /// reset-counters, recipe FOLDER (until the line ends; a start takes the one that it is started with)
+    /// reset-counters, recipe FOLDER (until the line ends; a start takes the one that it is started with), threshold SCORE or
+    /// threshold taught (kept with the counters, for this recipe)
     #[arg(required = true)]
     command: Vec<String>,
 }

@@ -20,6 +20,8 @@ pub struct View {
     pub recipe: String,
     /// Scores above it are rejected.
     pub threshold: Score,
+    /// The recipe's own, which an operator may have moved.
+    pub taught_threshold: Score,
     /// Ready or not, and why.
     pub state: State,
     /// The program has ended: what stays on a panel then must not look alive.

@@ -12,9 +12,10 @@ use std::time::Duration;
 use beltwatch_core::{Command, Device, Input};
 
 use super::queue::Sender;
-use super::{Event, Shared, Status};
+use super::{Change, Event, InForce, Shared, Status};
 use crate::inspect::Inspector;
 use crate::recipe::Recipe;
+use crate::verdict::Score;
 
 /// Looks this often whether the line has ended.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -28,15 +29,17 @@ const LONGEST: u64 = 4096;
 pub enum Request {
     /// Something for the core.
     Command(Command),
-    /// Another recipe.
+    /// Another recipe, with the threshold that it was taught with.
     Recipe(PathBuf),
+    /// Another threshold; none for the taught one.
+    Threshold(Option<Score>),
     /// State and counters as JSON.
     Status,
 }
 
 /// The words, for help and errors.
 pub const WORDS: &str = "status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, challenge, \
-                         reject-next, reset-counters, recipe FOLDER";
+                         reject-next, reset-counters, recipe FOLDER, threshold SCORE, threshold taught";
 
 impl Request {
     /// Reads a command.
@@ -47,6 +50,7 @@ impl Request {
         let (word, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         let command = match word {
             "recipe" if !rest.trim().is_empty() => return Ok(Self::Recipe(rest.trim().into())),
+            "threshold" => return threshold(rest.trim()).map(Self::Threshold),
             _ if !rest.is_empty() => return Err(format!("`{}`: commands are {WORDS}", text.trim())),
             "status" => return Ok(Self::Status),
             "start" => Command::Start,
@@ -62,6 +66,16 @@ impl Request {
             _ => return Err(format!("`{word}`: commands are {WORDS}")),
         };
         Ok(Self::Command(command))
+    }
+}
+
+/// Reads a threshold as it is written.
+fn threshold(text: &str) -> Result<Option<Score>, String> {
+    let score = text.parse().ok().filter(|v| (0.0..256.0).contains(v)).map(Score::from_f64);
+    match score {
+        _ if text == "taught" => Ok(None),
+        Some(score) if score > Score(0) => Ok(Some(score)),
+        _ => Err(format!("threshold `{text}`: a score above 0 and below 256, or the word `taught`")),
     }
 }
 
@@ -89,15 +103,16 @@ pub fn ask(socket: &Path, request: &str) -> Result<String, String> {
 pub(super) struct Control<'q> {
     pub(super) listener: UnixListener,
     pub(super) commands: &'q Mutex<Sender<'q, Input>>,
-    pub(super) recipes: SyncSender<Box<Inspector>>,
+    pub(super) changes: SyncSender<Change>,
     pub(super) events: SyncSender<Event>,
     pub(super) status: &'q Mutex<Status>,
     pub(super) shared: &'q Shared,
+    pub(super) in_force: InForce,
 }
 
 impl Control<'_> {
     /// Answers one client after the other until the line has ended.
-    pub(super) fn serve(&self) {
+    pub(super) fn serve(mut self) {
         while !self.shared.core_ended.load(Ordering::Acquire) {
             match self.listener.accept() {
                 Ok((stream, _)) => {
@@ -110,7 +125,7 @@ impl Control<'_> {
         }
     }
 
-    fn talk(&self, stream: &UnixStream) -> std::io::Result<()> {
+    fn talk(&mut self, stream: &UnixStream) -> std::io::Result<()> {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(SILENCE))?;
@@ -124,7 +139,7 @@ impl Control<'_> {
         }
     }
 
-    fn answer(&self, request: Request) -> Result<String, String> {
+    fn answer(&mut self, request: Request) -> Result<String, String> {
         match request {
             Request::Status => {
                 let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,6 +150,7 @@ impl Control<'_> {
                 Ok("ok".to_owned())
             }
             Request::Recipe(folder) => self.change_recipe(&folder),
+            Request::Threshold(threshold) => self.change_threshold(threshold),
         }
     }
 
@@ -145,14 +161,29 @@ impl Control<'_> {
     }
 
     /// A recipe that is refused changes nothing: the old one goes on, and READY does not fall.
-    fn change_recipe(&self, folder: &Path) -> Result<String, String> {
+    fn change_recipe(&mut self, folder: &Path) -> Result<String, String> {
         let recipe = Recipe::load(folder).map_err(|e| e.to_string())?;
         let inspector = Box::new(Inspector::new(&recipe).map_err(|e| e.to_string())?);
-        let name = recipe.to_string();
-        let _ = self.events.try_send(Event::Recipe { name: name.clone(), threshold: inspector.threshold() });
         self.send(Input::Device { device: Device::Recipe, up: false })?;
-        self.recipes.send(inspector).map_err(|_| "the line has ended".to_owned())?;
-        Ok(format!("ok {name}"))
+        self.change(Change::Recipe(inspector), InForce::of(&recipe))?;
+        Ok(format!("ok {recipe}"))
+    }
+
+    /// In force from the next part on.
+    fn change_threshold(&mut self, threshold: Option<Score>) -> Result<String, String> {
+        let threshold = threshold.unwrap_or(self.in_force.taught);
+        self.change(Change::Threshold(threshold), InForce { threshold, ..self.in_force.clone() })?;
+        let unknown =
+            || "this recipe does not say how good parts score, so nothing is promised; teach it again".to_owned();
+        let promise = self.in_force.promise().map_or_else(unknown, |p| p.to_string());
+        Ok(format!("ok threshold {threshold} (taught {}): {promise}", self.in_force.taught))
+    }
+
+    fn change(&mut self, change: Change, in_force: InForce) -> Result<(), String> {
+        let ended = "the line has ended";
+        self.changes.send(change).map_err(|_| ended)?;
+        self.in_force = in_force.clone();
+        Ok(self.events.send(Event::Changed(in_force)).map_err(|_| ended)?)
     }
 }
 
@@ -165,6 +196,11 @@ mod tests {
         assert_eq!(Request::parse("bypass-on\n"), Ok(Request::Command(Command::Bypass(true))));
         assert_eq!(Request::parse(" status "), Ok(Request::Status));
         assert_eq!(Request::parse("recipe /a b"), Ok(Request::Recipe("/a b".into())));
+        assert_eq!(Request::parse("threshold 1.5"), Ok(Request::Threshold(Some(Score(384)))));
+        assert_eq!(Request::parse("threshold taught"), Ok(Request::Threshold(None)));
+        for text in ["threshold", "threshold 0", "threshold 256", "threshold -1", "threshold NaN", "threshold 1 2"] {
+            assert!(Request::parse(text).is_err_and(|e| e.contains("taught")), "{text:?}");
+        }
         for text in ["", "fire", "recipe", "halt now", "\u{0}"] {
             assert!(Request::parse(text).is_err_and(|e| e.contains("test-fire")), "{text:?}");
         }

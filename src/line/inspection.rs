@@ -11,7 +11,7 @@ use heapless::spsc::Consumer;
 
 use super::queue::{Sender, next};
 use super::stage::Stage;
-use super::{Event, Inspected, Job, Shared};
+use super::{Change, Event, Inspected, Job, Shared};
 use crate::capture::Shown;
 use crate::display::Reject;
 use crate::inspect::Inspector;
@@ -20,7 +20,7 @@ use crate::realtime;
 use crate::recipe::sha256_hex;
 use crate::time::Clock;
 
-/// Looks this often whether there is another recipe, or an end.
+/// Looks this often whether there is a change, or an end.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How frames are taken on.
@@ -35,7 +35,7 @@ pub(super) struct Manner {
 pub(super) fn work(
     mut inspector: Box<Inspector>,
     manner: &Manner,
-    recipes: &Receiver<Box<Inspector>>,
+    changes: &Receiver<Change>,
     mut jobs: Consumer<'_, Job>,
     mut verdicts: Sender<'_, Input>,
     events: &SyncSender<Event>,
@@ -46,10 +46,14 @@ pub(super) fn work(
     let mut served = 0;
     while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
         shared.stages.advanced(Stage::Inspection);
-        if let Ok(new) = recipes.try_recv() {
-            inspector = new;
-            let up = Input::Device { device: Device::Recipe, up: true };
-            verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
+        match changes.try_recv() {
+            Ok(Change::Recipe(new)) => {
+                inspector = new;
+                let up = Input::Device { device: Device::Recipe, up: true };
+                verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
+            }
+            Ok(Change::Threshold(new)) => inspector.set_threshold(new),
+            Err(_) => {}
         }
         let Some(mut job) = next(&mut jobs, PATIENCE) else { continue };
         while manner.newest_wins

@@ -50,7 +50,9 @@ use self::stage::Stages;
 use crate::board::{SimulatedFault, SimulatedFaultKind};
 use crate::capture::{Shown, Truth};
 use crate::display::{Feed, Reject};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, Inspector};
+use crate::promise::Promise;
+use crate::recipe::Recipe;
 use crate::verdict::Score;
 
 /// What all threads of a line look at.
@@ -131,8 +133,44 @@ enum Event {
     Unjudged { name: String, why: String },
     /// The simulated belt saw a part at the gate.
     Arrived(Arrival),
-    /// Another recipe is on its way.
-    Recipe { name: String, threshold: Score },
+    /// An operator changed what is judged by.
+    Changed(InForce),
+}
+
+/// A change for the inspection, which makes it between two parts.
+enum Change {
+    Recipe(Box<Inspector>),
+    Threshold(Score),
+}
+
+/// What is judged by.
+#[derive(Clone, Debug, Default)]
+struct InForce {
+    /// Product and hash, for people.
+    recipe: String,
+    /// The whole hash of its manifest.
+    sha256: String,
+    threshold: Score,
+    taught: Score,
+    /// How good parts score that were not taught on.
+    held_out: Arc<[Score]>,
+}
+
+impl InForce {
+    fn of(recipe: &Recipe) -> Self {
+        let score = &recipe.manifest.score;
+        Self {
+            recipe: recipe.to_string(),
+            sha256: recipe.sha256.clone(),
+            threshold: score.threshold,
+            taught: score.threshold,
+            held_out: score.held_out_scores.as_slice().into(),
+        }
+    }
+
+    fn promise(&self) -> Option<Promise> {
+        Promise::of(&self.held_out, self.threshold)
+    }
 }
 
 /// What the simulated belt knows of a part at the gate.

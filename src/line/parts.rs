@@ -170,7 +170,7 @@ impl Parts {
                     self.close(tag);
                 }
             }
-            Event::Recipe { .. } => {}
+            Event::Changed(_) => {}
         }
     }
 

@@ -101,6 +101,7 @@ impl Presenter {
             station: self.station.clone(),
             recipe: status.recipe.clone(),
             threshold: status.threshold,
+            taught_threshold: status.taught_threshold,
             state: status.state,
             ended: false,
             bypassed: status.bypassed,

@@ -26,7 +26,7 @@ use super::queue::Sender;
 use super::screen::Screen;
 use super::scribe::{Papers, Scribe, Status};
 use super::watch::Watch;
-use super::{Frame, Job, Parts, Report, Shared, Trace, camera, inspection};
+use super::{Frame, InForce, Job, Parts, Report, Shared, Trace, camera, inspection};
 use crate::board::{Board, CameraSource};
 use crate::capture::v4l2::Connection;
 use crate::capture::{CaptureError, Connect, Folder, FrameCheck, PartCamera, Rendered};
@@ -114,9 +114,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
     // before anything that takes long or can fail: whoever had them may have left them as they were
     let outputs = outputs::open(&board.outputs)?;
-    let inspector = Box::new(Inspector::new(recipe)?);
+    let mut inspector = Box::new(Inspector::new(recipe)?);
     log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
-    let threshold = inspector.threshold();
     let camera = Pictures::open(board, options)?;
     let parts = options.parts.or(camera.end()).unwrap_or(ENDLESS);
     let scenario = match &options.scenario {
@@ -129,6 +128,12 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
         None => (None, Saved::default()),
     };
+    let mut in_force = InForce::of(recipe);
+    if let Some(moved) = saved.threshold.as_ref().filter(|moved| moved.recipe == in_force.sha256) {
+        in_force.threshold = moved.threshold;
+        inspector.set_threshold(moved.threshold);
+        log::warn!("threshold {}, as an operator left it; taught was {}", in_force.threshold, in_force.taught);
+    }
     let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
     let papers = Papers { store, record: record.transpose()? };
     let listener = options.control.as_deref().map(listen).transpose()?;
@@ -138,7 +143,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let feed = display.as_ref().map(Display::feed);
     let presenter = feed.clone().map(|feed| Presenter::new(feed, &board.name));
     let shared = Shared { faults, hash_pictures: options.record.is_some(), display: feed, ..Shared::default() };
-    let now = Status { recipe: recipe.to_string(), threshold, counters: saved.counters, ..Status::default() };
+    let mut now = Status { counters: saved.counters, ..Status::default() };
+    now.judges_by(&in_force);
     let status = Mutex::new(now.clone());
     let (mut belt_q, mut frame_q, mut verdict_q) =
         (queue::<Input, 256>(), queue::<Box<Frame>, 128>(), queue::<Input, 128>());
@@ -150,7 +156,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let ((job_in, jobs), (exposure_in, exposures)) = (job_q.split(), exposure_q.split());
     let ((trace_in, trace), (counters_in, counters)) = (trace_q.split(), counters_q.split());
     let (event_in, events) = sync_channel(EVENTS);
-    let (recipe_in, recipes) = sync_channel(1);
+    let (change_in, changes) = sync_channel(1);
 
     let mut command_in = Sender::new(command_in, &shared.core_bell);
     // a simulated camera is there, a live one says so itself
@@ -187,7 +193,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         board: board.name.clone(),
         parts: Parts::new(options.part_list),
         screen: Screen::new(
-            threshold,
+            in_force.threshold,
             gate_delay(scenario.as_ref(), &settings),
             options.quiet,
             std::io::stdout().is_terminal(),
@@ -195,6 +201,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         presenter,
         papers,
         now,
+        in_force: in_force.clone(),
         seen: (Vec::new(), Vec::new()),
         saved_at: MonoNanos(0),
         last_state: State::default(),
@@ -221,7 +228,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
             pace: options.scenario.as_ref().map(|scenario| Pace::new(scenario, belt_start)),
         };
         start(scope, "inspection", move || {
-            inspection::work(inspector, &manner, &recipes, jobs, verdict_in, &inspection_events, shared);
+            inspection::work(inspector, &manner, &changes, jobs, verdict_in, &inspection_events, shared);
         })?;
         match camera {
             Pictures::Simulated(mut camera) => start(scope, "camera", move || {
@@ -249,7 +256,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
         start(scope, "watch", move || watch.run())?;
         if let Some((listener, events)) = listener {
-            let control = Control { listener, commands, recipes: recipe_in, events, status, shared };
+            let control = Control { listener, commands, changes: change_in, events, status, shared, in_force };
             start(scope, "control", move || control.serve())?;
         }
         Ok(scribe.write())

@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use super::present::Presenter;
 use super::screen::Screen;
-use super::{Event, Latency, Parts, Report, Shared, Trace, What};
+use super::{Event, InForce, Latency, Parts, Report, Shared, Trace, What};
+use crate::promise::Promise;
 use crate::record::{Entry, Recording, What as Recorded};
-use crate::store::{self, Saved, Store};
+use crate::store::{self, Saved, SavedThreshold, Store};
 use crate::time::{Clock, MonoNanos};
 use crate::verdict::Score;
 
@@ -40,12 +41,23 @@ pub(super) struct Status {
     pub(super) alarms: Vec<Alarm>,
     pub(super) recipe: String,
     pub(super) threshold: Score,
+    pub(super) taught_threshold: Score,
+    /// What the threshold promises, where the recipe says how good parts score.
+    pub(super) false_rejects: Option<Promise>,
     pub(super) counters: Counters,
     pub(super) latency: BTreeMap<&'static str, Latency>,
     pub(super) gate_error: Latency,
     /// Counters that could not be saved because the disk refused, and entries that the record lost.
     pub(super) saves_failed: u64,
     pub(super) trace_dropped: u64,
+}
+
+impl Status {
+    pub(super) fn judges_by(&mut self, in_force: &InForce) {
+        self.recipe.clone_from(&in_force.recipe);
+        (self.threshold, self.taught_threshold) = (in_force.threshold, in_force.taught);
+        self.false_rejects = in_force.promise();
+    }
 }
 
 /// Files that a line writes.
@@ -67,6 +79,7 @@ pub(super) struct Scribe<'q> {
     pub(super) presenter: Option<Presenter>,
     pub(super) papers: Papers,
     pub(super) now: Status,
+    pub(super) in_force: InForce,
     pub(super) seen: (Vec<Fault>, Vec<Alarm>),
     pub(super) saved_at: MonoNanos,
     /// The state in which the line was when it was told to halt for the end.
@@ -119,10 +132,8 @@ impl Scribe<'_> {
     }
 
     fn event(&mut self, event: Event) {
-        if let Event::Recipe { name, threshold } = &event {
-            log::info!("the recipe is changed to {name}");
-            (self.now.recipe, self.now.threshold) = (name.clone(), *threshold);
-            self.screen.threshold(*threshold);
+        if let Event::Changed(new) = &event {
+            self.changed(new);
         }
         if let Event::Inspected(inspected) = &event
             && let Some(sha256) = &inspected.sha256
@@ -134,6 +145,17 @@ impl Scribe<'_> {
             presenter.event(&event);
         }
         self.parts.happened(event);
+    }
+
+    fn changed(&mut self, new: &InForce) {
+        if new.sha256 == self.in_force.sha256 {
+            self.operator(&format!("threshold {}", new.threshold));
+        } else {
+            self.operator(&format!("recipe {}", new.recipe));
+        }
+        self.now.judges_by(new);
+        self.screen.threshold(new.threshold);
+        self.in_force = new.clone();
     }
 
     fn trace(&mut self, Trace { t, what }: Trace) {
@@ -173,10 +195,12 @@ impl Scribe<'_> {
             self.now.bypassed = on;
         }
         let action = serde_json::to_string(&command).unwrap_or_default();
+        self.operator(action.trim_matches('"'));
+    }
+
+    fn operator(&self, action: &str) {
         log::info!("operator: {action}");
-        if let Some(Err(e)) =
-            self.papers.store.as_ref().map(|s| s.log_action(action.trim_matches('"'), &self.now.counters))
-        {
+        if let Some(Err(e)) = self.papers.store.as_ref().map(|s| s.log_action(action, &self.now.counters)) {
             log::error!("an operator's action is not in the log: {e}");
         }
     }
@@ -237,6 +261,8 @@ impl Scribe<'_> {
             format: store::FORMAT,
             saved_at: store::wall_seconds(),
             running,
+            threshold: (self.now.threshold != self.now.taught_threshold)
+                .then(|| SavedThreshold { recipe: self.in_force.sha256.clone(), threshold: self.now.threshold }),
             counters: self.now.counters,
             latencies: latencies.collect(),
         };

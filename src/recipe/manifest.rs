@@ -11,6 +11,7 @@ use crate::difference::deviation::MAX_FRACTION_BITS;
 use crate::hee::Hee;
 use crate::judge::Settings;
 use crate::position::{Limits, MOST_SHIFT_ONE_IN, MOST_TURN};
+use crate::region::Regions;
 use crate::smooth::MAX_SIGMA;
 use crate::verdict::{Pooling, Score};
 
@@ -30,6 +31,9 @@ pub struct Manifest {
     /// Position correction; the reference is `position.png`. Missing where parts come as they were taught.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Limits>,
+    /// What of the picture counts; missing where all of it does.
+    #[serde(default, skip_serializing_if = "Regions::is_everything")]
+    pub regions: Regions,
     /// The difference image.
     pub difference: DifferenceSettings,
     /// Histogram error estimation.
@@ -83,6 +87,12 @@ pub struct ScoreSettings {
     pub false_reject_target: f64,
     /// How the threshold was found.
     pub threshold_basis: String,
+    /// The scores of the good pictures by which the threshold was found, none of them taught on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_out_scores: Vec<Score>,
+    /// The scores of those that were taught on: lower, but as scattered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taught_scores: Vec<Score>,
     /// The same for the rows of the evaluation table that are not deployed.
     pub comparison_thresholds: BTreeMap<String, Score>,
 }
@@ -163,6 +173,12 @@ impl Manifest {
             )?;
             range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 20")?;
         }
+        range(
+            self.regions.fit(size),
+            "regions",
+            format!("{} polygons", self.regions.look.len() + self.regions.ignore.len()),
+            "polygons of three corners or more within the network's picture, that leave something to look at",
+        )?;
         let forms = &self.difference.forms;
         range(
             Form::go_together(forms, self.difference.noise_map),
@@ -193,6 +209,7 @@ impl Manifest {
             hee: self.hee,
             smoothing_sigma: self.score.smoothing_sigma,
             pooling: self.score.pooling,
+            regions: self.regions.clone(),
         }
     }
 }

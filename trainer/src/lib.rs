@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod evaluate;
 pub mod network;
 pub mod quantise;
+pub mod recalibrate;
 pub mod study;
 pub mod synth;
 pub mod teach;

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use beltwatch::say;
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
+use beltwatch_train::recalibrate::{self, CalibrateArgs};
 use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
 use beltwatch_train::teach::{self, Budget, Noise, Preset, TeachError, TeachOptions};
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Teach a recipe from pictures of good parts
     Teach(Teach),
+    /// Set a recipe's threshold anew with more pictures of good parts
+    Calibrate(Calibrate),
     /// Measure a recipe on a data set with known defects
     Evaluate(Evaluate),
     /// Render parts and their defects as a data set
@@ -82,6 +85,9 @@ struct Teach {
     /// What differences are measured against [default: `pixel` where parts hold their place, else `even`]
     #[arg(long, value_enum)]
     noise: Option<Noise>,
+    /// A picture of what is looked at (white) and what is not (black), drawn over a picture of the part
+    #[arg(long, value_name = "PICTURE")]
+    mask: Option<PathBuf>,
     /// Leave out float.onnx (then `evaluate` shows the int8 rows only)
     #[arg(long)]
     no_float_model: bool,
@@ -91,6 +97,17 @@ struct Teach {
     /// Do not train on: make a recipe of the last checkpoint
     #[arg(long)]
     export_now: bool,
+}
+
+#[derive(clap::Args)]
+struct Calibrate {
+    /// The recipe's folder
+    recipe: PathBuf,
+    /// A folder of pictures of good parts, none of them taught on
+    pictures: PathBuf,
+    /// Share of good parts that may be rejected [default: as it was taught]
+    #[arg(long, value_name = "SHARE")]
+    false_reject: Option<f64>,
 }
 
 #[derive(clap::Args)]
@@ -157,6 +174,9 @@ fn main() -> ExitCode {
         Command::Teach(args) => return teach(args),
         Command::Study(args) => return study(args),
         Command::Devices => say::out(list_devices()).map_err(Into::into),
+        Command::Calibrate(Calibrate { recipe, pictures, false_reject }) => {
+            recalibrate::calibrate(&CalibrateArgs { recipe, pictures, false_reject }).map(drop).map_err(Into::into)
+        }
         Command::Evaluate(Evaluate { recipe, data, json, report }) => {
             evaluation::run(&EvaluateArgs { recipe, data, json, report }).map(drop).map_err(Into::into)
         }
@@ -217,6 +237,7 @@ fn teach(args: Teach) -> ExitCode {
         false_reject: args.false_reject,
         noise: args.noise,
         smoothing: args.smoothing,
+        mask: args.mask,
         float_model: !args.no_float_model,
         force: args.force,
         export_now: args.export_now,
@@ -231,6 +252,7 @@ fn teach(args: Teach) -> ExitCode {
             error @ (TeachError::Target(_)
             | TeachError::Smoothing(_)
             | TeachError::Forms { .. }
+            | TeachError::Regions { .. }
             | TeachError::Settings(_)
             | TeachError::Size { .. }
             | TeachError::Out { .. }),

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
+use beltwatch::splitmix::mix;
 
 /// A good part: a bright disc on a dark ground, with a little noise.
 fn part(number: usize, width: usize, height: usize) -> Picture {
-    let noise = |i: usize| ((i * 7919 + number * 104_729) % 11) as u8;
+    let noise = |i: usize| (mix(((number as u64) << 32) | i as u64) % 11) as u8;
     let level = |i: usize| {
         let (x, y) = ((i % width) as f64 / width as f64 - 0.5, (i / width) as f64 / height as f64 - 0.5);
         if x.hypot(y) < 0.3 { 170 } else { 50 }
@@ -159,4 +161,75 @@ fn a_run_that_was_stopped_and_killed_ends_as_one_that_was_not() {
     assert!(bench.teach(MANY).status.success());
     assert!(calm.teach(MANY).status.success());
     assert!(bench.model() == calm.model(), "another network");
+}
+
+#[test]
+fn more_good_pictures_promise_more() {
+    let bench = Bench::new(40, &[[40, 40]]);
+    assert!(bench.teach(FEW).status.success());
+    let recipe = bench.path("recipe");
+    let taught = Recipe::load(&recipe).expect("a whole recipe").manifest;
+    assert_eq!((taught.score.held_out_scores.len(), taught.score.taught_scores.len()), (8, 32));
+    let calibrate = |folder: &str| {
+        Command::new(PROGRAM)
+            .arg("calibrate")
+            .args([&recipe, &bench.path(folder)])
+            .output()
+            .expect("the program starts")
+    };
+    fs::create_dir(bench.path("more")).expect("writable");
+    for number in 100..160 {
+        part(number, 40, 40).save_png(&bench.path(&format!("more/{number}.png"))).expect("writable");
+    }
+    let mut bad = part(200, 40, 40);
+    bad.data[8 * 40..24 * 40].fill(255);
+    bad.save_png(&bench.path("more/bad.png")).expect("writable");
+    fs::copy(bench.path("more/100.png"), bench.path("more/100-again.png")).expect("a copy");
+
+    let output = calibrate("more");
+    assert!(output.status.success(), "{}", said(&output));
+    for word in ["stands out", "bad.png", "100.png: the same picture", "0 of 68 held-out", "at most 4.3 %"] {
+        assert!(said(&output).contains(word), "`{word}` is not in {}", said(&output));
+    }
+    let now = Recipe::load(&recipe).expect("a whole recipe").manifest;
+    assert_eq!((now.score.held_out_scores.len(), now.training.held_out), (68, 68));
+    let largest = now.score.held_out_scores.iter().max().expect("scores");
+    assert!(now.score.threshold >= *largest && now.score.comparison_thresholds.is_empty());
+    let written = fs::read(recipe.join("recipe.toml")).expect("a manifest");
+
+    let again = calibrate("more");
+    assert!(!again.status.success() && said(&again).contains("calibrated with these pictures already"));
+    fs::write(bench.path("more/torn.png"), b"\x89PNG").expect("writable");
+    let torn = calibrate("more");
+    assert!(!torn.status.success() && said(&torn).contains("torn.png"), "{}", said(&torn));
+    assert_eq!(fs::read(recipe.join("recipe.toml")).expect("a manifest"), written, "nothing is lost");
+}
+
+#[test]
+fn what_the_mask_leaves_out_does_not_count() {
+    let bench = Bench::new(20, &[[40, 40]]);
+    let mut mask = Picture::filled(40, 40, 1, 255);
+    mask.data[20 * 40..].fill(0);
+    mask.save_png(&bench.path("mask.png")).expect("writable");
+    let output =
+        bench.command(PROGRAM, &[], FEW).arg("--mask").arg(bench.path("mask.png")).output().expect("it starts");
+    assert!(output.status.success() && said(&output).contains("50 % of the picture is looked at"), "{}", said(&output));
+    let recipe = Recipe::load(&bench.path("recipe")).expect("a whole recipe");
+    assert_eq!(recipe.manifest.regions.look.len(), 1);
+    let config = fs::read_to_string(bench.path("recipe.run/teach.toml")).expect("every decision");
+    assert!(config.contains("[recipe.regions]"), "{config}");
+
+    let mut inspector = Inspector::new(&recipe).expect("it tests itself");
+    let mut defective = part(0, 40, 40);
+    defective.data[38 * 40..].fill(255);
+    inspector.inspect(&defective).expect("a score");
+    let anomaly = inspector.judge().anomaly();
+    // smoothing reaches a pixel over the border
+    assert!(anomaly[..15 * 32].iter().any(|&v| v != 0) && anomaly[18 * 32..].iter().all(|&v| v == 0));
+
+    fs::remove_dir_all(bench.path("recipe")).expect("it is there");
+    Picture::filled(10, 40, 1, 255).save_png(&bench.path("mask.png")).expect("writable");
+    let output =
+        bench.command(PROGRAM, &[], FEW).arg("--mask").arg(bench.path("mask.png")).output().expect("it starts");
+    assert!(!output.status.success() && said(&output).contains("mask.png"), "{}", said(&output));
 }

@@ -13,10 +13,14 @@ const PASSED: Rgb888 = Rgb888::new(64, 190, 150);
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let (caption, place) = layout::split_top(layout.chart, (layout.small * 1.8) as u32, 0);
-    let limit = format!("LIMIT {:.2}", view.threshold.to_f64());
+    let mut limit = format!("LIMIT {:.2}", view.threshold.to_f64());
+    let is_moved = view.threshold != view.taught_threshold;
+    if is_moved {
+        limit += &format!(" (TAUGHT {:.2})", view.taught_threshold.to_f64());
+    }
     let (left, right) = layout::split_left(caption, caption.size.width / 2, layout.gap);
     text::line(frame, "SCORES", left, layout.small, MUTED, Align::Left);
-    text::line(frame, &limit, right, layout.small, INK, Align::Right);
+    text::line(frame, &limit, right, layout.small, if is_moved { CAUTION } else { INK }, Align::Right);
     fill(frame, place, PANEL);
     let place = layout::shrink(place, 1);
     // the newest part is at the right; the threshold is at half of the height

@@ -68,7 +68,9 @@ pub fn best(shares: &[f64]) -> usize {
 mod tests {
     use super::*;
     use beltwatch::difference::deviation::NoiseMap;
+    use beltwatch::judge::Settings;
     use beltwatch::picture::Picture;
+    use beltwatch::region::Regions;
 
     #[test]
     fn what_is_given_is_not_chosen() {
@@ -97,7 +99,9 @@ mod tests {
             let mean = (0..1024).map(|i| if i % 32 < 16 { left } else { right } * 256).collect();
             NoiseMap { mean, spread: vec![256; 1024], fraction_bits: 2 }
         };
-        let ways = [map(10, 10), map(20, 0)].map(|noise| Scoring::uncapped(&[Form::Absolute], 1.0, vec![noise], 32));
+        let ways = [map(10, 10), map(20, 0)].map(|noise| {
+            Scoring::new(Settings::uncapped(&[Form::Absolute], 1.0, &Regions::default()), vec![noise], 32)
+        });
         let shares = found(&ways, &[drawn(0), drawn(1)], &[drawn(12), drawn(14)]);
         assert_eq!(best(&shares), 1, "{shares:?}");
         assert_eq!([best(&[0.9, 0.905, 0.8]), best(&[0.9, 0.8, 0.95])], [0, 2]);

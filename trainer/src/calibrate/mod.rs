@@ -3,7 +3,6 @@
 pub mod choice;
 pub mod noise;
 pub mod outliers;
-pub mod promise;
 pub mod quantile;
 pub mod scoring;
 pub mod threshold;

@@ -1,11 +1,10 @@
 //! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught on.
 
-use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
-use beltwatch::hee::{self, Estimator, Hee};
+use beltwatch::hee;
 use beltwatch::judge::{Judge, Seen, Settings};
 use beltwatch::picture::Picture;
-use beltwatch::verdict::{Pooling, Score};
+use beltwatch::verdict::Score;
 
 /// Held-out scores stay below this, half of the range, so that defects have room above them.
 const MOST_NORMAL_SCORE: Score = Score(u16::MAX / 2);
@@ -39,22 +38,16 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Plain scoring, HEE without a cap.
-    pub fn uncapped(forms: &[Form], smoothing_sigma: f64, noise: Vec<NoiseMap>, size: usize) -> Self {
-        let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
-        Self { settings: Settings { forms: forms.to_vec(), hee, smoothing_sigma, pooling: Pooling::Max }, noise, size }
+    /// Of pictures of this size.
+    pub fn new(settings: Settings, noise: Vec<NoiseMap>, size: usize) -> Self {
+        Self { settings, noise, size }
     }
 
     /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap in it.
-    pub fn calibrated(
-        forms: &[Form],
-        smoothing_sigma: f64,
-        mut noise: Vec<NoiseMap>,
-        size: usize,
-        held_out: &[Redrawn],
-    ) -> Self {
+    pub fn calibrated(uncapped: Settings, noise: Vec<NoiseMap>, size: usize, held_out: &[Redrawn]) -> Self {
+        let mut scoring = Self::new(uncapped, noise, size);
         loop {
-            let mut scoring = Self::uncapped(forms, smoothing_sigma, std::mem::take(&mut noise), size);
+            scoring.settings.hee.cap = u8::MAX;
             let mut judge = scoring.judge();
             let errors = held_out.iter().map(|r| r.judge(&mut judge).error);
             scoring.settings.hee.cap = hee::cap(errors.collect::<Vec<_>>(), judge.zero());
@@ -63,7 +56,6 @@ impl Scoring {
                 return scoring;
             }
             scoring.noise.iter_mut().for_each(|noise| noise.fraction_bits -= 1);
-            noise = scoring.noise;
         }
     }
 
@@ -82,6 +74,12 @@ impl Scoring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use beltwatch::difference::Form;
+    use beltwatch::region::Regions;
+
+    fn absolute() -> Settings {
+        Settings::uncapped(&[Form::Absolute], 0.0, &Regions::default())
+    }
 
     fn off_by(levels: u8) -> Redrawn {
         let flat = |value| Picture::filled(32, 32, 1, value);
@@ -90,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_cap_comes_from_the_held_out_pictures() {
-        let scoring = Scoring::calibrated(&[Form::Absolute], 0.0, vec![], 32, &[off_by(3), off_by(7)]);
+        let scoring = Scoring::calibrated(absolute(), vec![], 32, &[off_by(3), off_by(7)]);
         // the mode's upper edge is 8, and half as far again
         assert_eq!(scoring.settings.hee.cap, 12);
         assert_eq!(scoring.scores(&[off_by(40)], true), [Score(28 * 256)]);
@@ -106,7 +104,7 @@ mod tests {
             spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
         }
         let bits = |r: &Redrawn| {
-            let scoring = Scoring::calibrated(&[Form::Absolute], 0.0, vec![noise.clone()], 32, std::slice::from_ref(r));
+            let scoring = Scoring::calibrated(absolute(), vec![noise.clone()], 32, std::slice::from_ref(r));
             scoring.noise[0].fraction_bits
         };
         assert_eq!((bits(&off_by(0)), bits(&spotted)), (4, 3));

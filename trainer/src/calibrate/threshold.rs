@@ -1,9 +1,10 @@
 //! The threshold from the scores of normal pictures that were not taught on.
 
+use beltwatch::promise;
 use beltwatch::verdict::Score;
 
+use super::log;
 use super::quantile::student_t;
-use super::{log, promise};
 
 /// The threshold of few pictures is at most this many times the largest score.
 const MOST_ABOVE: f64 = 1.25;

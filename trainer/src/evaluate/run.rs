@@ -200,6 +200,7 @@ mod tests {
     use beltwatch::recipe::{
         self, DifferenceSettings, FORMAT, Golden, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
     };
+    use beltwatch::region::Regions;
     use beltwatch::verdict::{Pooling, Score};
 
     use crate::network::folded::{Conv, FoldedNetwork, FoldedNetworks, Side, UpConv};
@@ -226,6 +227,7 @@ mod tests {
             product: "grey tiles".to_owned(),
             input: Input { size: SIZE, channels: 1, pictures: vec![] },
             position: None,
+            regions: Regions::default(),
             difference: DifferenceSettings { forms: vec![Form::Absolute], noise_map: false, fraction_bits: 0 },
             hee: Hee { estimator: Estimator::Fixed(3), cap: 255 },
             score: ScoreSettings {
@@ -234,6 +236,8 @@ mod tests {
                 threshold: Score::from_f64(50.0),
                 false_reject_target: 0.01,
                 threshold_basis: "by hand".to_owned(),
+                held_out_scores: Vec::new(),
+                taught_scores: Vec::new(),
                 comparison_thresholds: BTreeMap::from(comparison),
             },
             training: Training {

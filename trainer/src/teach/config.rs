@@ -15,6 +15,7 @@ use crate::train::{Augmentation, Device, TrainConfig};
 use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
 use beltwatch::recipe::is_size;
+use beltwatch::region::{LOOK, Regions};
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;
@@ -48,6 +49,9 @@ pub struct RecipeConfig {
     pub smoothing: f64,
     /// Share of good parts that may be rejected, above 0 and below 0.5.
     pub false_reject: f64,
+    /// What of the picture counts, as polygons in pixels of the network's picture, after position correction. Left out: all.
+    #[serde(default, skip_serializing_if = "Regions::is_everything")]
+    pub regions: Regions,
 }
 
 /// Length and size of a run.
@@ -129,6 +133,12 @@ impl fmt::Display for Decided {
             "{colours}, {0} x {0} pixels, {1} steps; {2}; {noise}",
             network.size, self.config.train.steps, self.shown
         )?;
+        let regions = &self.config.recipe.regions;
+        if !regions.is_everything() {
+            let mask = regions.mask(network.size, network.size);
+            let share = mask.iter().filter(|&&v| v == LOOK).count() as f64 / mask.len() as f64;
+            write!(f, "; {:.0} % of the picture is looked at", 100.0 * share)?;
+        }
         match &self.places {
             Some(places) if self.config.recipe.position => write!(
                 f,
@@ -164,7 +174,14 @@ impl TeachConfig {
         train.augmentation = shown.augmentation.clone();
         // where nothing has a place, no pixel has a past
         let noise = places.is_none().then_some(Noise::Even);
-        let recipe = RecipeConfig { position, forms: None, noise, smoothing: size as f64 / 128.0, false_reject: 0.01 };
+        let recipe = RecipeConfig {
+            position,
+            forms: None,
+            noise,
+            smoothing: size as f64 / 128.0,
+            false_reject: 0.01,
+            regions: Regions::default(),
+        };
         Decided { config: Self { recipe, train }, shown, places }
     }
 
@@ -189,7 +206,7 @@ impl TeachConfig {
         if !is_size(size) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject, position: _ } = &self.recipe;
+        let RecipeConfig { forms, noise, smoothing, false_reject, regions, position: _ } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         if let Some(forms) = forms {
             let together = Form::go_together(forms, *noise != Some(Noise::None));
@@ -198,6 +215,9 @@ impl TeachConfig {
                 let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
                 return Err(TeachError::Forms { forms: named.join(", ") });
             }
+        }
+        if !regions.fit(size) {
+            return Err(TeachError::Regions { size });
         }
         if !(false_reject > 0.0 && false_reject < 0.5) {
             return Err(TeachError::Target(false_reject));

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod data;
+pub mod mask;
 pub mod natural;
 pub mod position;
 pub mod recipe;
@@ -27,6 +28,7 @@ use crate::train::{self, Device, DeviceError, ProgressLine, TrainConfig, TrainCo
 pub use config::{Budget, Preset};
 use config::{Decided, TeachConfig};
 use data::{DataError, Odd, TeachingSet};
+use mask::MaskError;
 use position::Places;
 use recipe::{ExportError, ExportSettings, Exported};
 
@@ -70,6 +72,8 @@ pub struct TeachOptions {
     pub smoothing: Option<f64>,
     /// Whether the network before quantisation is written too.
     pub float_model: bool,
+    /// A picture of what is looked at, in place of what is configured.
+    pub mask: Option<PathBuf>,
     /// Replace a recipe that is there.
     pub force: bool,
     /// Export the last checkpoint instead of training on.
@@ -175,6 +179,18 @@ pub enum TeachError {
         /// As configured.
         forms: String,
     },
+    /// the mask picture
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    /// polygons that do not fit
+    #[error(
+        "recipe.regions: polygons have three corners or more, in whole pixels of the network's picture from 0 to {size}, and \
+         leave something to look at"
+    )]
+    Regions {
+        /// Width and height of the network's picture.
+        size: usize,
+    },
     /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
@@ -229,6 +245,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     ));
     let settings = ExportSettings {
         product,
+        regions: judged.regions.clone(),
         position: places.map(|places| (places.reference, places.limits)),
         false_reject_target: judged.false_reject,
         forms: judged.forms.clone(),
@@ -319,6 +336,9 @@ fn configure(
     config.recipe.noise = options.noise.or(config.recipe.noise);
     config.recipe.smoothing = options.smoothing.unwrap_or(config.recipe.smoothing);
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
+    if let Some(mask) = &options.mask {
+        config.recipe.regions = mask::regions(mask, config.train.network.size, &set.sizes)?;
+    }
     config.validate()?;
     fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
     if let Some(Budget(budget)) = options.budget {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::inspect::{InspectError, Inspector};
+use beltwatch::judge::{Judge, Settings};
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::position::Limits;
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
@@ -16,6 +17,7 @@ use beltwatch::recipe::{
 };
 
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
+use beltwatch::region::Regions;
 
 use super::data::TeachingSet;
 use crate::calibrate::choice::{self, Judging};
@@ -76,6 +78,8 @@ pub struct ExportSettings {
     pub product: String,
     /// The reference of position correction and how far it goes, where there is one.
     pub position: Option<(Picture, Limits)>,
+    /// What of the picture counts.
+    pub regions: Regions,
     /// Share of good parts that may be rejected.
     pub false_reject_target: f64,
     /// The difference images, at least one, several with noise maps only; `None` to choose.
@@ -150,6 +154,7 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
+    let uncapped = |forms: &[Form]| Settings::uncapped(forms, settings.smoothing_sigma, &settings.regions);
     let candidates = Judging::candidates(settings.forms.as_deref(), settings.noise, networks.head.is_some());
     // half of the pictures say what is normal, the other half is judged by it
     let other_half = || set.train.iter().skip(1).step_by(2);
@@ -157,9 +162,8 @@ pub fn export(
     let shares = match candidates.as_slice() {
         [_] => vec![1.0],
         several => {
-            let ways = several.iter().map(|judging| {
-                Scoring::uncapped(&judging.forms, settings.smoothing_sigma, differences.noise(judging), size)
-            });
+            let ways =
+                several.iter().map(|judging| Scoring::new(uncapped(&judging.forms), differences.noise(judging), size));
             let good: Vec<Picture> = other_half().take(CHOICE_PICTURES).cloned().collect();
             let defective = with_defects(&good, &set.train, settings.training.seed, DEFECTS_A_PICTURE);
             let mut draw_all = |pictures: Vec<Picture>| {
@@ -176,7 +180,7 @@ pub fn export(
 
     // a first look at all of them, to find those that do not belong there
     let all: Vec<&Picture> = set.train.iter().chain(&held_out).collect();
-    let mut judge = Scoring::uncapped(forms, settings.smoothing_sigma, noise.clone(), size).judge().without_hee();
+    let mut judge = Scoring::new(uncapped(forms), noise.clone(), size).judge().without_hee();
     let scores = all.iter().map(|picture| Ok(draw_int8((*picture).clone())?.judge(&mut judge).score));
     let scores = scores.collect::<Result<Vec<_>, ExportError>>()?;
     let suspicious = suspicious(&scores, set.train.len());
@@ -193,16 +197,16 @@ pub fn export(
         kept.map(|place| draw(all[place].clone())).collect::<Result<Vec<_>, _>>()
     };
     let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
-    let scoring = Scoring::calibrated(forms, settings.smoothing_sigma, noise, size, &int8_drawn);
+    let scoring = Scoring::calibrated(uncapped(forms), noise, size, &int8_drawn);
     let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| scores[place]).collect();
-    let threshold = |drawn: &[Redrawn], with_hee| {
-        threshold(&scoring.scores(drawn, with_hee), &taught, settings.false_reject_target)
-    };
-    let deployed = threshold(&int8_drawn, true);
+    let threshold = |scores: &[Score]| threshold(scores, &taught, settings.false_reject_target);
+    let held_out_scores = scoring.scores(&int8_drawn, true);
+    let deployed = threshold(&held_out_scores);
+    let compared = |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee)).score;
     let comparison_thresholds = BTreeMap::from([
-        ("int8_raw".to_owned(), threshold(&int8_drawn, false).score),
-        ("float_hee".to_owned(), threshold(&float_drawn, true).score),
-        ("float_raw".to_owned(), threshold(&float_drawn, false).score),
+        ("int8_raw".to_owned(), compared(&int8_drawn, false)),
+        ("float_hee".to_owned(), compared(&float_drawn, true)),
+        ("float_raw".to_owned(), compared(&float_drawn, false)),
     ]);
 
     let mut names = vec![MODEL_FILE.to_owned()];
@@ -223,6 +227,7 @@ pub fn export(
         product: settings.product.clone(),
         input: Input { size, channels, pictures: set.sizes.clone() },
         position: settings.position.as_ref().map(|(_, limits)| *limits),
+        regions: settings.regions.clone(),
         difference: DifferenceSettings {
             noise_map: !scoring.noise.is_empty(),
             fraction_bits: scoring.noise.first().map_or(0, |n| n.fraction_bits),
@@ -235,6 +240,8 @@ pub fn export(
             threshold: deployed.score,
             false_reject_target: settings.false_reject_target,
             threshold_basis: deployed.basis,
+            held_out_scores,
+            taught_scores: taught,
             comparison_thresholds,
         },
         training: settings.training.clone(),
@@ -280,7 +287,7 @@ impl Differences {
                 forms.push(form);
             }
         }
-        let mut judge = Scoring::uncapped(&forms, 0.0, Vec::new(), size).judge();
+        let mut judge = Judge::new(&Settings::uncapped(&forms, 0.0, &Regions::default()), &[], size, size);
         let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
         for picture in pictures {
             draw(picture.clone())?.judge(&mut judge);

@@ -1,7 +1,42 @@
 //! What some held-out good pictures can promise of the share of good parts that will be rejected.
 
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::verdict::Score;
+
 /// The confidence of every promise.
 pub const CONFIDENCE: f64 = 0.95;
+
+/// What a threshold promises.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Promise {
+    /// Held-out good pictures above the threshold,
+    pub rejected: usize,
+    /// of so many.
+    pub of: usize,
+    /// The share of good parts that will be rejected is no larger, with [`CONFIDENCE`].
+    pub at_most: f64,
+}
+
+impl Promise {
+    /// By the scores of held-out good pictures; none where there are none.
+    pub fn of(held_out: &[Score], threshold: Score) -> Option<Self> {
+        let (rejected, of) = (held_out.iter().filter(|&&s| s > threshold).count(), held_out.len());
+        (of > 0).then(|| Self { rejected, of, at_most: upper_bound(rejected, of) })
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rejected, of, at_most } = *self;
+        let share = 100.0 * rejected as f64 / of as f64;
+        let (at_most, sure) = (100.0 * at_most, 100.0 * CONFIDENCE);
+        write!(f, "{rejected} of {of} held-out good pictures above it ({share:.1} %): ")?;
+        write!(f, "at most {at_most:.1} % of good parts rejected, with {sure:.0} % confidence")
+    }
+}
 
 /// The one-sided upper bound of Clopper and Pearson (1934): with [`CONFIDENCE`] the true share is no larger, where
 /// `rejected` of `count` were. 1 where there is nothing to go by.
@@ -58,6 +93,17 @@ mod tests {
         }
         assert_eq!((upper_bound(0, 0), upper_bound(5, 5)), (1.0, 1.0));
         assert_eq!([0.01, 0.005, 0.05].map(needed), [299, 598, 59]);
+    }
+
+    #[test]
+    fn a_threshold_promises_what_its_pictures_say() {
+        let held_out = [300, 100, 200, 400].map(Score);
+        let promise = Promise::of(&held_out, Score(300)).expect("there are pictures");
+        assert_eq!((promise.rejected, promise.of, promise.at_most), (1, 4, upper_bound(1, 4)));
+        let words = "1 of 4 held-out good pictures above it (25.0 %): at most 75.1 % of good parts rejected, with 95 % \
+                     confidence";
+        assert_eq!(promise.to_string(), words);
+        assert_eq!(Promise::of(&[], Score(1)), None);
     }
 
     proptest! {
