@@ -79,7 +79,7 @@ struct Teach {
     /// Share of good parts that may be rejected [default: 0.01]
     #[arg(long, value_name = "SHARE")]
     false_reject: Option<f64>,
-    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 128]
+    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 64]
     #[arg(long, value_name = "SIGMA")]
     smoothing: Option<f64>,
     /// What differences are measured against [default: `pixel` where parts hold their place, else `even`]
@@ -119,8 +119,8 @@ struct Evaluate {
     /// Write all numbers here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write a page with charts and pictures here
-    #[arg(long, value_name = "DIR")]
+    /// Write a page with charts and pictures here: one HTML file
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
 

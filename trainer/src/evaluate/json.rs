@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use beltwatch::promise::Promise;
 use serde::Serialize;
 
 use super::{Counts, Metrics};
@@ -40,6 +41,10 @@ pub struct RecipeFacts {
     pub false_reject_target: f64,
     /// How the threshold was found.
     pub threshold_basis: String,
+    /// What it promises, where the recipe says how held-out good pictures score.
+    pub promise: Option<Promise>,
+    /// The scores of the pictures that were taught on, in the order of their names.
+    pub taught_scores: Vec<f64>,
 }
 
 /// The rows that are not deployed, by the names under which a recipe's `comparison_thresholds` holds a threshold for them.

@@ -13,8 +13,6 @@ use super::run::EvaluateError;
 
 /// Panels of each kind at the most.
 const PANELS: usize = 8;
-/// The difference image is shown this much stronger: 64 levels are the end of the scale.
-const DIFFERENCE_GAIN: u16 = 4;
 
 /// The sections of the report: the worst mistakes and the best finds.
 pub(super) fn sections(
@@ -27,12 +25,12 @@ pub(super) fn sections(
     let rejects = "Good parts that were rejected";
     let missed = "Bad parts that were missed";
     let kinds = [
-        ("false-reject", rejects, "None: every good part passed.", "highest", false_rejects, count(true, true)),
-        ("miss", missed, "None: every bad part was rejected.", "lowest", misses, count(false, false)),
-        ("find", "Clearest finds", "None: no bad part was rejected.", "highest", finds, count(false, true)),
+        (rejects, "None: every good part passed.", "highest", false_rejects, count(true, true)),
+        (missed, "None: every bad part was rejected.", "lowest", misses, count(false, false)),
+        ("Clearest finds", "None: no bad part was rejected.", "highest", finds, count(false, true)),
     ];
     let mut sections = Vec::new();
-    for (key, title, none, order, chosen, all) in kinds {
+    for (title, none, order, chosen, all) in kinds {
         let about = match all {
             0 => none.to_owned(),
             1 => "The only one.".to_owned(),
@@ -40,7 +38,7 @@ pub(super) fn sections(
             _ => format!("All {all}, the {order} scores first."),
         };
         let panels = chosen.into_iter().map(|i| panel(root, &scored[i], inspector)).collect::<Result<_, _>>()?;
-        sections.push(Section { key, title: title.to_owned(), about, panels });
+        sections.push(Section { title: title.to_owned(), about, panels });
     }
     Ok(sections)
 }
@@ -48,13 +46,11 @@ pub(super) fn sections(
 fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Panel, EvaluateError> {
     inspector.see(&scored.path)?;
     let input = inspector.input();
-    let amplified = |d: &u16| (d.saturating_mul(DIFFERENCE_GAIN) >> 8) as u8;
-    let difference: Vec<u8> = inspector.judge().differences().next().into_iter().flatten().map(amplified).collect();
     let column = |name: &str, picture: Picture| (name.to_owned(), picture);
     let mut columns = vec![
         column("picture", input.clone()),
         column("reconstruction", inspector.reconstruction().clone()),
-        column("difference", heatmap::plain(&difference, input.width)),
+        column("before HEE", heatmap::plain(inspector.judge().deviation(), input.width)),
         column("after HEE", heatmap::overlay(input, &inspector.heat())),
     ];
     columns.extend(scored.mask.as_ref().map(|mask| column("mask", mask.picture())));

@@ -6,6 +6,7 @@ use std::{fs, io};
 use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::PictureError;
 use beltwatch::preprocess::PreprocessError;
+use beltwatch::promise::Promise;
 use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
 use beltwatch::say;
 
@@ -26,7 +27,7 @@ pub struct EvaluateArgs {
     pub data: PathBuf,
     /// The JSON file to write the results to.
     pub json: Option<PathBuf>,
-    /// The folder to write the report to.
+    /// The file to write the report to.
     pub report: Option<PathBuf>,
 }
 
@@ -37,8 +38,6 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// What a reader should know, such as why a row is empty.
     pub notes: Vec<String>,
-    /// The page of the report, if one was written.
-    pub page: Option<PathBuf>,
 }
 
 /// Why there is no evaluation.
@@ -112,7 +111,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
     for note in &outcome.notes {
         text += &format!("\n{note}\n");
     }
-    if let Some(page) = &outcome.page {
+    if let Some(page) = &args.report {
         text += &format!("\nreport: {}\n", page.display());
     }
     match say::out(text.trim_end()) {
@@ -158,17 +157,14 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
         let written = fs::write(path, evaluation.to_json());
         written.map_err(|source| EvaluateError::Json { path: path.clone(), source })?;
     }
-    let page = match &args.report {
-        None => None,
-        Some(folder) => {
-            let sections = panels::sections(&dataset.root, &scored, &mut inspector)?;
-            let scores: Vec<PictureScore> =
-                scored.iter().map(|s| PictureScore { score: s.score, good: s.good() }).collect();
-            let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
-            Some(report::write(folder, &report)?)
-        }
-    };
-    Ok(Outcome { evaluation, notes, page })
+    if let Some(path) = &args.report {
+        let sections = panels::sections(&dataset.root, &scored, &mut inspector)?;
+        let scores: Vec<PictureScore> =
+            scored.iter().map(|s| PictureScore { score: s.score, good: s.good() }).collect();
+        let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
+        report::write(path, &report)?;
+    }
+    Ok(Outcome { evaluation, notes })
 }
 
 fn facts(recipe: &Recipe) -> RecipeFacts {
@@ -185,6 +181,8 @@ fn facts(recipe: &Recipe) -> RecipeFacts {
         ),
         false_reject_target: score.false_reject_target,
         threshold_basis: score.threshold_basis.clone(),
+        promise: Promise::of(&score.held_out_scores, score.threshold),
+        taught_scores: score.taught_scores.iter().map(|s| s.to_f64()).collect(),
     }
 }
 
@@ -293,7 +291,7 @@ mod tests {
             recipe: folder.clone(),
             data,
             json: Some(root.path().join("results.json")),
-            report: Some(root.path().join("report")),
+            report: Some(root.path().join("report.html")),
         };
         let outcome = evaluate(&args).expect("an evaluation");
         assert_eq!(outcome.evaluation.counts, Counts { pictures: 5, good: 3, bad: 2, masks: 2 });
@@ -309,11 +307,13 @@ mod tests {
         assert!(results.int8_hee.pixel_auroc.is_some_and(|v| v > 0.8) && results.int8_hee.aupro.is_some());
         let json = fs::read_to_string(root.path().join("results.json")).expect("the JSON file");
         assert_eq!(json, outcome.evaluation.to_json());
-        let page = fs::read_to_string(outcome.page.expect("a page")).expect("the page");
-        for shown in ["false-reject-01-4", "miss-01-5", "find-01-5", "grey tiles", "by hand"] {
+        let page = fs::read_to_string(root.path().join("report.html")).expect("the page");
+        for shown in ["grey tiles", "by hand"] {
             assert!(page.contains(shown), "{shown}");
         }
-        assert!(!page.contains("false-reject-01-5") && !page.contains("miss-02"));
+        // a panel for the reject, the miss and the find; the good one has no mask
+        let panels: Vec<_> = page.split("<article").skip(1).map(|panel| panel.matches("<img").count()).collect();
+        assert_eq!(panels, [4, 5, 5]);
     }
 
     #[test]

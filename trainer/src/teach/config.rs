@@ -16,9 +16,12 @@ use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
 use beltwatch::recipe::is_size;
 use beltwatch::region::{LOOK, Regions};
+use beltwatch::smooth::MAX_SIGMA;
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;
+/// The anomaly map's smoothing, as a part of the picture's side: 4 pixels at 256, as is usual (PaDiM; Defard et al., 2021).
+const SMOOTHING_ONE_IN: f64 = 64.0;
 /// Widths of the learned difference's levels.
 const HEAD: [usize; 4] = [16, 32, 64, 64];
 
@@ -178,7 +181,7 @@ impl TeachConfig {
             position,
             forms: None,
             noise,
-            smoothing: size as f64 / 128.0,
+            smoothing: (size as f64 / SMOOTHING_ONE_IN).min(MAX_SIGMA),
             false_reject: 0.01,
             regions: Regions::default(),
         };
@@ -222,7 +225,7 @@ impl TeachConfig {
         if !(false_reject > 0.0 && false_reject < 0.5) {
             return Err(TeachError::Target(false_reject));
         }
-        if !(0.0..=8.0).contains(&smoothing) {
+        if !(0.0..=MAX_SIGMA).contains(&smoothing) {
             return Err(TeachError::Smoothing(smoothing));
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::PictureScore;
 use super::html::escape;
+use crate::calibrate::quantile::median;
 
 /// Size of a chart in its own units.
 const SIZE: (f64, f64) = (480.0, 400.0);
@@ -104,6 +105,31 @@ pub(super) fn histogram(scores: &[PictureScore], threshold: f64) -> String {
     svg + "</svg>"
 }
 
+/// Scores one after the other, with their running median.
+pub(super) fn course(scores: &[f64]) -> String {
+    let mut svg = open("Scores of the pictures that were taught on, in their order");
+    let limit = 1.1 * scores.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let tick = nice(limit / 5.0);
+    for t in (0..=(limit / tick) as usize).map(|t| t as f64 * tick) {
+        grid_across(&mut svg, up(t / limit), &short(t));
+    }
+    let last = (scores.len().max(2) - 1) as f64;
+    for (i, score) in scores.iter().enumerate() {
+        let (x, y) = (across(i as f64 / last), up(score / limit));
+        let _ = write!(svg, "<circle class=\"good\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>");
+    }
+    let reach = (scores.len() / 10).max(2);
+    let middle = |i: usize| {
+        let near = &scores[i.saturating_sub(reach)..(i + reach + 1).min(scores.len())];
+        let middle = median(&mut near.to_vec()).unwrap_or(0.0);
+        format!("{:.1} {:.1}", across(i as f64 / last), up(middle / limit))
+    };
+    let points: Vec<String> = (0..scores.len()).map(middle).collect();
+    let _ = write!(svg, "<path class=\"line int8-hee\" d=\"M{}\"/>", points.join("L"));
+    axis(&mut svg, "first to last picture; the line is the running median");
+    svg + "</svg>"
+}
+
 /// Counts by score. Bars end at the threshold, so that none holds both passed and rejected parts.
 struct Bars {
     good: Vec<usize>,
@@ -194,6 +220,14 @@ mod tests {
         let expected = [1.0, 0.05, 0.2, 0.5, 1.0, 5.0, 10.0, 200.0];
         assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-9), "{found:?}");
         assert_eq!([0.0, 2.5, 100.0].map(short), ["0", "2.5", "100"]);
+    }
+
+    #[test]
+    fn a_course_is_drawn_from_left_to_right() {
+        let svg = course(&[1.0, 2.0, 4.0]);
+        let places: Vec<&str> = svg.split("cx=\"").skip(1).filter_map(|s| s.split('"').next()).collect();
+        assert_eq!(places, ["52.0", "254.0", "456.0"]);
+        assert!(!course(&[0.0; 6]).contains("NaN") && !course(&[]).contains("NaN"));
     }
 
     proptest! {

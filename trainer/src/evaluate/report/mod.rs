@@ -1,4 +1,4 @@
-//! The report: a folder with one HTML page and the pictures that it shows. It needs no network and no script.
+//! The report: one HTML file that holds everything it shows. It needs no network, no script and no other file.
 
 mod chart;
 mod choose;
@@ -8,16 +8,11 @@ mod page;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use beltwatch::picture::{Picture, PictureError};
+use beltwatch::picture::Picture;
 
 use super::json::Evaluation;
 
 pub use choose::{Choice, choose};
-
-/// The page.
-pub const PAGE: &str = "index.html";
-/// The folder of the pictures beside the page.
-pub const PICTURES: &str = "pictures";
 
 /// What the page tells.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +39,6 @@ pub struct PictureScore {
 /// Panels of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// What the files are called: letters and dashes.
-    pub key: &'static str,
     /// The heading.
     pub title: String,
     /// What the panels show, or, where there are none, what that means.
@@ -69,46 +62,33 @@ pub struct Panel {
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// {path}: cannot be written: {source}
-    #[error("{path}: cannot be written: {source}")]
+    #[error("{path}: cannot be written: {source}; give a file, such as report.html")]
     Write {
-        /// The file or folder.
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// a picture of the report
-    #[error(transparent)]
-    Picture(#[from] PictureError),
 }
 
-/// Writes the report into a folder, which is made if need be, and returns the path of the page.
-pub fn write(folder: &Path, report: &Report<'_>) -> Result<PathBuf, ReportError> {
-    let pictures = folder.join(PICTURES);
-    fs::create_dir_all(&pictures).map_err(|source| ReportError::Write { path: pictures, source })?;
-    for section in report.sections {
-        for (p, panel) in section.panels.iter().enumerate() {
-            for (c, (_, picture)) in panel.columns.iter().enumerate() {
-                picture.save_png(&folder.join(picture_file(section.key, p, c)))?;
-            }
-        }
-    }
-    let path = folder.join(PAGE);
-    fs::write(&path, page::page(report)).map_err(|source| ReportError::Write { path: path.clone(), source })?;
-    Ok(path)
-}
-
-/// Where a picture of a panel lies, from the page.
-fn picture_file(key: &str, panel: usize, column: usize) -> String {
-    format!("{PICTURES}/{key}-{:02}-{}.png", panel + 1, column + 1)
+/// Writes the report to a file, whose folder is made if need be.
+pub fn write(path: &Path, report: &Report<'_>) -> Result<(), ReportError> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, page::page(report)))
+        .map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::json::tests::evaluation;
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     #[test]
-    fn the_folder_is_whole_and_the_page_safe() {
+    fn the_page_is_whole_and_safe() {
         let mut evaluation = evaluation();
         evaluation.recipe.product = "<script>alert('&')</script>".to_owned();
         let columns = vec![
@@ -117,14 +97,15 @@ mod tests {
         ];
         let panel = Panel { title: "a<b>.png".to_owned(), caption: "good".to_owned(), columns };
         let sections = [
-            Section { key: "miss", title: "Missed".to_owned(), about: "None.".to_owned(), panels: vec![] },
-            Section { key: "find", title: "Found".to_owned(), about: "Some.".to_owned(), panels: vec![panel] },
+            Section { title: "Missed".to_owned(), about: "None.".to_owned(), panels: vec![] },
+            Section { title: "Found".to_owned(), about: "Some.".to_owned(), panels: vec![panel] },
         ];
         let scores = [(0.5, true), (3.5, true), (9.0, false)].map(|(score, good)| PictureScore { score, good });
         let notes = ["no float.onnx & no float rows".to_owned()];
         let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
         let root = tempfile::tempdir().expect("a temporary folder");
-        let page = write(&root.path().join("new/report"), &report).expect("written");
+        let page = root.path().join("new/report.html");
+        write(&page, &report).expect("written");
         let html = fs::read_to_string(&page).expect("the page");
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(&#39;&amp;&#39;)"));
         assert!(
@@ -132,10 +113,15 @@ mod tests {
         );
         assert!(!html.contains("http://") && !html.contains("https://"), "the page must not ask the network");
         assert!(!html.contains("NaN") && !html.contains("inf"));
-        let folder = page.parent().expect("inside the folder");
         let shown: Vec<&str> = html.split("src=\"").skip(1).filter_map(|s| s.split('"').next()).collect();
-        assert_eq!(shown, ["pictures/find-01-1.png", "pictures/find-01-2.png"]);
-        assert!(shown.iter().all(|file| Picture::open(&folder.join(file)).is_ok()));
+        assert_eq!(shown.len(), 2);
+        for (shown, [red, green]) in shown.iter().zip([[9, 9], [255, 255]]) {
+            let bytes = shown.strip_prefix("data:image/jpeg;base64,").map(|text| STANDARD.decode(text));
+            let picture = image::load_from_memory(&bytes.expect("inline").expect("base64")).expect("JPEG").to_rgb8();
+            let found = picture.get_pixel(1, 1).0;
+            assert!(found[0].abs_diff(red) < 3 && found[1].abs_diff(green) < 3, "{found:?}");
+        }
+        assert!(write(root.path(), &report).is_err_and(|e| e.to_string().contains("report.html")));
     }
 
     #[test]

@@ -4,12 +4,22 @@ use std::fmt::Write;
 
 use super::super::table::{COLUMNS, cells};
 use super::super::{DefectRate, Metrics};
-use super::chart::{Line, histogram, roc};
+use super::chart::{Line, course, histogram, roc};
 use super::html::{escape, interval, percent};
-use super::{Panel, Report, Section, picture_file};
+use super::{Panel, Report, Section};
+use crate::calibrate::quantile::median;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use beltwatch::heatmap;
+use beltwatch::picture::Picture;
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 
+/// Of the pictures, 1 to 100.
+const JPEG_QUALITY: u8 = 92;
 const STYLE: &str = include_str!("style.css");
+/// Thirds of the teaching pictures whose middle scores are farther apart than this are called a drift.
+const DRIFT: f64 = 1.25;
 /// Style classes of the four rows, in their order.
 const ROWS: [&str; 4] = ["float-raw", "float-hee", "int8-raw", "int8-hee"];
 
@@ -151,16 +161,40 @@ fn charts(report: &Report<'_>) -> String {
         "<h2>Scores</h2>\n<div class=\"charts\">\n<figure class=\"card\"><figcaption><i class=\"key good\"></i>Good parts \
          upwards, <i class=\"key bad\"></i>bad parts downwards, by score. What lies right of the threshold is \
          rejected.</figcaption>{}</figure>\n<figure class=\"card\"><figcaption>Bad parts found against good \
-         parts rejected, for every threshold. The ring is the device.</figcaption>{}</figure>\n</div>\n",
+         parts rejected, for every threshold. The ring is the device.</figcaption>{}</figure>\n{}</div>\n",
         histogram(report.scores, report.evaluation.threshold),
         roc(&lines, mark),
+        taught(&report.evaluation.recipe.taught_scores),
+    )
+}
+
+/// The teaching pictures in the order of their names, which is that of time where a camera numbered them.
+fn taught(scores: &[f64]) -> String {
+    if scores.len() < 6 {
+        return String::new();
+    }
+    let third = scores.len() / 3;
+    let middle = |part: &[f64]| median(&mut part.to_vec()).unwrap_or(0.0);
+    let (first, last) = (middle(&scores[..third]), middle(&scores[scores.len() - third..]));
+    let apart = if first.max(last) > DRIFT * first.min(last) {
+        format!(
+            " The first third scores {first:.1} in the middle, the last one {last:.1}: light, camera or parts drifted while the \
+             pictures were taken."
+        )
+    } else {
+        " No drift: the first and the last third score alike.".to_owned()
+    };
+    format!(
+        "<figure class=\"card\"><figcaption>Scores of the good parts that were taught on, in the order of their \
+         names.{apart}</figcaption>{}</figure>\n",
+        course(scores)
     )
 }
 
 fn sections(sections: &[Section]) -> String {
     let first = sections.iter().position(|section| !section.panels.is_empty());
     let one = |(i, section): (usize, &Section)| {
-        let panels: String = section.panels.iter().enumerate().map(|(p, one)| panel(section.key, p, one)).collect();
+        let panels: String = section.panels.iter().map(panel).collect();
         let scale = if first == Some(i) { scale() } else { String::new() };
         let (title, about) = (escape(&section.title), escape(&section.about));
         format!("<h2>{title}</h2>\n<p class=\"soft\">{about}</p>\n{scale}{panels}")
@@ -168,22 +202,32 @@ fn sections(sections: &[Section]) -> String {
     sections.iter().enumerate().map(one).collect()
 }
 
-fn panel(key: &str, p: usize, panel: &Panel) -> String {
+fn panel(panel: &Panel) -> String {
     let mut html = format!(
         "<article class=\"card panel\"><h3>{}</h3>\n<p>{}</p>\n<div class=\"views\">\n",
         escape(&panel.title),
         escape(&panel.caption)
     );
-    for (c, (name, picture)) in panel.columns.iter().enumerate() {
-        let (file, name) = (picture_file(key, p, c), escape(name));
+    for (name, picture) in &panel.columns {
+        let (bytes, name) = (inline(picture), escape(name));
         let _ = writeln!(
             html,
-            "<figure><a href=\"{file}\"><img src=\"{file}\" alt=\"{name}\" width=\"{}\" height=\"{}\" loading=\"lazy\" \
-             style=\"height:auto\"></a><figcaption>{name}</figcaption></figure>",
+            "<figure><img src=\"{bytes}\" alt=\"{name}\" width=\"{}\" height=\"{}\" loading=\"lazy\" \
+             style=\"height:auto\"><figcaption>{name}</figcaption></figure>",
             picture.width, picture.height,
         );
     }
     html + "</div></article>\n"
+}
+
+/// A picture as a part of the page.
+fn inline(picture: &Picture) -> String {
+    let Picture { width, height, channels, data } = picture;
+    let colour = if *channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut bytes = Vec::new();
+    // memory takes everything, and a picture has its size
+    let _ = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode(data, *width as u32, *height as u32, colour);
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
 }
 
 /// The colours of the heat maps.
@@ -207,6 +251,7 @@ fn facts(report: &Report<'_>) -> String {
         ("Network", escape(&recipe.network)),
         ("Training", escape(&recipe.training)),
         ("Threshold", format!("{:.3}: {}", evaluation.threshold, escape(&recipe.threshold_basis))),
+        ("Promise", recipe.promise.map_or("unknown: taught by an earlier version".to_owned(), |p| p.to_string())),
         ("Test pictures", escape(&evaluation.dataset.display().to_string())),
     ];
     let lines: String = lines.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n")).collect();
