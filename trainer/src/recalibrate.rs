@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
 use beltwatch::promise::Promise;
-use beltwatch::recipe::{self, MANIFEST_FILE, Manifest, Recipe, RecipeError, sha256_hex};
+use beltwatch::recipe::{self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, sha256_hex};
 use beltwatch::say;
 use beltwatch::verdict::Score;
 
@@ -107,7 +107,9 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     score.comparison_thresholds.clear();
     manifest.training.held_out = score.held_out_scores.len();
     let scores = manifest.score.held_out_scores.clone();
-    let names: Vec<String> = manifest.files.keys().cloned().collect();
+    // a copy for a device may have been left without the network before quantisation
+    let there = |name: &&String| *name != FLOAT_MODEL_FILE || args.recipe.join(name).exists();
+    let names: Vec<String> = manifest.files.keys().filter(there).cloned().collect();
     let manifest = recipe::write(&args.recipe, manifest, &names)?;
     for (word, limit) in [("was", old), ("is", manifest.score.threshold)] {
         if let Some(promise) = Promise::of(&scores, limit) {
