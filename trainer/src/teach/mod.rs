@@ -239,10 +239,8 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if !outcome.finished && !options.export_now {
         return Err(TeachError::Stopped { step: outcome.steps_done });
     }
-    say::error(format_args!(
-        "taught {} steps in {:.0} s; quantising and calibrating",
-        outcome.steps_done, outcome.seconds
-    ));
+    let time = if options.export_now { String::new() } else { format!(" in {:.0} s", outcome.seconds) };
+    say::error(format_args!("taught {} steps{time}; quantising and calibrating", outcome.steps_done));
     let settings = ExportSettings {
         product,
         regions: judged.regions.clone(),
