@@ -95,7 +95,12 @@ fn states() -> Vec<(&'static str, View)> {
         parts_per_minute: Some(0.0),
         ..running()
     };
-    let alarm = View { alarms: vec![Alarm::ConsecutiveRejects], margin: Some(Duration::from_millis(3)), ..rejected() };
+    let alarm = View {
+        alarms: vec![Alarm::ConsecutiveRejects],
+        margin: Some(Duration::from_millis(3)),
+        taught_threshold: Score::from_f64(2.4),
+        ..rejected()
+    };
     let starting = View {
         station: "Line 3".to_owned(),
         recipe: "bottle caps 3f9a21c0".to_owned(),
