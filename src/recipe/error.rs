@@ -115,7 +115,7 @@ pub enum RecipeError {
     },
     /// the self-test
     #[error(
-        "{path}: self-test failed: the score is {found}, the recipe promises {expected}. This machine does not compute what the recipe was taught with; do not use it"
+        "{path}: self-test failed: the score is {found}, the recipe promises {expected}. Either recipe.toml was changed by hand, or this machine does not compute what the recipe was taught with; do not use it"
     )]
     GoldenMismatch {
         /// The golden picture.

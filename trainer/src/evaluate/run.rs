@@ -128,6 +128,9 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         file.map_err(|source| EvaluateError::Json { path: path.clone(), source })?;
     }
+    if let Some(path) = &args.report {
+        report::prepare(path)?;
+    }
     let dataset = Dataset::open(&args.data)?;
     let recipe = Recipe::load(&args.recipe)?;
     let cases = cases(dataset.for_testing()?, recipe.manifest.input.size)?;

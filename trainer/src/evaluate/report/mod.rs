@@ -71,13 +71,18 @@ pub enum ReportError {
     },
 }
 
-/// Writes the report to a file, whose folder is made if need be.
-pub fn write(path: &Path, report: &Report<'_>) -> Result<(), ReportError> {
+/// Makes the report's folder if need be. Whether the file can be written shows here, before all the work.
+pub fn prepare(path: &Path) -> Result<(), ReportError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     folder
         .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, page::page(report)))
+        .and_then(|()| fs::OpenOptions::new().create(true).append(true).open(path).map(drop))
         .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}
+
+/// Writes the report to a file.
+pub fn write(path: &Path, report: &Report<'_>) -> Result<(), ReportError> {
+    fs::write(path, page::page(report)).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -105,6 +110,7 @@ mod tests {
         let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
         let root = tempfile::tempdir().expect("a temporary folder");
         let page = root.path().join("new/report.html");
+        prepare(&page).expect("a new folder");
         write(&page, &report).expect("written");
         let html = fs::read_to_string(&page).expect("the page");
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(&#39;&amp;&#39;)"));
@@ -121,7 +127,7 @@ mod tests {
             let found = picture.get_pixel(1, 1).0;
             assert!(found[0].abs_diff(red) < 3 && found[1].abs_diff(green) < 3, "{found:?}");
         }
-        assert!(write(root.path(), &report).is_err_and(|e| e.to_string().contains("report.html")));
+        assert!(prepare(root.path()).is_err_and(|e| e.to_string().contains("report.html")));
     }
 
     #[test]
