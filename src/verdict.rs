@@ -16,6 +16,11 @@ impl Score {
         Self((value * 256.0).round().clamp(0.0, f64::from(u16::MAX)) as u16)
     }
 
+    /// The score of a number from 0 to below 256.
+    pub fn checked(value: f64) -> Option<Self> {
+        (0.0..256.0).contains(&value).then(|| Self::from_f64(value))
+    }
+
     /// Rejects a score above the threshold.
     pub fn judge(self, threshold: Self) -> Verdict {
         if self > threshold { Verdict::Reject(Cause::Defect) } else { Verdict::Pass }
@@ -42,10 +47,7 @@ impl Serialize for Score {
 impl<'de> Deserialize<'de> for Score {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = f64::deserialize(deserializer)?;
-        if (0.0..256.0).contains(&value) {
-            return Ok(Self::from_f64(value));
-        }
-        Err(serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
+        Self::checked(value).ok_or_else(|| serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
     }
 }
 

@@ -71,7 +71,7 @@ impl Request {
 
 /// Reads a threshold as it is written.
 fn threshold(text: &str) -> Result<Option<Score>, String> {
-    let score = text.parse().ok().filter(|v| (0.0..256.0).contains(v)).map(Score::from_f64);
+    let score = text.parse().ok().and_then(Score::checked);
     match score {
         _ if text == "taught" => Ok(None),
         Some(score) if score > Score(0) => Ok(Some(score)),

@@ -137,6 +137,11 @@ pub fn is_size(size: usize) -> bool {
     (32..=1024).contains(&size) && size.is_multiple_of(32)
 }
 
+/// Whether this share of good parts can be a recipe's target: above 0 and below 0.5.
+pub fn is_false_reject_target(share: f64) -> bool {
+    share > 0.0 && share < 0.5
+}
+
 impl Manifest {
     /// Reads the text of a `recipe.toml`; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
@@ -189,7 +194,12 @@ impl Manifest {
         range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
         range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
         let (target, threshold) = (self.score.false_reject_target, self.score.threshold);
-        range(target > 0.0 && target < 0.5, "score.false_reject_target", target.to_string(), "above 0 and below 0.5")?;
+        range(
+            is_false_reject_target(target),
+            "score.false_reject_target",
+            target.to_string(),
+            "above 0 and below 0.5",
+        )?;
         range(threshold > Score(0), "score.threshold", threshold.to_string(), "above 0: else every part is rejected")?;
         for name in self.files.keys() {
             let plain = !name.contains('\\') && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));

@@ -21,7 +21,9 @@ use crate::preprocess::Preprocessor;
 
 pub use error::RecipeError;
 pub use files::{MODEL_FILE, POSITION_FILE, save_noise_map, sha256_hex, write};
-pub use manifest::{DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training, is_size};
+pub use manifest::{
+    DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training, is_false_reject_target, is_size,
+};
 
 /// The name of the manifest in its folder.
 pub const MANIFEST_FILE: &str = "recipe.toml";

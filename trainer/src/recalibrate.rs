@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
 use beltwatch::promise::Promise;
-use beltwatch::recipe::{self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, sha256_hex};
+use beltwatch::recipe::{
+    self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, is_false_reject_target, sha256_hex,
+};
 use beltwatch::say;
 use beltwatch::verdict::Score;
 
@@ -67,7 +69,7 @@ pub enum CalibrateError {
 
 /// Scores the pictures, adds them to those by which the threshold was found, and writes the recipe with the new one.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
-    if let Some(target) = args.false_reject.filter(|t| !(*t > 0.0 && *t < 0.5)) {
+    if let Some(target) = args.false_reject.filter(|&t| !is_false_reject_target(t)) {
         return Err(CalibrateError::Target(target));
     }
     let loaded = Recipe::load(&args.recipe)?;
@@ -106,13 +108,12 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     // found with other pictures than the new threshold: no comparison any more
     score.comparison_thresholds.clear();
     manifest.training.held_out = score.held_out_scores.len();
-    let scores = manifest.score.held_out_scores.clone();
     // a copy for a device may have been left without the network before quantisation
     let there = |name: &&String| *name != FLOAT_MODEL_FILE || args.recipe.join(name).exists();
     let names: Vec<String> = manifest.files.keys().filter(there).cloned().collect();
     let manifest = recipe::write(&args.recipe, manifest, &names)?;
     for (word, limit) in [("was", old), ("is", manifest.score.threshold)] {
-        if let Some(promise) = Promise::of(&scores, limit) {
+        if let Some(promise) = Promise::of(&manifest.score.held_out_scores, limit) {
             say::error(format_args!("the threshold {word} {limit}: {promise}"));
         }
     }

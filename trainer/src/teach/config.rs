@@ -14,7 +14,7 @@ use crate::calibrate::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
 use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
-use beltwatch::recipe::is_size;
+use beltwatch::recipe::{is_false_reject_target, is_size};
 use beltwatch::region::{LOOK, Regions};
 use beltwatch::smooth::MAX_SIGMA;
 
@@ -222,7 +222,7 @@ impl TeachConfig {
         if !regions.fit(size) {
             return Err(TeachError::Regions { size });
         }
-        if !(false_reject > 0.0 && false_reject < 0.5) {
+        if !is_false_reject_target(false_reject) {
             return Err(TeachError::Target(false_reject));
         }
         if !(0.0..=MAX_SIGMA).contains(&smoothing) {
