@@ -30,11 +30,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Judged by the largest value, HEE by the mode and without a cap.
-    pub fn uncapped(forms: &[Form], smoothing_sigma: f64, regions: &Regions) -> Self {
+    /// HEE by the mode and without a cap.
+    pub fn uncapped(forms: &[Form], smoothing_sigma: f64, pooling: Pooling, regions: &Regions) -> Self {
         let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
         let (forms, regions) = (forms.to_vec(), regions.clone());
-        Self { forms, hee, smoothing_sigma, pooling: Pooling::Max, regions }
+        Self { forms, hee, smoothing_sigma, pooling, regions }
     }
 }
 
@@ -137,7 +137,7 @@ impl Judge {
             *residual = i16::from(v.saturating_sub(self.error));
         }
         self.kernel.apply(&self.residual, self.width, &mut self.smoothed_rows, &mut self.anomaly);
-        let score = self.pooling.score(&self.anomaly, &mut self.smoothed_rows);
+        let score = self.pooling.score(&self.anomaly);
         Judgement { score, error: self.error }
     }
 

@@ -71,6 +71,7 @@ mod tests {
     use beltwatch::judge::Settings;
     use beltwatch::picture::Picture;
     use beltwatch::region::Regions;
+    use beltwatch::verdict::Pooling;
 
     #[test]
     fn what_is_given_is_not_chosen() {
@@ -100,7 +101,7 @@ mod tests {
             NoiseMap { mean, spread: vec![256; 1024], fraction_bits: 2 }
         };
         let ways = [map(10, 10), map(20, 0)].map(|noise| {
-            Scoring::new(Settings::uncapped(&[Form::Absolute], 1.0, &Regions::default()), vec![noise], 32)
+            Scoring::new(Settings::uncapped(&[Form::Absolute], 1.0, Pooling::Max, &Regions::default()), vec![noise], 32)
         });
         let shares = found(&ways, &[drawn(0), drawn(1)], &[drawn(12), drawn(14)]);
         assert_eq!(best(&shares), 1, "{shares:?}");

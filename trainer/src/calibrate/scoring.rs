@@ -76,9 +76,10 @@ mod tests {
     use super::*;
     use beltwatch::difference::Form;
     use beltwatch::region::Regions;
+    use beltwatch::verdict::Pooling;
 
     fn absolute() -> Settings {
-        Settings::uncapped(&[Form::Absolute], 0.0, &Regions::default())
+        Settings::uncapped(&[Form::Absolute], 0.0, Pooling::Max, &Regions::default())
     }
 
     fn off_by(levels: u8) -> Redrawn {

@@ -17,11 +17,13 @@ use beltwatch::picture::Picture;
 use beltwatch::recipe::{is_false_reject_target, is_size};
 use beltwatch::region::{LOOK, Regions};
 use beltwatch::smooth::MAX_SIGMA;
+use beltwatch::verdict::Pooling;
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;
-/// The anomaly map's smoothing, as a part of the picture's side: 4 pixels at 256, as is usual (PaDiM; Defard et al., 2021).
-const SMOOTHING_ONE_IN: f64 = 64.0;
+/// The anomaly map's smoothing, as a part of the picture's side: 2 pixels at 256. It need not be wider, the score is a mean
+/// over many pixels anyway, and thin defects would fade.
+const SMOOTHING_ONE_IN: f64 = 128.0;
 /// Widths of the learned difference's levels.
 const HEAD: [usize; 4] = [16, 32, 64, 64];
 
@@ -50,6 +52,9 @@ pub struct RecipeConfig {
     pub noise: Option<Noise>,
     /// Smoothing of the anomaly map in pixels of the network's picture, 0 to 8.
     pub smoothing: f64,
+    /// How the anomaly map becomes a score.
+    #[serde(default)]
+    pub pooling: Pooling,
     /// Share of good parts that may be rejected, above 0 and below 0.5.
     pub false_reject: f64,
     /// What of the picture counts, as polygons in pixels of the network's picture, after position correction. Left out: all.
@@ -182,6 +187,7 @@ impl TeachConfig {
             forms: None,
             noise,
             smoothing: (size as f64 / SMOOTHING_ONE_IN).min(MAX_SIGMA),
+            pooling: Pooling::default(),
             false_reject: 0.01,
             regions: Regions::default(),
         };
@@ -209,7 +215,7 @@ impl TeachConfig {
         if !is_size(size) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject, regions, position: _ } = &self.recipe;
+        let RecipeConfig { forms, noise, smoothing, false_reject, regions, position: _, pooling: _ } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         if let Some(forms) = forms {
             let together = Form::go_together(forms, *noise != Some(Noise::None));

@@ -131,6 +131,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         forms: judged.forms.clone(),
         noise: judged.noise,
         smoothing_sigma: judged.smoothing,
+        pooling: judged.pooling,
         float_model: options.float_model,
         training: Training {
             program: concat!("beltwatch-train ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -13,8 +13,9 @@ const CANDIDATES: usize = 40;
 const ROUNDS: usize = 3;
 /// Parts whose corners lie within this many pixels of where the others' lie hold their place.
 const HELD: f64 = 1.0;
-/// Correction pays where pictures come at least so much nearer to their mean.
-const PAYS: f64 = 0.85;
+/// Correction pays where it leaves no more than this of what pictures differ by: parts that lie askew come to a half, while the
+/// best pose of parts that differ otherwise is a guess, which turns good pictures about.
+const PAYS: f64 = 0.75;
 /// Parts on the line may lie this much farther off than those that were taught,
 const MARGIN: f64 = 1.5;
 /// and at least so many pixels,

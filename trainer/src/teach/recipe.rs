@@ -29,7 +29,7 @@ use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
 use crate::train::defects;
 use crate::train::rng::Rng;
-use beltwatch::verdict::Score;
+use beltwatch::verdict::{Pooling, Score};
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
@@ -88,6 +88,8 @@ pub struct ExportSettings {
     pub noise: Option<Noise>,
     /// Smoothing in pixels of the network's picture.
     pub smoothing_sigma: f64,
+    /// How the anomaly map becomes a score.
+    pub pooling: Pooling,
     /// Whether `float.onnx` is written too, for `evaluate`.
     pub float_model: bool,
     /// How the network came about.
@@ -154,7 +156,8 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let uncapped = |forms: &[Form]| Settings::uncapped(forms, settings.smoothing_sigma, &settings.regions);
+    let uncapped =
+        |forms: &[Form]| Settings::uncapped(forms, settings.smoothing_sigma, settings.pooling, &settings.regions);
     let candidates = Judging::candidates(settings.forms.as_deref(), settings.noise, networks.head.is_some());
     // half of the pictures say what is normal, the other half is judged by it
     let other_half = || set.train.iter().skip(1).step_by(2);
@@ -287,7 +290,8 @@ impl Differences {
                 forms.push(form);
             }
         }
-        let mut judge = Judge::new(&Settings::uncapped(&forms, 0.0, &Regions::default()), &[], size, size);
+        let mut judge =
+            Judge::new(&Settings::uncapped(&forms, 0.0, Pooling::Max, &Regions::default()), &[], size, size);
         let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
         for picture in pictures {
             draw(picture.clone())?.judge(&mut judge);
