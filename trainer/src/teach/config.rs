@@ -24,6 +24,8 @@ const BATCH: usize = 4;
 /// The anomaly map's smoothing, as a part of the picture's side: 2 pixels at 256. It need not be wider, the score is a mean
 /// over many pixels anyway, and thin defects would fade.
 const SMOOTHING_ONE_IN: f64 = 128.0;
+/// Part of the pictures that only the learned difference learns from.
+const SET_ASIDE: f64 = 0.25;
 /// Widths of the learned difference's levels.
 const HEAD: [usize; 4] = [16, 32, 64, 64];
 
@@ -170,6 +172,7 @@ impl TeachConfig {
         train.network.head = HEAD.to_vec();
         train.steps = preset.steps(device);
         train.batch = BATCH;
+        train.set_aside = SET_ASIDE;
         let mut shown = natural(pictures, &Augmentation::default());
         let placed = !shown.texture && !shown.any_angle && !pictures.is_empty();
         let places = placed.then(|| Places::find(pictures));

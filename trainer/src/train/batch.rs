@@ -18,6 +18,8 @@ pub struct Batch {
     pub mask: Vec<f32>,
     /// C, N, S, S.
     pub dims: [usize; 4],
+    /// The reconstruction learns from so many, the head from all of them.
+    pub learned: usize,
 }
 
 /// The network's value of a pixel: the int8 tensor on the device is exactly `u8 ^ 0x80` with scale 1/128.
@@ -31,17 +33,26 @@ pub fn pixel(value: f32) -> u8 {
 }
 
 impl Batch {
-    /// The batch of `step`. Each picture comes once in a round, rounds are shuffled.
+    /// The batch of `step`. Each picture comes once in a round, rounds are shuffled; those that only the head learns from have
+    /// rounds of their own, and come last.
     pub fn prepare(config: &TrainConfig, pictures: &[Picture], step: u64) -> Self {
         let (size, channels) = (config.network.size, config.network.channels);
         let dims = [channels, config.batch, size, size];
         let values = vec![0.0; dims.iter().product()];
-        let mut batch = Self { input: values.clone(), target: values, mask: Vec::new(), dims };
+        let [first, learned] = config.learned_from(pictures.len());
+        let mut batch = Self { input: values.clone(), target: values, mask: Vec::new(), dims, learned };
+        let all = Rng::new(&[config.seed, 0xa51d]).permutation(pictures.len());
+        let (drawn, set_aside) = all.split_at(first);
         for slot in 0..config.batch {
             let mut rng = Rng::new(&[config.seed, 0xba7c, step, slot as u64]);
-            let count = step * config.batch as u64 + slot as u64;
-            let (round, place) = (count / pictures.len() as u64, count % pictures.len() as u64);
-            let chosen = Rng::new(&[config.seed, 0x04de, round]).permutation(pictures.len())[place as usize];
+            let (from, slot_of, slots) = if slot < learned {
+                (drawn, slot, learned)
+            } else {
+                (set_aside, slot - learned, config.batch - learned)
+            };
+            let count = step * slots as u64 + slot_of as u64;
+            let (round, place) = (count / from.len() as u64, count % from.len() as u64);
+            let chosen = from[Rng::new(&[config.seed, 0x04de, round]).permutation(from.len())[place as usize]];
             let clean = config.augmentation.apply(&mut rng, &pictures[chosen]);
             batch.put(false, slot, &clean);
             let mut picture = clean.clone();
@@ -107,5 +118,27 @@ mod tests {
             round.sort_unstable();
             assert_eq!(round, (0..12).map(|i| 20 * i).collect::<Vec<u8>>());
         }
+    }
+
+    #[test]
+    fn what_is_set_aside_comes_last_and_never_among_the_others() {
+        let mut config = TrainConfig { batch: 4, set_aside: 0.25, ..TrainConfig::quick(1) };
+        config.network = crate::network::NetworkConfig { head: vec![4], ..crate::network::NetworkConfig::deep(32, 1) };
+        config.augmentation =
+            super::super::Augmentation { shift: 0.0, gain: 0.0, brightness: 0.0, ..Default::default() };
+        let pictures: Vec<Picture> = (0..12).map(|i| Picture::filled(32, 32, 1, 20 * i)).collect();
+        let (mut drawn, mut aside) = (Vec::new(), Vec::new());
+        for step in 0..3 {
+            let batch = Batch::prepare(&config, &pictures, step);
+            assert_eq!(batch.learned, 3);
+            for (slot, picture) in batch.target.chunks_exact(1024).enumerate() {
+                if slot < 3 { &mut drawn } else { &mut aside }.push(pixel(picture[0]));
+            }
+        }
+        let mut all = [drawn, aside].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..12).map(|i| 20 * i).collect::<Vec<u8>>());
+        config.network.head.clear();
+        assert_eq!(Batch::prepare(&config, &pictures, 0).learned, 4, "nobody would learn from what is set aside");
     }
 }

@@ -15,6 +15,10 @@ pub struct TrainConfig {
     pub steps: usize,
     /// Pictures a step.
     pub batch: usize,
+    /// Share of the pictures, and of each step's, 0 to 0.5, from which only the head learns: they show it how well parts are
+    /// drawn that the reconstruction does not know by heart.
+    #[serde(default)]
+    pub set_aside: f64,
     /// Highest learning rate: it rises linearly over the first twentieth of the steps and falls as a cosine to 1 %.
     pub learning_rate: f64,
     /// Decoupled weight decay of AdamW.
@@ -64,6 +68,7 @@ impl TrainConfig {
         Self {
             steps,
             batch: 8,
+            set_aside: 0.0,
             learning_rate: 1e-3,
             weight_decay: 1e-4,
             seed: 1,
@@ -78,6 +83,14 @@ impl TrainConfig {
     pub fn with_size(mut self, size: usize) -> Self {
         self.network = NetworkConfig::deep(size, self.network.channels);
         self
+    }
+
+    /// From how many of `pictures`, and of a step's, the reconstruction learns: all, or fewer and at least one of both.
+    pub fn learned_from(&self, pictures: usize) -> [usize; 2] {
+        let all = [pictures, self.batch];
+        let fewer = all.map(|count| count - (self.set_aside * count as f64).round() as usize);
+        let none_aside = self.network.head.is_empty() || fewer[0] == all[0] || fewer[1] == all[1];
+        if none_aside || fewer.contains(&0) { all } else { fewer }
     }
 
     /// Learning rate of a step (from 0).
@@ -100,6 +113,7 @@ impl TrainConfig {
         range(self.steps > 0, "steps", &self.steps, "at least 1")?;
         range(i64::try_from(self.seed).is_ok(), "seed", &self.seed, "0 to 9223372036854775807")?;
         range((1..=1024).contains(&self.batch), "batch", &self.batch, "1 to 1024")?;
+        range((0.0..=0.5).contains(&self.set_aside), "set_aside", &self.set_aside, "0 to 0.5")?;
         let rate = self.learning_rate;
         range(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0 and at most 1")?;
         range(not_negative(self.weight_decay), "weight_decay", &self.weight_decay, "0 or more")?;
@@ -145,11 +159,24 @@ mod tests {
         };
         assert_eq!(with(&|c| c.steps = 0), "steps is 0: it must be at least 1");
         assert!(with(&|c| c.batch = 0).starts_with("batch"));
+        assert!(with(&|c| c.set_aside = 0.6).starts_with("set_aside"));
         assert!(with(&|c| c.learning_rate = f64::NAN).starts_with("learning_rate"));
         assert!(with(&|c| c.defects.probability = 1.5).starts_with("defects.probability"));
         assert!(with(&|c| c.augmentation.shift = 65.0).starts_with("augmentation.shift"));
         assert!(with(&|c| c.loss.ssim = f32::INFINITY).starts_with("loss.ssim"));
         assert!(with(&|c| c.network.size = 100).starts_with("network.size"));
+    }
+
+    #[test]
+    fn something_is_always_learned_from() {
+        let config = |batch, set_aside| {
+            let mut config = TrainConfig { batch, set_aside, ..TrainConfig::quick(1) };
+            config.network.head = vec![16];
+            config
+        };
+        assert_eq!(config(4, 0.25).learned_from(32), [24, 3]);
+        assert_eq!([config(1, 0.5).learned_from(32), config(4, 0.5).learned_from(1)], [[32, 1], [1, 4]]);
+        assert_eq!([config(1, 0.25), config(4, 0.0)].map(|c| c.learned_from(32)), [[32, 1], [32, 4]]);
     }
 
     #[test]

@@ -50,16 +50,18 @@ pub struct Loss<B: Backend> {
 
 impl LossWeights {
     /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x N x S x S);
-    /// `window` is [`ssim_window`]'s.
+    /// `window` is [`ssim_window`]'s. The reconstruction learns from the first `learned` pictures, the head from all.
     pub fn loss<B: Backend>(
         &self,
         output: Output<B>,
         target: Tensor<B, 4>,
         mask: Tensor<B, 4>,
         window: &Tensor<B, 2>,
+        learned: usize,
     ) -> Loss<B> {
-        let mse = (output.picture.clone() - target.clone()).square().mean();
-        let ssim = ssim(output.picture, target, window);
+        let (picture, target) = (output.picture.narrow(1, 0, learned), target.narrow(1, 0, learned));
+        let mse = (picture.clone() - target.clone()).square().mean();
+        let ssim = ssim(picture, target, window);
         let mut total =
             mse.clone() * self.mse + (ssim.clone().neg() + 1.0) * self.ssim + output.entropy.clone() * self.entropy;
         let head = match output.difference {

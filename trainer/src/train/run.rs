@@ -64,8 +64,9 @@ impl Run<'_> {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
                 }
+                let learned = batch.learned;
                 let [input, target, mask] = batch.into_tensors::<B>(device);
-                let loss = config.loss.loss(model.forward(input, None), target, mask, &window);
+                let loss = config.loss.loss(model.forward(input, None), target, mask, &window, learned);
                 let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
                 if !terms[0].is_finite() {
                     return Err(TrainError::Diverged { step: done });
