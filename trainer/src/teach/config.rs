@@ -189,7 +189,7 @@ impl TeachConfig {
             position,
             forms: None,
             noise,
-            smoothing: (size as f64 / SMOOTHING_ONE_IN).min(MAX_SIGMA),
+            smoothing: size as f64 / SMOOTHING_ONE_IN,
             pooling: Pooling::default(),
             false_reject: 0.01,
             regions: Regions::default(),

@@ -89,8 +89,8 @@ impl TrainConfig {
     pub fn learned_from(&self, pictures: usize) -> [usize; 2] {
         let all = [pictures, self.batch];
         let fewer = all.map(|count| count - (self.set_aside * count as f64).round() as usize);
-        let none_aside = self.network.head.is_empty() || fewer[0] == all[0] || fewer[1] == all[1];
-        if none_aside || fewer.contains(&0) { all } else { fewer }
+        let is_part = fewer.iter().zip(all).all(|(fewer, all)| (1..all).contains(fewer));
+        if is_part && !self.network.head.is_empty() { fewer } else { all }
     }
 
     /// Learning rate of a step (from 0).
