@@ -7,6 +7,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::batch_norm::{EPSILON, Moments};
+use super::ssim;
 
 /// A backend that can run the network. All features are C x N x H x W.
 ///
@@ -31,6 +32,12 @@ pub trait Kernels: Backend {
         shift: Tensor<Self, 2>,
     ) -> (Tensor<Self, 2>, Moments<Self>) {
         stock_normalise_relu(x, scale, shift)
+    }
+
+    /// The mean structural similarity of planes `[planes, S, S]` with values in [-1, 1], `[1]`. The gradient goes to `a`,
+    /// `b` is what it should be.
+    fn ssim(a: Tensor<Self, 3>, b: Tensor<Self, 3>) -> Tensor<Self, 1> {
+        ssim::stock(a, b)
     }
 
     /// Cuts `x` `[planes, S, S]` into `grid` x `grid` blocks of h x h: `[grid * grid, planes, h * h]`.

@@ -8,6 +8,7 @@ pub mod folded;
 pub mod kernels;
 pub mod memory;
 pub mod model;
+pub mod ssim;
 
 pub use config::{ConfigError, NetworkConfig, SideKind};
 pub use folded::{FoldedNetwork, FoldedNetworks};

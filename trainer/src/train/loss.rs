@@ -2,11 +2,12 @@
 //!
 //! All on the network's own values, `(u8 - 128) / 128` in [-1, 1], so the range of SSIM is 2.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::network::kernels::Kernels;
 use crate::network::model::Output;
 
 /// Weights of the loss's terms.
@@ -49,19 +50,18 @@ pub struct Loss<B: Backend> {
 }
 
 impl LossWeights {
-    /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x N x S x S);
-    /// `window` is [`ssim_window`]'s. The reconstruction learns from the first `learned` pictures, the head from all.
-    pub fn loss<B: Backend>(
+    /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x N x S x S).
+    /// The reconstruction learns from the first `learned` pictures, the head from all.
+    pub fn loss<B: Kernels>(
         &self,
         output: Output<B>,
         target: Tensor<B, 4>,
         mask: Tensor<B, 4>,
-        window: &Tensor<B, 2>,
         learned: usize,
     ) -> Loss<B> {
         let (picture, target) = (output.picture.narrow(1, 0, learned), target.narrow(1, 0, learned));
         let mse = (picture.clone() - target.clone()).square().mean();
-        let ssim = ssim(picture, target, window);
+        let ssim = ssim(picture, target);
         let mut total =
             mse.clone() * self.mse + (ssim.clone().neg() + 1.0) * self.ssim + output.entropy.clone() * self.entropy;
         let head = match output.difference {
@@ -93,44 +93,17 @@ fn focal_and_dice<B: Backend>(log_odds: Tensor<B, 4>, mask: Tensor<B, 4>) -> Ten
     focal + dice
 }
 
-/// The Gaussian window of SSIM (Wang et al. 2004; 11 taps, sigma 1.5) as a banded `size` x `size` matrix: `W x W^T`
-/// blurs a picture. Rows sum to 1, at the border the window is cut and renormalised.
-pub fn ssim_window<B: Backend>(size: usize, device: &B::Device) -> Tensor<B, 2> {
-    let mut window = vec![0.0_f32; size * size];
-    for (row, values) in window.chunks_exact_mut(size).enumerate() {
-        let first = row.saturating_sub(5);
-        let last = (row + 5).min(size - 1);
-        let tap = |at: usize| (-(at as f32 - row as f32).powi(2) / (2.0 * 1.5 * 1.5)).exp();
-        let sum: f32 = (first..=last).map(tap).sum();
-        (first..=last).for_each(|at| values[at] = tap(at) / sum);
-    }
-    Tensor::from_data(TensorData::new(window, [size, size]), device)
-}
-
-/// Mean SSIM of two batches of pictures with values in [-1, 1].
-pub fn ssim<B: Backend>(a: Tensor<B, 4>, b: Tensor<B, 4>, window: &Tensor<B, 2>) -> Tensor<B, 1> {
-    const C1: f32 = (0.01 * 2.0) * (0.01 * 2.0);
-    const C2: f32 = (0.03 * 2.0) * (0.03 * 2.0);
+/// Mean SSIM of two batches of pictures, C x N x S x S; the gradient goes to `a`.
+fn ssim<B: Kernels>(a: Tensor<B, 4>, b: Tensor<B, 4>) -> Tensor<B, 1> {
     let [channels, pictures, size, _] = a.dims();
-    let planes = channels * pictures;
-    let right = window.clone().transpose();
-    let left = window.clone().unsqueeze::<3>();
-    let blur = |x: Tensor<B, 2>| {
-        left.clone().matmul(x.matmul(right.clone()).reshape([planes, size, size])).reshape([planes * size, size])
-    };
-    let (a, b) = (a.reshape([planes * size, size]), b.reshape([planes * size, size]));
-    let (mean_a, mean_b) = (blur(a.clone()), blur(b.clone()));
-    let product = mean_a.clone() * mean_b.clone();
-    let squares = mean_a.square() + mean_b.square();
-    let covariance = blur(a.clone() * b.clone()) - product.clone();
-    // One blur serves both variances, which only ever occur as their sum.
-    let variances = blur(a.square() + b.square()) - squares.clone();
-    ((product * 2.0 + C1) * (covariance * 2.0 + C2) / ((squares + C1) * (variances + C2))).mean()
+    let planes = |x: Tensor<B, 4>| x.reshape([channels * pictures, size, size]);
+    B::ssim(planes(a), planes(b))
 }
 
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::tensor::TensorData;
 
     use super::*;
     use crate::train::rng::Rng;
@@ -184,11 +157,10 @@ mod tests {
         let mut rng = Rng::new(&[3]);
         let a = pictures(&mut rng);
         let b: Vec<f32> = a.iter().map(|v| (v * 0.7 + rng.range(-0.3, 0.3)).clamp(-1.0, 1.0)).collect();
-        let window = ssim_window(24, &Default::default());
-        let fast = ssim(tensor(&a), tensor(&b), &window).into_scalar();
+        let fast = ssim(tensor(&a), tensor(&b)).into_scalar();
         let slow = slow_ssim(&a, &b);
         assert!((f64::from(fast) - slow).abs() < 1e-5, "{fast} {slow}");
         assert!((0.3..0.95).contains(&slow), "{slow}");
-        assert!((ssim(tensor(&a), tensor(&a), &window).into_scalar() - 1.0).abs() < 1e-6);
+        assert!((ssim(tensor(&a), tensor(&a)).into_scalar() - 1.0).abs() < 1e-6);
     }
 }

@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::batch::Batch;
-use super::{Outcome, Progress, TrainConfig, TrainError, checkpoint, loss};
+use super::{Outcome, Progress, TrainConfig, TrainError, checkpoint};
 use crate::network::FoldedNetworks;
 use crate::network::batch_norm::Moments;
 use crate::network::kernels::Kernels;
@@ -49,7 +49,6 @@ impl Run<'_> {
         let optimiser =
             AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay).init::<B, Model<B>>();
         let (first, model, optimiser) = checkpoint::load::<B, _, _>(self.folder, &run, model, optimiser, device)?;
-        let window = loss::ssim_window::<B>(config.network.size, device);
         let mut meter = Meter::new();
         let (done, model, optimiser) = std::thread::scope(|scope| {
             // Two batches ahead: the step never waits, and a stopped run wastes little.
@@ -66,7 +65,7 @@ impl Run<'_> {
                 }
                 let learned = batch.learned;
                 let [input, target, mask] = batch.into_tensors::<B>(device);
-                let loss = config.loss.loss(model.forward(input, None), target, mask, &window, learned);
+                let loss = config.loss.loss(model.forward(input, None), target, mask, learned);
                 let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
                 if !terms[0].is_finite() {
                     return Err(TrainError::Diverged { step: done });

@@ -4,6 +4,7 @@ mod blocks;
 mod columns;
 mod convolution;
 mod normalise;
+mod ssim;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,10 @@ impl Kernels for Flex {
         (wrap(y), moments(of, &device))
     }
 
+    fn ssim(a: Tensor<Self, 3>, b: Tensor<Self, 3>) -> Tensor<Self, 1> {
+        wrap(ssim::ssim(&primitive(a), &primitive(b)))
+    }
+
     fn cut(x: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {
         wrap(blocks::cut(&primitive(x), grid))
     }
@@ -90,6 +95,10 @@ impl Kernels for Diff {
         let device = x.device();
         let (y, of) = normalise::tracked([x, scale, shift].map(primitive));
         (wrap(y), moments(of, &device))
+    }
+
+    fn ssim(a: Tensor<Self, 3>, b: Tensor<Self, 3>) -> Tensor<Self, 1> {
+        wrap(ssim::tracked(primitive(a), &primitive(b)))
     }
 
     fn cut(x: Tensor<Self, 3>, grid: usize) -> Tensor<Self, 3> {

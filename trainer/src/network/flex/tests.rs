@@ -91,3 +91,26 @@ fn blocks_equal_the_stock_ones_forwards_and_back() {
         close(Diff::join(Diff::cut(x.clone(), grid), grid), x);
     }
 }
+
+/// SSIM's variances are small differences of `f32` sums, so each way is off by up to 1e-3 of the largest gradient.
+#[test]
+fn ssim_equals_the_stock_one_forwards_and_back() {
+    let rng = &mut Rng::new(&[5]);
+    for (planes, size) in [(3, 24), (1, 32), (2, 11), (2, 7), (1, 3)] {
+        let b = random(rng, [planes, size, size]);
+        let a = b.clone() * 0.7 + random(rng, [planes, size, size]) * 0.3;
+        let run = |way: &dyn Fn(Tensor<Diff, 3>) -> Tensor<Diff, 1>| {
+            let leaf = a.clone().detach().require_grad();
+            let y = way(leaf.clone());
+            let gradient = leaf.grad(&y.backward()).expect("must have a gradient");
+            (floats(y)[0], floats(Tensor::<Diff, 3>::from_inner(gradient)))
+        };
+        let (own, own_gradient) = run(&|a| Diff::ssim(a, b.clone()));
+        let (stock, stock_gradient) = run(&|a| crate::network::ssim::stock(a, b.clone()));
+        assert!((own - stock).abs() < 1e-4, "{own}, stock {stock}");
+        let largest = stock_gradient.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        let pairs = own_gradient.iter().zip(&stock_gradient);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-3 * largest, "{planes} of {size}: {worst} of {largest}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Structural similarity with separate passes along rows and columns, its gradient found on the same walk.
+
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::tensor::{TensorMetadata, ops::FloatTensor};
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::{Diff, tensor, values};
+use crate::network::ssim::{C1, C2, REACH, windows};
+
+/// Blurs square planes, or spreads their gradients back.
+struct Blur {
+    size: usize,
+    windows: Vec<(usize, Vec<f32>)>,
+    rows: Vec<f32>,
+}
+
+impl Blur {
+    fn new(size: usize) -> Self {
+        Self { size, windows: windows(size).collect(), rows: vec![0.0; size * size] }
+    }
+
+    /// Places whose windows are not cut.
+    fn inner(&self) -> std::ops::Range<usize> {
+        REACH.min(self.size)..self.size.saturating_sub(REACH).max(REACH.min(self.size))
+    }
+
+    fn apply(&mut self, x: &[f32], y: &mut [f32]) {
+        let size = self.size;
+        for ((first, weights), to) in self.windows.iter().zip(self.rows.chunks_exact_mut(size)) {
+            to.fill(0.0);
+            for (weight, from) in weights.iter().zip(x[first * size..].chunks_exact(size)) {
+                add(to, from, *weight);
+            }
+        }
+        let inner = self.inner();
+        for (from, to) in self.rows.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+            to.fill(0.0);
+            if let Some((_, weights)) = self.windows.get(inner.start).filter(|_| !inner.is_empty()) {
+                for (tap, weight) in weights.iter().enumerate() {
+                    add(&mut to[inner.clone()], &from[inner.start - REACH + tap..], *weight);
+                }
+            }
+            for at in (0..size).filter(|at| !inner.contains(at)) {
+                let (first, weights) = &self.windows[at];
+                to[at] = weights.iter().zip(&from[*first..]).map(|(w, v)| w * v).sum();
+            }
+        }
+    }
+
+    /// The adjoint of [`Self::apply`].
+    fn spread(&mut self, dy: &[f32], dx: &mut [f32]) {
+        let (size, inner) = (self.size, self.inner());
+        for (from, to) in dy.chunks_exact(size).zip(self.rows.chunks_exact_mut(size)) {
+            to.fill(0.0);
+            if let Some((_, weights)) = self.windows.get(inner.start).filter(|_| !inner.is_empty()) {
+                for (tap, weight) in weights.iter().enumerate() {
+                    add(&mut to[inner.start - REACH + tap..], &from[inner.clone()], *weight);
+                }
+            }
+            for at in (0..size).filter(|at| !inner.contains(at)) {
+                let (first, weights) = &self.windows[at];
+                to[*first..].iter_mut().zip(weights).for_each(|(to, w)| *to += w * from[at]);
+            }
+        }
+        dx.fill(0.0);
+        for ((first, weights), from) in self.windows.iter().zip(self.rows.chunks_exact(size)) {
+            for (weight, to) in weights.iter().zip(dx[first * size..].chunks_exact_mut(size)) {
+                add(to, from, *weight);
+            }
+        }
+    }
+}
+
+/// `to += from * weight`, as far as both go.
+fn add(to: &mut [f32], from: &[f32], weight: f32) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from * weight);
+}
+
+/// The sum of SSIM over a plane, and the sum's gradient by `a`.
+fn of_plane(a: &[f32], b: &[f32], size: usize, gradient: &mut [f32]) -> f64 {
+    let mut blur = Blur::new(size);
+    let mut blurred = |x: &dyn Fn(f32, f32) -> f32| {
+        let values: Vec<f32> = a.iter().zip(b).map(|(&a, &b)| x(a, b)).collect();
+        let mut y = vec![0.0; values.len()];
+        blur.apply(&values, &mut y);
+        y
+    };
+    let mut mean_a = blurred(&|a, _| a);
+    let mean_b = blurred(&|_, b| b);
+    let mut products = blurred(&|a, b| a * b);
+    let mut squares = blurred(&|a, b| a * a + b * b);
+    let mut sum = 0.0;
+    // from here on the three hold the gradients by themselves
+    for (((p, q), r), t) in mean_a.iter_mut().zip(mean_b).zip(&mut products).zip(&mut squares) {
+        let (means, covariance) = (2.0 * *p * q + C1, 2.0 * (*r - *p * q) + C2);
+        let (both, variances) = (*p * *p + q * q + C1, *t - *p * *p - q * q + C2);
+        let ssim = means * covariance / (both * variances);
+        sum += f64::from(ssim);
+        let by_mean = 2.0 * (q / means - q / covariance - *p / both + *p / variances);
+        (*p, *r, *t) = (ssim * by_mean, 2.0 * ssim / covariance, -ssim / variances);
+    }
+    let mut back = vec![0.0; a.len()];
+    blur.spread(&mean_a, gradient);
+    blur.spread(&products, &mut back);
+    gradient.iter_mut().zip(b).zip(&back).for_each(|((d, b), back)| *d += b * back);
+    blur.spread(&squares, &mut back);
+    gradient.iter_mut().zip(a).zip(&back).for_each(|((d, a), back)| *d += 2.0 * a * back);
+    sum
+}
+
+/// The mean SSIM of contiguous planes `[planes, S, S]`, and its gradient by `a`.
+fn mean(a: &FlexTensor, b: &FlexTensor) -> (FlexTensor, FlexTensor) {
+    let shape: [usize; 3] = a.shape().dims();
+    let plane = shape[1] * shape[2];
+    let mut gradient = vec![0.0; shape.iter().product()];
+    let planes = values(a).par_chunks_exact(plane).zip(values(b).par_chunks_exact(plane));
+    let sums: Vec<f64> = planes
+        .zip(gradient.par_chunks_exact_mut(plane))
+        .map(|((a, b), gradient)| of_plane(a, b, shape[1], gradient))
+        .collect();
+    let count = gradient.len().max(1);
+    gradient.iter_mut().for_each(|d| *d /= count as f32);
+    let mean = sums.iter().sum::<f64>() / count as f64;
+    (tensor(vec![mean as f32], [1]), tensor(gradient, shape))
+}
+
+/// The mean SSIM.
+pub(super) fn ssim(a: &FlexTensor, b: &FlexTensor) -> FlexTensor {
+    mean(&a.to_contiguous(), &b.to_contiguous()).0
+}
+
+#[derive(Debug)]
+struct Ssim;
+
+impl Backward<Flex, 1> for Ssim {
+    /// The gradient by the planes that have one.
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<FlexTensor, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Flex, _>(ops.parents, ops.node, grads, |dy| {
+            let shape: [usize; 3] = ops.state.shape().dims();
+            let factor = values(&dy)[0];
+            tensor(values(&ops.state).iter().map(|d| d * factor).collect(), shape)
+        });
+    }
+}
+
+/// [`ssim`] with a gradient by `a`.
+pub(super) fn tracked(a: FloatTensor<Diff>, b: &FloatTensor<Diff>) -> FloatTensor<Diff> {
+    let (y, gradient) = mean(&a.primitive.to_contiguous(), &b.primitive.to_contiguous());
+    match Ssim.prepare::<NoCheckpointing>([a.node]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish(gradient, y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
