@@ -70,4 +70,11 @@ if python3 -c "import torch" 2> /dev/null; then
 else
     say "PyTorch is not installed: nothing to compare with"
 fi
+if [ "$device" = cuda ]; then
+    say
+    say "## Memory that is short"
+    sed 's/^batch = .*/batch = 1024/' "$out/standard.run/teach.toml" > "$out/large.toml"
+    "$program" teach "$data" --out "$out/large" --device cuda --config "$out/large.toml" --steps 2 2> "$out/large.log"
+    say "$(grep 'pictures a step in place of' "$out/large.log")"
+fi
 printf '\nreport: %s\n' "$report"

@@ -222,11 +222,20 @@ fn configure(
     }
     config.validate()?;
     fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
+    // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
+    let begun = train::has_checkpoint(run_folder).then(|| TeachConfig::read(&file).ok()).flatten();
+    let wanted = config.train.batch;
+    config.train.batch = match &begun {
+        Some(begun) => wanted.min(begun.train.batch),
+        None => train::batch_with_room(&config.train, &set.train, device)?,
+    };
+    if config.train.batch < wanted {
+        say::error(format_args!("{} pictures a step in place of {wanted}: memory is short", config.train.batch));
+    }
     if let Some(Budget(budget)) = options.budget {
-        // a run that goes on keeps the number of steps it began with
-        config.train.steps = match TeachConfig::read(&file) {
-            Ok(begun) if train::has_checkpoint(run_folder) => begun.train.steps,
-            _ => steps_within(budget, &config.train, set, run_folder, device, stop)?,
+        config.train.steps = match begun {
+            Some(begun) => begun.train.steps,
+            None => steps_within(budget, &config.train, set, run_folder, device, stop)?,
         };
     }
     config.write(&file)?;

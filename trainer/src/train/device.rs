@@ -99,21 +99,23 @@ fn probe() -> Result<String, String> {
     match quietly(compute) {
         Ok(64.0) => Ok(name),
         Ok(sum) => Err(format!("{name} computes wrongly (64 ones add up to {sum})")),
-        Err(why) => Err(format!("{name} cannot run a kernel; is the CUDA toolkit installed (NVRTC, CUDA_PATH)? {why}")),
+        Err(why) => {
+            let why = why.lines().next().unwrap_or_default();
+            Err(format!("{name} cannot run a kernel; is the CUDA toolkit installed (NVRTC, CUDA_PATH)? {why}"))
+        }
     }
 }
 
-/// Runs `attempt`; where it panics, the first line of the message comes back and nothing is printed.
-#[cfg(feature = "cuda")]
-fn quietly<T>(attempt: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs `attempt`; where it panics, the message comes back and nothing is printed.
+#[cfg(any(test, feature = "cuda"))]
+pub(super) fn quietly<T>(attempt: impl FnOnce() -> T) -> Result<T, String> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
     std::panic::set_hook(hook);
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        text.lines().next().unwrap_or_default().to_owned()
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given").to_owned()
     })
 }
 

@@ -9,7 +9,10 @@ pub mod device;
 pub mod loss;
 pub mod progress;
 pub mod rng;
+#[cfg(any(test, feature = "cuda"))]
+mod room;
 mod run;
+
 /// Whether a run has been saved in `folder`.
 pub fn has_checkpoint(folder: &std::path::Path) -> bool {
     folder.join(checkpoint::FILE).exists()
@@ -77,6 +80,20 @@ pub enum TrainError {
     /// The build has no CUDA.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Not even one picture at a time.
+    #[error(
+        "the device has no memory for one picture at a time ({reason}): end what else uses it, or teach with a smaller --size"
+    )]
+    Memory {
+        /// What the device said.
+        reason: String,
+    },
+    /// The device fails.
+    #[error("a trial step failed on the device: {reason}")]
+    Step {
+        /// What the device said.
+        reason: String,
+    },
     /// The loss is no number any more.
     #[error("the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept")]
     Diverged {
@@ -116,6 +133,25 @@ pub enum TrainError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// The batch of `config`, or the largest of its halves, quarters and so on that the device has memory for: a step is tried
+/// with each. On the CPU nothing is tried, whose memory is not known to be short before it is taken.
+///
+/// # Errors
+/// See [`TrainError`].
+#[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
+pub fn batch_with_room(config: &TrainConfig, pictures: &[Picture], device: Device) -> Result<usize, TrainError> {
+    match device {
+        Device::Cpu => Ok(config.batch),
+        #[cfg(feature = "cuda")]
+        Device::Cuda => room::largest_batch(config.batch, |batch| {
+            type Cuda = burn::backend::Autodiff<burn::backend::Cuda>;
+            room::one_step::<Cuda>(&TrainConfig { batch, ..config.clone() }, pictures, &Default::default())
+        }),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda => Err(DeviceError::NoCuda("this program was built without CUDA".to_owned()).into()),
+    }
 }
 
 /// Trains a network on `pictures` of good parts, already of the network's size and channels.
