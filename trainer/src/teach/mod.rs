@@ -1,5 +1,6 @@
 //! `beltwatch-train teach`: from a folder of good pictures to a recipe.
 
+mod choose;
 pub mod config;
 pub mod data;
 mod error;
@@ -7,6 +8,7 @@ pub mod mask;
 pub mod natural;
 pub mod position;
 pub mod recipe;
+mod redraw;
 
 use std::fs;
 use std::path::{Path, PathBuf};

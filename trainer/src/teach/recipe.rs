@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use beltwatch::difference::Form;
-use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::inspect::{InspectError, Inspector};
-use beltwatch::judge::{Judge, Settings};
+use beltwatch::judge::Settings;
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::position::Limits;
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
@@ -19,12 +18,13 @@ use beltwatch::recipe::{
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 use beltwatch::region::Regions;
 
+use super::choose::Choice;
 use super::data::TeachingSet;
-use crate::calibrate::choice::{self, Judging};
-use crate::calibrate::noise::NoiseStatistics;
+use super::redraw::Redraw;
+use crate::calibrate::choice::Judging;
 use crate::calibrate::outliers::outliers;
 use crate::calibrate::scoring::{Redrawn, Scoring};
-use crate::calibrate::{Noise, even_noise_map, noise_map, threshold};
+use crate::calibrate::{Noise, threshold};
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor, QuantiseError};
 use crate::train::defects;
@@ -33,10 +33,6 @@ use beltwatch::verdict::{Pooling, Score};
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
-/// Pictures by which it is chosen how differences are judged,
-const CHOICE_PICTURES: usize = 64;
-/// and procedural defects tried on each.
-const DEFECTS_A_PICTURE: usize = 3;
 /// Golden pictures of each kind.
 const GOLDEN: usize = 2;
 
@@ -108,8 +104,12 @@ pub struct Exported {
     pub suspicious: Vec<(PathBuf, Score)>,
 }
 
-/// Something that draws pictures as good parts would look.
-type Draw<'a> = &'a mut dyn FnMut(Picture) -> Result<Redrawn, ExportError>;
+impl ExportSettings {
+    /// How difference images of these forms are judged, as long as HEE has no cap yet.
+    pub(super) fn uncapped(&self, forms: &[Form]) -> Settings {
+        Settings::uncapped(forms, self.smoothing_sigma, self.pooling, &self.regions)
+    }
+}
 
 /// Writes the recipe to `folder`, which must not exist or be empty.
 pub fn export(
@@ -132,19 +132,8 @@ pub fn export(
     let float = quantise::export_float(networks);
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
-    let shape = InputShape { size, channels };
-    let mut int8 = Reconstructor::load(&model, shape)?;
-    let mut draw_int8 = |picture: Picture| {
-        let mut reconstruction = picture.clone();
-        int8.reconstruct(&picture.data, &mut reconstruction.data)?;
-        Ok(Redrawn { picture, reconstruction, learned: int8.learned().to_vec() })
-    };
+    let int8 = Reconstructor::load(&model, InputShape { size, channels })?;
     let float_network = FloatReconstructor::load(&float)?;
-    let mut draw_float = |picture: Picture| {
-        let mut reconstruction = picture.clone();
-        let learned = float_network.reconstruct(&picture.data, &mut reconstruction.data)?;
-        Ok(Redrawn { picture, reconstruction, learned })
-    };
 
     let mut preprocessor = Preprocessor::new(size, channels, &set.sizes);
     if let Some((reference, limits)) = &settings.position {
@@ -156,51 +145,22 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let uncapped =
-        |forms: &[Form]| Settings::uncapped(forms, settings.smoothing_sigma, settings.pooling, &settings.regions);
-    let candidates = Judging::candidates(settings.forms.as_deref(), settings.noise, networks.head.is_some());
-    // half of the pictures say what is normal, the other half is judged by it
-    let other_half = || set.train.iter().skip(1).step_by(2);
-    let mut differences = Differences::measure(&candidates, set.train.iter().step_by(2), size, &mut draw_int8)?;
-    let shares = match candidates.as_slice() {
-        [_] => vec![1.0],
-        several => {
-            let ways =
-                several.iter().map(|judging| Scoring::new(uncapped(&judging.forms), differences.noise(judging), size));
-            let good: Vec<Picture> = other_half().take(CHOICE_PICTURES).cloned().collect();
-            let defective = with_defects(&good, &set.train, settings.training.seed, DEFECTS_A_PICTURE);
-            let mut draw_all = |pictures: Vec<Picture>| {
-                pictures.into_iter().map(&mut draw_int8).collect::<Result<Vec<_>, ExportError>>()
-            };
-            choice::found(&ways.collect::<Vec<_>>(), &draw_all(good)?, &draw_all(defective)?)
-        }
-    };
-    let chosen = choice::best(&shares);
-    let judging = &candidates[chosen];
-    let forms = &judging.forms;
-    differences.join(&Differences::measure(&candidates, other_half(), size, &mut draw_int8)?);
-    let noise = differences.noise(judging);
+    let mut choice = Choice::make(&int8, networks.head.is_some(), &set.train, settings)?;
+    let uncapped = settings.uncapped(&choice.judging().forms);
 
     // a first look at all of them, to find those that do not belong there
     let all: Vec<&Picture> = set.train.iter().chain(&held_out).collect();
-    let mut judge = Scoring::new(uncapped(forms), noise.clone(), size).judge().without_hee();
-    let scores = all.iter().map(|picture| Ok(draw_int8((*picture).clone())?.judge(&mut judge).score));
-    let scores = scores.collect::<Result<Vec<_>, ExportError>>()?;
+    let mut judge = Scoring::new(uncapped.clone(), choice.noise.clone(), size).judge().without_hee();
+    let mut scores = Vec::new();
+    int8.each(all.iter().copied(), |redrawn| scores.push(redrawn.judge(&mut judge).score))?;
     let suspicious = suspicious(&scores, set.train.len());
     let belongs = |place: &usize| !suspicious.contains(place);
-
-    let noise = if suspicious.is_empty() {
-        noise
-    } else {
-        let taught = (0..set.train.len()).filter(belongs).map(|i| &set.train[i]);
-        Differences::measure(std::slice::from_ref(judging), taught, size, &mut draw_int8)?.noise(judging)
-    };
-    let redraw = |draw: Draw<'_>| {
-        let kept = (set.train.len()..all.len()).filter(belongs);
-        kept.map(|place| draw(all[place].clone())).collect::<Result<Vec<_>, _>>()
-    };
-    let (int8_drawn, float_drawn) = (redraw(&mut draw_int8)?, redraw(&mut draw_float)?);
-    let scoring = Scoring::calibrated(uncapped(forms), noise, size, &int8_drawn);
+    if !suspicious.is_empty() {
+        choice.measure_again(&int8, (0..set.train.len()).filter(belongs).map(|place| &set.train[place]))?;
+    }
+    let kept: Vec<&Picture> = (set.train.len()..all.len()).filter(belongs).map(|place| all[place]).collect();
+    let (int8_drawn, float_drawn) = (int8.all(kept.iter().copied())?, float_network.all(kept)?);
+    let scoring = Scoring::calibrated(uncapped, choice.noise.clone(), size, &int8_drawn);
     let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| scores[place]).collect();
     let threshold = |scores: &[Score]| threshold(scores, &taught, settings.false_reject_target);
     let held_out_scores = scoring.scores(&int8_drawn, true);
@@ -222,6 +182,7 @@ pub fn export(
         reference.save_png(&folder.join(POSITION_FILE))?;
         names.push(POSITION_FILE.to_owned());
     }
+    let forms = &choice.judging().forms;
     for (&form, noise) in forms.iter().zip(&scoring.noise) {
         names.extend(recipe::save_noise_map(folder, form, noise, size)?);
     }
@@ -256,7 +217,7 @@ pub fn export(
     let file = |place: usize| set.train_files.get(place).unwrap_or_else(|| held_out_files[place - set.train.len()]);
     Ok(Exported {
         manifest: add_golden(folder, manifest, &mut names, set, settings.training.seed)?,
-        judging: (candidates.iter().cloned().zip(shares).collect(), chosen),
+        judging: (choice.candidates.into_iter().zip(choice.shares).collect(), choice.chosen),
         suspicious: suspicious.into_iter().map(|place| (file(place).clone(), scores[place])).collect(),
     })
 }
@@ -270,55 +231,8 @@ fn suspicious(scores: &[Score], taught: usize) -> Vec<usize> {
     found
 }
 
-/// What is known of the difference images of all forms that may be judged by.
-struct Differences {
-    forms: Vec<Form>,
-    statistics: Vec<NoiseStatistics>,
-}
-
-impl Differences {
-    /// Over pictures, of which one is in memory at a time.
-    fn measure<'a>(
-        candidates: &[Judging],
-        pictures: impl Iterator<Item = &'a Picture>,
-        size: usize,
-        draw: Draw<'_>,
-    ) -> Result<Self, ExportError> {
-        let mut forms: Vec<Form> = Vec::new();
-        for &form in candidates.iter().flat_map(|judging| &judging.forms) {
-            if !forms.contains(&form) {
-                forms.push(form);
-            }
-        }
-        let mut judge =
-            Judge::new(&Settings::uncapped(&forms, 0.0, Pooling::Max, &Regions::default()), &[], size, size);
-        let mut statistics = vec![NoiseStatistics::new(size, size); forms.len()];
-        for picture in pictures {
-            draw(picture.clone())?.judge(&mut judge);
-            statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
-        }
-        Ok(Self { forms, statistics })
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.statistics.iter_mut().zip(&other.statistics).for_each(|(a, b)| a.join(b));
-    }
-
-    /// The noise map of each form that is judged by.
-    fn noise(&self, judging: &Judging) -> Vec<NoiseMap> {
-        let map = match judging.noise {
-            Noise::Pixel => noise_map,
-            Noise::Even => even_noise_map,
-            Noise::None => return Vec::new(),
-        };
-        let known = self.forms.iter().zip(&self.statistics);
-        let of = |form: &Form| known.clone().find(|(known, _)| *known == form).map(|(_, statistics)| map(statistics));
-        judging.forms.iter().filter_map(of).collect()
-    }
-}
-
 /// The pictures, `times` over, each with a procedural defect.
-fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64, times: usize) -> Vec<Picture> {
+pub(super) fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64, times: usize) -> Vec<Picture> {
     let paste = |(number, picture): (usize, &Picture)| {
         let mut picture = picture.clone();
         let key = [seed, number as u64, u64::from_le_bytes(*b"quantise")];
