@@ -39,7 +39,7 @@ impl Hee {
 
     /// The same of a map of which so many pixels are not looked at, and 0.
     pub fn error_beside(&self, map: &[u8], ignored: u32) -> u8 {
-        let mut histogram = histogram(map);
+        let mut histogram = histogram(map, |&v| v);
         histogram[0] -= ignored;
         self.estimator.error(&histogram).min(self.cap)
     }
@@ -64,18 +64,17 @@ pub fn cap(errors: impl IntoIterator<Item = u8>, zero: u8) -> u8 {
     largest.saturating_add(largest.saturating_sub(zero).div_ceil(2))
 }
 
-/// Counts of the 256 values. Four tables, so that runs of one value do not wait for each other.
-pub fn histogram(map: &[u8]) -> [u32; 256] {
+/// Counts of the values' bytes. Four tables, so that runs of one byte do not wait for each other.
+pub fn histogram<V>(values: &[V], byte: impl Fn(&V) -> u8) -> [u32; 256] {
     let mut tables = [[0u32; 256]; 4];
-    let chunks = map.chunks_exact(4);
-    let rest = chunks.remainder();
+    let (chunks, rest) = values.as_chunks::<4>();
     for chunk in chunks {
-        for (table, &v) in tables.iter_mut().zip(chunk) {
-            table[usize::from(v)] += 1;
+        for (table, v) in tables.iter_mut().zip(chunk) {
+            table[usize::from(byte(v))] += 1;
         }
     }
-    for &v in rest {
-        tables[0][usize::from(v)] += 1;
+    for v in rest {
+        tables[0][usize::from(byte(v))] += 1;
     }
     std::array::from_fn(|i| tables.iter().map(|t| t[i]).sum())
 }
@@ -180,7 +179,7 @@ mod tests {
     proptest! {
         #[test]
         fn histogram_counts_each_pixel_once(map in proptest::collection::vec(any::<u8>(), 0..999)) {
-            let h = histogram(&map);
+            let h = histogram(&map, |&v| v);
             for v in 0..=255u8 {
                 prop_assert_eq!(h[usize::from(v)] as usize, map.iter().filter(|&&p| p == v).count());
             }

@@ -155,8 +155,8 @@ impl Inspector {
 
     /// The last anomaly map as a picture-sized u8 map for people: the threshold stands at half of the range.
     pub fn heat(&self) -> Vec<u8> {
-        let full = (2 * i32::from(self.threshold.0)).max(1);
-        self.judge.anomaly().iter().map(|&v| (v.max(0).min(full) as i64 * 255 / i64::from(full)) as u8).collect()
+        let full = (2 * u32::from(self.threshold.0)).max(1);
+        self.judge.anomaly().iter().map(|&v| (u32::from(v).min(full) * 255 / full) as u8).collect()
     }
 
     /// Name of the convolution kernel that this CPU runs.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 pub use crate::difference::Seen;
 
 use crate::difference::deviation::{Deviation, NoiseMap};
-use crate::difference::{Form, Scratch};
+use crate::difference::{self, Form};
 use crate::hee::{Estimator, Hee};
 use crate::region::{LOOK, Regions};
-use crate::smooth::Kernel;
+use crate::smooth::{self, Kernel};
 use crate::verdict::{Pooling, Score};
 
 /// What a judge needs to know, from the recipe.
@@ -68,10 +68,10 @@ pub struct Judge {
     error: u8,
     map: Vec<u8>,
     sums: Vec<u16>,
-    residual: Vec<i16>,
-    anomaly: Vec<i32>,
-    smoothed_rows: Vec<i32>,
-    scratch: Scratch,
+    residual: Vec<u8>,
+    anomaly: Vec<u16>,
+    difference_scratch: difference::Scratch,
+    smooth_scratch: smooth::Scratch,
 }
 
 impl Judge {
@@ -88,6 +88,7 @@ impl Judge {
             difference: vec![0; pixels],
         };
         let mask = (!settings.regions.is_everything()).then(|| settings.regions.mask(width, height));
+        let kernel = Kernel::gaussian(settings.smoothing_sigma);
         Self {
             mask: mask.map(|mask| {
                 let ignored = mask.iter().filter(|&&v| v != LOOK).count() as u32;
@@ -95,7 +96,8 @@ impl Judge {
             }),
             layers: settings.forms.iter().enumerate().map(layer).collect(),
             hee: settings.hee,
-            kernel: Kernel::gaussian(settings.smoothing_sigma),
+            smooth_scratch: kernel.scratch(width, height),
+            kernel,
             pooling: settings.pooling,
             width,
             error: 0,
@@ -103,8 +105,7 @@ impl Judge {
             sums: vec![0; pixels],
             residual: vec![0; pixels],
             anomaly: vec![0; pixels],
-            smoothed_rows: vec![0; pixels],
-            scratch: Scratch::new(pixels),
+            difference_scratch: difference::Scratch::new(width, height),
         }
     }
 
@@ -124,7 +125,7 @@ impl Judge {
         assert_eq!([seen.picture.len(), seen.reconstruction.len()], [pixels * seen.channels; 2]);
         for layer in &mut self.layers {
             assert!(layer.form != Form::Learned || seen.learned.len() == pixels, "a network with a head");
-            layer.form.difference(seen, self.width, &mut layer.difference, &mut self.scratch);
+            layer.form.difference(seen, self.width, &mut layer.difference, &mut self.difference_scratch);
         }
         self.combine();
         let mut ignored = 0;
@@ -134,9 +135,9 @@ impl Judge {
         }
         self.error = self.hee.error_beside(&self.map, ignored);
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
-            *residual = i16::from(v.saturating_sub(self.error));
+            *residual = v.saturating_sub(self.error);
         }
-        self.kernel.apply(&self.residual, self.width, &mut self.smoothed_rows, &mut self.anomaly);
+        self.kernel.apply(&self.residual, self.width, &mut self.smooth_scratch, &mut self.anomaly);
         let score = self.pooling.score(&self.anomaly);
         Judgement { score, error: self.error }
     }
@@ -170,17 +171,15 @@ impl Judge {
         self.layers[0].deviation.zero()
     }
 
-    /// The last anomaly map in Q8.8, from which the score came; never negative.
-    pub fn anomaly(&self) -> &[i32] {
+    /// The last anomaly map in Q8.8, from which the score came.
+    pub fn anomaly(&self) -> &[u16] {
         &self.anomaly
     }
 
     /// The last anomaly map without the cut at zero, for pixel metrics: signed Q8.8.
-    pub fn signed_anomaly(&mut self) -> Vec<i32> {
+    pub fn signed_anomaly(&self) -> Vec<i32> {
         let signed: Vec<i16> = self.map.iter().map(|&v| i16::from(v) - i16::from(self.error)).collect();
-        let mut out = vec![0; signed.len()];
-        self.kernel.apply(&signed, self.width, &mut self.smoothed_rows, &mut out);
-        out
+        self.kernel.signed(&signed, self.width)
     }
 }
 
@@ -204,7 +203,7 @@ mod tests {
     }
 
     fn art(judge: &Judge) -> Vec<String> {
-        let shade = |&v: &i32| b" .:-=+*#%@"[(v / 256 / 8).clamp(0, 9) as usize] as char;
+        let shade = |&v: &u16| b" .:-=+*#%@"[usize::from(v / 256 / 8).min(9)] as char;
         judge.anomaly().chunks(judge.width).map(|row| row.iter().map(shade).collect()).collect()
     }
 

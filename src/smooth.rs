@@ -2,12 +2,25 @@
 
 /// The widest smoothing, in pixels of the map.
 pub const MAX_SIGMA: f64 = 8.0;
+/// Neighbouring values that are summed together.
+const LANES: usize = 32;
 
 /// A Gaussian in 8-bit fixed point: the taps sum to 256.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
     /// Half of the symmetric kernel, the centre first.
     half: Vec<u16>,
+}
+
+/// Planes to work in, allocated once.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// A row with its border repeated on both sides.
+    row: Vec<u8>,
+    /// Sums of a row or of a column of rows.
+    sums: [Vec<u16>; 2],
+    /// The upper and the lower byte of each value smoothed along its row.
+    bytes: [Vec<u8>; 2],
 }
 
 impl Kernel {
@@ -26,22 +39,82 @@ impl Kernel {
         Self { half }
     }
 
-    /// Smooths `map` (rows of `width` values, -255 to 255) in both directions, borders repeated. The result is in
-    /// signed Q8.8, rounded down; `scratch` and `out` take one value a pixel.
-    pub fn apply(&self, map: &[i16], width: usize, scratch: &mut [i32], out: &mut [i32]) {
+    /// What [`Self::apply`] needs for maps of `width` x `height`.
+    pub fn scratch(&self, width: usize, height: usize) -> Scratch {
+        let (sums, plane) = (vec![0; width], vec![0; width * height]);
+        let row = vec![0; width + 2 * self.radius()];
+        Scratch { row, sums: [sums.clone(), sums], bytes: [plane.clone(), plane] }
+    }
+
+    fn radius(&self) -> usize {
+        self.half.len() - 1
+    }
+
+    /// Smooths `map` (rows of `width` values) in both directions, borders repeated, into Q8.8, rounded down; `out` takes one
+    /// value a pixel.
+    ///
+    /// # Panics
+    /// Where `scratch` was made for another kernel or size.
+    pub fn apply(&self, map: &[u8], width: usize, scratch: &mut Scratch, out: &mut [u16]) {
+        let (radius, height) = (self.radius(), map.len() / width);
+        let Scratch { row: padded, sums: [sums, lower_sums], bytes: [upper, lower] } = scratch;
+        let lines = upper.chunks_exact_mut(width).zip(lower.chunks_exact_mut(width));
+        for (row, (upper, lower)) in map.chunks_exact(width).zip(lines) {
+            let (before, rest) = padded.split_at_mut(radius);
+            let (middle, after) = rest.split_at_mut(width);
+            before.fill(row[0]);
+            middle.copy_from_slice(row);
+            after.fill(row[width - 1]);
+            self.sum(sums, |i| [&padded[radius - i..][..width], &padded[radius + i..][..width]]);
+            for ((upper, lower), sum) in upper.iter_mut().zip(lower).zip(&*sums) {
+                (*upper, *lower) = ((sum >> 8) as u8, *sum as u8);
+            }
+        }
+        // the sum of the upper bytes counts 256 times as much, so nothing is lost of what is rounded down at the end
+        for (y, out) in out.chunks_exact_mut(width).enumerate() {
+            for (bytes, sums) in [(&*upper, &mut *sums), (&*lower, &mut *lower_sums)] {
+                let line = |y: usize| &bytes[y * width..][..width];
+                self.sum(sums, |i| [line(y.saturating_sub(i)), line((y + i).min(height - 1))]);
+            }
+            for ((out, upper), lower) in out.iter_mut().zip(&*sums).zip(&*lower_sums) {
+                *out = upper + (lower >> 8);
+            }
+        }
+    }
+
+    /// Sums lines of values that lie at distance `i` on either side, weighted: 255 * 256 at most.
+    fn sum<'a>(&self, sums: &mut [u16], beside: impl Fn(usize) -> [&'a [u8]; 2]) {
+        let mut from = 0;
+        while from + LANES <= sums.len() {
+            self.sum_some::<LANES>(sums, from, &beside);
+            from += LANES;
+        }
+        while from < sums.len() {
+            self.sum_some::<1>(sums, from, &beside);
+            from += 1;
+        }
+    }
+
+    fn sum_some<'a, const N: usize>(&self, sums: &mut [u16], from: usize, beside: &impl Fn(usize) -> [&'a [u8]; 2]) {
+        let some = |line: &'a [u8]| -> &'a [u8; N] { line[from..].first_chunk().expect("as long as the sums") };
+        let centre = some(beside(0)[0]);
+        let mut kept: [u16; N] = std::array::from_fn(|x| self.half[0] * u16::from(centre[x]));
+        for (i, &weight) in self.half.iter().enumerate().skip(1) {
+            let [a, b] = beside(i).map(some);
+            for x in 0..N {
+                kept[x] += weight * (u16::from(a[x]) + u16::from(b[x]));
+            }
+        }
+        sums[from..from + N].copy_from_slice(&kept);
+    }
+
+    /// The same of values from -255 to 255, in signed Q8.8 rounded down: for evaluation, which has time.
+    pub fn signed(&self, map: &[i16], width: usize) -> Vec<i32> {
         let height = map.len() / width;
-        for (row, to) in map.chunks_exact(width).zip(scratch.chunks_exact_mut(width)) {
-            for (x, to) in to.iter_mut().enumerate() {
-                *to = self.tap(x, width, |x| i32::from(row[x]));
-            }
-        }
-        for y in 0..height {
-            for x in 0..width {
-                let pick = |y: usize| scratch[y * width + x];
-                // an arithmetic shift rounds down on every target
-                out[y * width + x] = self.tap(y, height, pick) >> 8;
-            }
-        }
+        let along = |i: usize| self.tap(i % width, width, |x| i32::from(map[i / width * width + x]));
+        let rows: Vec<i32> = (0..map.len()).map(along).collect();
+        // an arithmetic shift rounds down on every target
+        (0..map.len()).map(|i| self.tap(i / width, height, |y| rows[y * width + i % width]) >> 8).collect()
     }
 
     fn tap(&self, at: usize, length: usize, pick: impl Fn(usize) -> i32) -> i32 {
@@ -58,9 +131,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn smooth(sigma: f64, map: &[i16], width: usize) -> Vec<i32> {
-        let (mut scratch, mut out) = (vec![0; map.len()], vec![0; map.len()]);
-        Kernel::gaussian(sigma).apply(map, width, &mut scratch, &mut out);
+    fn smooth(sigma: f64, map: &[u8], width: usize) -> Vec<u16> {
+        let kernel = Kernel::gaussian(sigma);
+        let (mut scratch, mut out) = (kernel.scratch(width, map.len() / width), vec![0; map.len()]);
+        kernel.apply(map, width, &mut scratch, &mut out);
         out
     }
 
@@ -74,29 +148,36 @@ mod tests {
 
     #[test]
     fn a_point_becomes_the_kernel() {
-        let mut map = [0i16; 49];
+        let mut map = [0; 49];
         map[24] = 64;
         let art: Vec<String> = smooth(1.0, &map, 7)
             .chunks(7)
-            .map(|row| row.iter().map(|&v| b" .:-=+*#%@"[(v / 300).min(9) as usize] as char).collect())
+            .map(|row| row.iter().map(|&v| b" .:-=+*#%@"[usize::from(v / 300).min(9)] as char).collect())
             .collect();
         assert_eq!(art, ["       ", "   .   ", "  -+-  ", " .+%+. ", "  -+-  ", "   .   ", "       "], "{art:#?}");
     }
 
     proptest! {
         #[test]
-        fn a_flat_map_keeps_its_value(sigma in 0.0..MAX_SIGMA, value in -255i16..=255, width in 1usize..20, height in 1usize..20) {
+        fn a_flat_map_keeps_its_value(sigma in 0.0..MAX_SIGMA, value: u8, width in 1usize..70, height in 1usize..20) {
             let out = smooth(sigma, &vec![value; width * height], width);
-            prop_assert!(out.iter().all(|&v| v == i32::from(value) * 256));
+            prop_assert!(out.iter().all(|&v| v == u16::from(value) * 256));
+        }
+
+        #[test]
+        fn equals_the_definition(sigma in 0.0..MAX_SIGMA, map in proptest::collection::vec(any::<u8>(), 600), width in prop::sample::select(vec![1usize, 12, 40, 75])) {
+            let signed: Vec<i16> = map.iter().map(|&v| i16::from(v)).collect();
+            let found: Vec<i32> = smooth(sigma, &map, width).into_iter().map(i32::from).collect();
+            prop_assert_eq!(found, Kernel::gaussian(sigma).signed(&signed, width));
         }
 
         #[test]
         fn stays_within_the_range_and_turns_with_the_map(sigma in 0.0..4.0, map in proptest::collection::vec(-255i16..=255, 144)) {
-            let out = smooth(sigma, &map, 12);
+            let out = Kernel::gaussian(sigma).signed(&map, 12);
             let (low, high) = (map.iter().min().map_or(0, |&v| i32::from(v)), map.iter().max().map_or(0, |&v| i32::from(v)));
             prop_assert!(out.iter().all(|&v| (low * 256..=high * 256).contains(&v)));
             let turned: Vec<i16> = map.iter().rev().copied().collect();
-            let mut back = smooth(sigma, &turned, 12);
+            let mut back = Kernel::gaussian(sigma).signed(&turned, 12);
             back.reverse();
             prop_assert_eq!(out, back);
         }

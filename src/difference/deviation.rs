@@ -10,6 +10,8 @@ use crate::picture::Picture;
 const ZERO_SPREADS: u8 = 2;
 /// Spreads in Q4.4 is the finest unit.
 pub const MAX_FRACTION_BITS: u8 = 4;
+/// More than the map's range, in its unit.
+const BEYOND: i32 = 512;
 /// Q8.8 of the least spread, a sixteenth of a level: below it lies only the rounding of the input.
 const LEAST_SPREAD: u16 = 16;
 
@@ -34,7 +36,9 @@ pub struct Deviation {
 struct Scaled {
     mean: Vec<u16>,
     /// `2^(16 + fraction_bits) / spread`, so that one multiplication stands for the division.
-    gain: Vec<u32>,
+    gain: Vec<i32>,
+    /// Differences from the mean beyond this are beyond the map's range; their product with the gain fits 32 bits.
+    reach: Vec<i32>,
     zero: u8,
 }
 
@@ -43,9 +47,10 @@ impl Deviation {
     pub fn new(noise: Option<&NoiseMap>) -> Self {
         let map = noise.map(|noise| {
             let bits = noise.fraction_bits.min(MAX_FRACTION_BITS);
-            let gain = |&s: &u16| (1u32 << (16 + bits)) / u32::from(s.max(LEAST_SPREAD));
-            let gain = noise.spread.iter().map(gain).collect();
-            Scaled { mean: noise.mean.clone(), gain, zero: ZERO_SPREADS << bits }
+            let gain = |&s: &u16| (1i32 << (16 + bits)) / i32::from(s.max(LEAST_SPREAD));
+            let gain: Vec<i32> = noise.spread.iter().map(gain).collect();
+            let reach = gain.iter().map(|gain| (BEYOND << 16) / gain).collect();
+            Scaled { mean: noise.mean.clone(), gain, reach, zero: ZERO_SPREADS << bits }
         });
         Self { map }
     }
@@ -63,10 +68,10 @@ impl Deviation {
             }
             return;
         };
-        let pixels = difference.iter().zip(&map.mean).zip(&map.gain);
-        for (out, ((&d, &mean), &gain)) in out.iter_mut().zip(pixels) {
-            let spreads = ((i64::from(d) - i64::from(mean)) * i64::from(gain)) >> 16;
-            *out = (spreads + i64::from(map.zero)).clamp(0, 255) as u8;
+        let noise = map.mean.iter().zip(&map.gain).zip(&map.reach);
+        for ((out, &d), ((&mean, &gain), &reach)) in out.iter_mut().zip(difference).zip(noise) {
+            let from_mean = (i32::from(d) - i32::from(mean)).max(-reach).min(reach);
+            *out = ((from_mean * gain >> 16) + i32::from(map.zero)).clamp(0, 255) as u8;
         }
     }
 }
@@ -108,6 +113,16 @@ mod tests {
             let exact = exact.clamp(0.0, 255.0);
             // the reciprocal is cut to 1 part in 2^(16 + bits) / spread
             prop_assert!((f64::from(out[0]) - exact).abs() <= 1.0 + 255.0 * f64::from(spread) / 65536.0, "{} {exact}", out[0]);
+        }
+
+        #[test]
+        fn nothing_overflows_and_what_is_beyond_is_cut(d in 0u16.., mean in 0u16.., spread in 0u16.., bits in 0u8..=4) {
+            let noise = NoiseMap { mean: vec![mean], spread: vec![spread], fraction_bits: bits };
+            let mut out = [0];
+            Deviation::new(Some(&noise)).apply(&[d], &mut out);
+            let gain = (1i64 << (16 + bits)) / i64::from(spread.max(LEAST_SPREAD));
+            let exact = ((i64::from(d) - i64::from(mean)) * gain >> 16) + i64::from(ZERO_SPREADS << bits);
+            prop_assert_eq!(i64::from(out[0]), exact.clamp(0, 255));
         }
 
         #[test]

@@ -48,14 +48,19 @@ impl<'a> Seen<'a> {
 #[derive(Clone, Debug)]
 pub struct Scratch {
     plane: Vec<u16>,
-    grey: [Vec<u16>; 2],
+    gradient: gradient::Scratch,
+    /// Sums of three rows, with the border repeated on both sides.
+    columns: Vec<u32>,
 }
 
 impl Scratch {
-    /// For pictures of so many pixels.
-    pub fn new(pixels: usize) -> Self {
-        let plane = vec![0; pixels];
-        Self { grey: [plane.clone(), plane.clone()], plane }
+    /// For pictures of this size.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self {
+            plane: vec![0; width * height],
+            gradient: gradient::Scratch::new(width, height),
+            columns: vec![0; width + 2],
+        }
     }
 }
 
@@ -79,25 +84,27 @@ impl Form {
     /// For `Gradient` width and height are multiples of 4.
     pub fn difference(self, seen: &Seen<'_>, width: usize, out: &mut [u16], scratch: &mut Scratch) {
         let Seen { picture, reconstruction, learned, channels } = *seen;
-        let Scratch { plane, grey } = scratch;
+        let Scratch { plane, gradient, columns } = scratch;
         match self {
             Self::Absolute => absolute::difference(picture, reconstruction, channels, plane),
-            Self::Gradient => gradient::difference(picture, reconstruction, channels, width, plane, grey),
+            Self::Gradient => gradient::difference(picture, reconstruction, channels, width, plane, gradient),
             Self::Learned => plane.iter_mut().zip(learned).for_each(|(out, &v)| *out = u16::from(v) * 256),
         }
-        binomial(plane, width, out);
+        binomial(plane, width, out, columns);
     }
 }
 
 /// 3 x 3 binomial smoothing, borders repeated; rounds down once, after the last sum.
-fn binomial(from: &[u16], width: usize, to: &mut [u16]) {
-    let height = from.len() / width;
-    for y in 0..height {
-        let rows = [y.saturating_sub(1), y, (y + 1).min(height - 1)].map(|r| &from[r * width..][..width]);
-        let column = |x: usize| u32::from(rows[0][x]) + 2 * u32::from(rows[1][x]) + u32::from(rows[2][x]);
-        for x in 0..width {
-            let sum = column(x.saturating_sub(1)) + 2 * column(x) + column((x + 1).min(width - 1));
-            to[y * width + x] = (sum / 16) as u16;
+fn binomial(from: &[u16], width: usize, to: &mut [u16], columns: &mut [u32]) {
+    let last = from.len() / width - 1;
+    for (y, to) in to.chunks_exact_mut(width).enumerate() {
+        let [above, here, below] = [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &from[y * width..][..width]);
+        for (sum, ((&a, &b), &c)) in columns[1..].iter_mut().zip(above.iter().zip(here).zip(below)) {
+            *sum = u32::from(a) + 2 * u32::from(b) + u32::from(c);
+        }
+        (columns[0], columns[width + 1]) = (columns[1], columns[width]);
+        for (to, ((&a, &b), &c)) in to.iter_mut().zip(columns.iter().zip(&columns[1..]).zip(&columns[2..])) {
+            *to = ((a + 2 * b + c) / 16) as u16;
         }
     }
 }
@@ -110,7 +117,7 @@ mod tests {
     fn a_single_pixel_spreads_as_the_binomial_kernel() {
         let mut picture = vec![100u8; 25];
         picture[12] = 116;
-        let (mut out, mut scratch) = (vec![0; 25], Scratch::new(25));
+        let (mut out, mut scratch) = (vec![0; 25], Scratch::new(5, 5));
         let seen = Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1 };
         Form::Absolute.difference(&seen, 5, &mut out, &mut scratch);
         let levels: Vec<u16> = out.iter().map(|v| v / 256).collect();
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_learned_difference_is_taken_as_it_is() {
-        let (mut out, mut scratch) = (vec![0; 16], Scratch::new(16));
+        let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
         let seen = Seen { picture: &[9; 16], reconstruction: &[200; 16], learned: &[3; 16], channels: 1 };
         Form::Learned.difference(&seen, 4, &mut out, &mut scratch);
         assert_eq!(out, [3 * 256; 16]);
@@ -129,7 +136,7 @@ mod tests {
     fn the_largest_difference_fits() {
         for channels in [1, 3] {
             let n = 16 * channels;
-            let (mut out, mut scratch) = (vec![0; 16], Scratch::new(16));
+            let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
             let seen = Seen { picture: &vec![255; n], reconstruction: &vec![0; n], learned: &[], channels };
             Form::Absolute.difference(&seen, 4, &mut out, &mut scratch);
             assert_eq!(out, vec![if channels == 1 { 255 * 256 } else { 255 * 3 * 85 }; 16]);
