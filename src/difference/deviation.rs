@@ -71,7 +71,7 @@ impl Deviation {
         let noise = map.mean.iter().zip(&map.gain).zip(&map.reach);
         for ((out, &d), ((&mean, &gain), &reach)) in out.iter_mut().zip(difference).zip(noise) {
             let from_mean = (i32::from(d) - i32::from(mean)).max(-reach).min(reach);
-            *out = ((from_mean * gain >> 16) + i32::from(map.zero)).clamp(0, 255) as u8;
+            *out = (((from_mean * gain) >> 16) + i32::from(map.zero)).clamp(0, 255) as u8;
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
             let mut out = [0];
             Deviation::new(Some(&noise)).apply(&[d], &mut out);
             let gain = (1i64 << (16 + bits)) / i64::from(spread.max(LEAST_SPREAD));
-            let exact = ((i64::from(d) - i64::from(mean)) * gain >> 16) + i64::from(ZERO_SPREADS << bits);
+            let exact = (((i64::from(d) - i64::from(mean)) * gain) >> 16) + i64::from(ZERO_SPREADS << bits);
             prop_assert_eq!(i64::from(out[0]), exact.clamp(0, 255));
         }
 
