@@ -98,10 +98,12 @@ fn of_plane(a: &[f32], b: &[f32], size: usize, gradient: &mut [f32]) -> f64 {
     for (((p, q), r), t) in mean_a.iter_mut().zip(mean_b).zip(&mut products).zip(&mut squares) {
         let (means, covariance) = (2.0 * *p * q + C1, 2.0 * (*r - *p * q) + C2);
         let (both, variances) = (*p * *p + q * q + C1, *t - *p * *p - q * q + C2);
-        let ssim = means * covariance / (both * variances);
+        let below = both * variances;
+        let ssim = means * covariance / below;
         sum += f64::from(ssim);
-        let by_mean = 2.0 * (q / means - q / covariance - *p / both + *p / variances);
-        (*p, *r, *t) = (ssim * by_mean, 2.0 * ssim / covariance, -ssim / variances);
+        // nothing is divided by means or covariance, which may be zero
+        let by_mean = q * (covariance - means) / below + ssim * *p * (1.0 / variances - 1.0 / both);
+        (*p, *r, *t) = (2.0 * by_mean, 2.0 * means / below, -ssim / variances);
     }
     let mut back = vec![0.0; a.len()];
     blur.spread(&mean_a, gradient);
