@@ -227,9 +227,9 @@ fn configure(
     // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
     let begun = train::has_checkpoint(run_folder).then(|| TeachConfig::read(&file).ok()).flatten();
     let wanted = config.train.batch;
-    config.train.batch = match &begun {
-        Some(begun) => wanted.min(begun.train.batch),
-        None => train::batch_with_room(&config.train, &set.train, device)?,
+    config.train.batch = match (&begun, device) {
+        (Some(begun), Device::Cuda) => wanted.min(begun.train.batch),
+        _ => train::batch_with_room(&config.train, &set.train, device)?,
     };
     if config.train.batch < wanted {
         say::error(format_args!("{} pictures a step in place of {wanted}: memory is short", config.train.batch));

@@ -11,10 +11,21 @@ use crate::quantise::FloatReconstructor;
 /// Pictures of a large set that are in memory at a time.
 const AT_A_TIME: usize = 64;
 
-/// A network that draws pictures, already of its size and channels, as good parts would look.
-pub(super) trait Redraw {
+/// A network that draws pictures, already of its size and channels, as good parts would look. Cloning is cheap.
+pub(super) trait Redraw: Clone + Send + Sync {
+    /// Draws `picture` into `reconstruction`, which has its shape; returns the learned difference, empty where there is none.
+    fn draw(&mut self, picture: &Picture, reconstruction: &mut Picture) -> Result<Vec<u8>, ExportError>;
+
     /// All pictures, in their order.
-    fn all<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Vec<Redrawn>, ExportError>;
+    fn all<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Vec<Redrawn>, ExportError> {
+        let pictures: Vec<_> = pictures.into_iter().collect();
+        let draw = |network: &mut Self, picture: &&Picture| {
+            let [picture, mut reconstruction] = [(); 2].map(|()| (*picture).clone());
+            let learned = network.draw(&picture, &mut reconstruction)?;
+            Ok(Redrawn { picture, reconstruction, learned })
+        };
+        pictures.par_iter().map_init(|| self.clone(), draw).collect()
+    }
 
     /// Shows `see` each of a large set, in their order.
     fn each<'a>(
@@ -31,25 +42,14 @@ pub(super) trait Redraw {
 }
 
 impl Redraw for Reconstructor {
-    fn all<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Vec<Redrawn>, ExportError> {
-        let pictures: Vec<_> = pictures.into_iter().collect();
-        let draw = |network: &mut Self, picture: &&Picture| {
-            let mut reconstruction = (*picture).clone();
-            network.reconstruct(&picture.data, &mut reconstruction.data)?;
-            Ok(Redrawn { picture: (*picture).clone(), reconstruction, learned: network.learned().to_vec() })
-        };
-        pictures.par_iter().map_init(|| self.clone(), draw).collect()
+    fn draw(&mut self, picture: &Picture, reconstruction: &mut Picture) -> Result<Vec<u8>, ExportError> {
+        self.reconstruct(&picture.data, &mut reconstruction.data)?;
+        Ok(self.learned().to_vec())
     }
 }
 
 impl Redraw for FloatReconstructor {
-    fn all<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Vec<Redrawn>, ExportError> {
-        let pictures: Vec<_> = pictures.into_iter().collect();
-        let draw = |picture: &&Picture| {
-            let mut reconstruction = (*picture).clone();
-            let learned = self.reconstruct(&picture.data, &mut reconstruction.data)?;
-            Ok(Redrawn { picture: (*picture).clone(), reconstruction, learned })
-        };
-        pictures.par_iter().map(draw).collect()
+    fn draw(&mut self, picture: &Picture, reconstruction: &mut Picture) -> Result<Vec<u8>, ExportError> {
+        Ok(self.reconstruct(&picture.data, &mut reconstruction.data)?)
     }
 }

@@ -1,14 +1,12 @@
 //! The largest batch that a device has memory for.
 
 use beltwatch::picture::Picture;
-use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 
 use super::batch::Batch;
 use super::device::quietly;
-use super::{TrainConfig, TrainError};
+use super::{TrainConfig, TrainError, run};
 use crate::network::kernels::Kernels;
-use crate::network::model::Model;
 
 /// What drivers and the framework say where memory is short.
 const SHORT: [&str; 4] = ["out of memory", "out-of-memory", "out_of_memory", "can't allocate buffer"];
@@ -47,15 +45,9 @@ where
     B::InnerBackend: Kernels,
 {
     let step = || {
-        let model = Model::<B>::new(&config.network, config.seed, device);
-        let mut optimiser = AdamWConfig::new().init::<B, Model<B>>();
+        let (model, mut optimiser) = run::begin::<B>(config, device);
         let batch = Batch::prepare(config, pictures, 0);
-        let learned = batch.learned;
-        let [input, target, mask] = batch.into_tensors::<B>(device);
-        let loss = config.loss.loss(model.forward(input, None), target, mask, learned).total;
-        loss.clone().try_into_scalar().map_err(|e| e.to_string())?;
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        drop(optimiser.step(config.learning_rate, model, gradients));
+        run::step(config, 0, batch, model, &mut optimiser, device).map_err(|e| e.to_string())?;
         B::sync(device).map_err(|e| e.to_string())
     };
     // the framework panics where an error has no way back

@@ -45,9 +45,7 @@ impl Run<'_> {
         let start = Instant::now();
         let config = self.config;
         let run = checkpoint::fingerprint(config, self.pictures);
-        let model = Model::<B>::new(&config.network, config.seed, device);
-        let optimiser =
-            AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay).init::<B, Model<B>>();
+        let (model, optimiser) = begin::<B>(config, device);
         let (first, model, optimiser) = checkpoint::load::<B, _, _>(self.folder, &run, model, optimiser, device)?;
         let mut meter = Meter::new();
         let (done, model, optimiser) = std::thread::scope(|scope| {
@@ -63,15 +61,8 @@ impl Run<'_> {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
                 }
-                let learned = batch.learned;
-                let [input, target, mask] = batch.into_tensors::<B>(device);
-                let loss = config.loss.loss(model.forward(input, None), target, mask, learned);
-                let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
-                if !terms[0].is_finite() {
-                    return Err(TrainError::Diverged { step: done });
-                }
-                let gradients = GradientsParams::from_grads(loss.total.backward(), &model);
-                model = optimiser.step(config.learning_rate_at(done), model, gradients);
+                let (stepped, terms) = step(config, done, batch, model, &mut optimiser, device)?;
+                model = stepped;
                 done += 1;
                 progress(&meter.update(done, config.steps, terms));
                 if saved.elapsed() >= CHECKPOINT {
@@ -79,7 +70,7 @@ impl Run<'_> {
                     saved = Instant::now();
                 }
             }
-            Ok((done, model, optimiser))
+            Ok::<_, TrainError>((done, model, optimiser))
         })?;
         if done > first {
             checkpoint::save(self.folder, &run, done, &model, &optimiser)?;
@@ -109,6 +100,41 @@ impl Run<'_> {
         let moments: Vec<_> = (0..norms).map(|n| pool(all.iter().map(|batch| &batch[n]))).collect();
         model.fold(&self.config.network, &moments)
     }
+}
+
+/// The network and its optimiser before the first step.
+pub(super) fn begin<B: AutodiffBackend + Kernels>(
+    config: &TrainConfig,
+    device: &B::Device,
+) -> (Model<B>, impl Optimizer<Model<B>, B> + use<B>)
+where
+    B::InnerBackend: Kernels,
+{
+    let optimiser = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay);
+    (Model::new(&config.network, config.seed, device), optimiser.init())
+}
+
+/// Step `done` (from 0) with its batch; the network after it, and the loss with its terms before it.
+pub(super) fn step<B: AutodiffBackend + Kernels>(
+    config: &TrainConfig,
+    done: usize,
+    batch: Batch,
+    model: Model<B>,
+    optimiser: &mut impl Optimizer<Model<B>, B>,
+    device: &B::Device,
+) -> Result<(Model<B>, [f32; 5]), TrainError>
+where
+    B::InnerBackend: Kernels,
+{
+    let learned = batch.learned;
+    let [input, target, mask] = batch.into_tensors::<B>(device);
+    let loss = config.loss.loss(model.forward(input, None), target, mask, learned);
+    let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
+    if !terms[0].is_finite() {
+        return Err(TrainError::Diverged { step: done });
+    }
+    let gradients = GradientsParams::from_grads(loss.total.backward(), &model);
+    Ok((optimiser.step(config.learning_rate_at(done), model, gradients), terms))
 }
 
 /// Moments of all batches together: the mean variance within them plus the variance of their means.

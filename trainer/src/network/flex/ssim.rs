@@ -1,5 +1,7 @@
 //! Structural similarity with separate passes along rows and columns, its gradient found on the same walk.
 
+use std::ops::Range;
+
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
@@ -11,63 +13,65 @@ use rayon::prelude::*;
 use super::{Diff, tensor, values};
 use crate::network::ssim::{C1, C2, REACH, windows};
 
-/// Blurs square planes, or spreads their gradients back.
-struct Blur {
-    size: usize,
-    windows: Vec<(usize, Vec<f32>)>,
-    rows: Vec<f32>,
-}
+/// The windows of all places along a row or a column.
+struct Windows(Vec<(usize, Vec<f32>)>);
 
-impl Blur {
+impl Windows {
     fn new(size: usize) -> Self {
-        Self { size, windows: windows(size).collect(), rows: vec![0.0; size * size] }
+        Self(windows(size).collect())
     }
 
-    /// Places whose windows are not cut.
-    fn inner(&self) -> std::ops::Range<usize> {
-        REACH.min(self.size)..self.size.saturating_sub(REACH).max(REACH.min(self.size))
+    /// The places whose windows are not cut, and their weights; `None` where all are.
+    fn uncut(&self) -> Option<(Range<usize>, &[f32])> {
+        let places = REACH..self.0.len().checked_sub(REACH).filter(|&end| end > REACH)?;
+        let (_, weights) = &self.0[REACH];
+        Some((places, weights))
     }
 
-    fn apply(&mut self, x: &[f32], y: &mut [f32]) {
-        let size = self.size;
-        for ((first, weights), to) in self.windows.iter().zip(self.rows.chunks_exact_mut(size)) {
+    /// The places whose windows are cut, with these.
+    fn cut(&self) -> impl Iterator<Item = (usize, &(usize, Vec<f32>))> {
+        let uncut = self.uncut().map_or(0..0, |(places, _)| places);
+        self.0.iter().enumerate().filter(move |(at, _)| !uncut.contains(at))
+    }
+
+    /// Blurs a square plane; `rows` is another one to work in.
+    fn blur(&self, x: &[f32], rows: &mut [f32], y: &mut [f32]) {
+        let size = self.0.len();
+        for ((first, weights), to) in self.0.iter().zip(rows.chunks_exact_mut(size)) {
             to.fill(0.0);
             for (weight, from) in weights.iter().zip(x[first * size..].chunks_exact(size)) {
                 add(to, from, *weight);
             }
         }
-        let inner = self.inner();
-        for (from, to) in self.rows.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+        for (from, to) in rows.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
             to.fill(0.0);
-            if let Some((_, weights)) = self.windows.get(inner.start).filter(|_| !inner.is_empty()) {
+            if let Some((places, weights)) = self.uncut() {
                 for (tap, weight) in weights.iter().enumerate() {
-                    add(&mut to[inner.clone()], &from[inner.start - REACH + tap..], *weight);
+                    add(&mut to[places.clone()], &from[tap..], *weight);
                 }
             }
-            for at in (0..size).filter(|at| !inner.contains(at)) {
-                let (first, weights) = &self.windows[at];
+            for (at, (first, weights)) in self.cut() {
                 to[at] = weights.iter().zip(&from[*first..]).map(|(w, v)| w * v).sum();
             }
         }
     }
 
-    /// The adjoint of [`Self::apply`].
-    fn spread(&mut self, dy: &[f32], dx: &mut [f32]) {
-        let (size, inner) = (self.size, self.inner());
-        for (from, to) in dy.chunks_exact(size).zip(self.rows.chunks_exact_mut(size)) {
+    /// The adjoint of [`Self::blur`].
+    fn spread(&self, dy: &[f32], rows: &mut [f32], dx: &mut [f32]) {
+        let size = self.0.len();
+        for (from, to) in dy.chunks_exact(size).zip(rows.chunks_exact_mut(size)) {
             to.fill(0.0);
-            if let Some((_, weights)) = self.windows.get(inner.start).filter(|_| !inner.is_empty()) {
+            if let Some((places, weights)) = self.uncut() {
                 for (tap, weight) in weights.iter().enumerate() {
-                    add(&mut to[inner.start - REACH + tap..], &from[inner.clone()], *weight);
+                    add(&mut to[tap..], &from[places.clone()], *weight);
                 }
             }
-            for at in (0..size).filter(|at| !inner.contains(at)) {
-                let (first, weights) = &self.windows[at];
+            for (at, (first, weights)) in self.cut() {
                 to[*first..].iter_mut().zip(weights).for_each(|(to, w)| *to += w * from[at]);
             }
         }
         dx.fill(0.0);
-        for ((first, weights), from) in self.windows.iter().zip(self.rows.chunks_exact(size)) {
+        for ((first, weights), from) in self.0.iter().zip(rows.chunks_exact(size)) {
             for (weight, to) in weights.iter().zip(dx[first * size..].chunks_exact_mut(size)) {
                 add(to, from, *weight);
             }
@@ -81,12 +85,12 @@ fn add(to: &mut [f32], from: &[f32], weight: f32) {
 }
 
 /// The sum of SSIM over a plane, and the sum's gradient by `a`.
-fn of_plane(a: &[f32], b: &[f32], size: usize, gradient: &mut [f32]) -> f64 {
-    let mut blur = Blur::new(size);
+fn of_plane(a: &[f32], b: &[f32], windows: &Windows, gradient: &mut [f32]) -> f64 {
+    let mut rows = vec![0.0; a.len()];
     let mut blurred = |x: &dyn Fn(f32, f32) -> f32| {
         let values: Vec<f32> = a.iter().zip(b).map(|(&a, &b)| x(a, b)).collect();
         let mut y = vec![0.0; values.len()];
-        blur.apply(&values, &mut y);
+        windows.blur(&values, &mut rows, &mut y);
         y
     };
     let mut mean_a = blurred(&|a, _| a);
@@ -106,10 +110,10 @@ fn of_plane(a: &[f32], b: &[f32], size: usize, gradient: &mut [f32]) -> f64 {
         (*p, *r, *t) = (2.0 * by_mean, 2.0 * means / below, -ssim / variances);
     }
     let mut back = vec![0.0; a.len()];
-    blur.spread(&mean_a, gradient);
-    blur.spread(&products, &mut back);
+    windows.spread(&mean_a, &mut rows, gradient);
+    windows.spread(&products, &mut rows, &mut back);
     gradient.iter_mut().zip(b).zip(&back).for_each(|((d, b), back)| *d += b * back);
-    blur.spread(&squares, &mut back);
+    windows.spread(&squares, &mut rows, &mut back);
     gradient.iter_mut().zip(a).zip(&back).for_each(|((d, a), back)| *d += 2.0 * a * back);
     sum
 }
@@ -117,12 +121,12 @@ fn of_plane(a: &[f32], b: &[f32], size: usize, gradient: &mut [f32]) -> f64 {
 /// The mean SSIM of contiguous planes `[planes, S, S]`, and its gradient by `a`.
 fn mean(a: &FlexTensor, b: &FlexTensor) -> (FlexTensor, FlexTensor) {
     let shape: [usize; 3] = a.shape().dims();
-    let plane = shape[1] * shape[2];
+    let (plane, windows) = (shape[1] * shape[2], Windows::new(shape[1]));
     let mut gradient = vec![0.0; shape.iter().product()];
     let planes = values(a).par_chunks_exact(plane).zip(values(b).par_chunks_exact(plane));
     let sums: Vec<f64> = planes
         .zip(gradient.par_chunks_exact_mut(plane))
-        .map(|((a, b), gradient)| of_plane(a, b, shape[1], gradient))
+        .map(|((a, b), gradient)| of_plane(a, b, &windows, gradient))
         .collect();
     let count = gradient.len().max(1);
     gradient.iter_mut().for_each(|d| *d /= count as f32);
