@@ -21,6 +21,8 @@ const SIZE: (u32, u32) = (256, 256);
 
 /// The longest that a command of the caller's may take.
 const GUEST_COMMAND: Duration = Duration::from_secs(600);
+/// The gate's distance in a board file, a time here.
+const GATE: &str = "gate.distance";
 /// A line to which nothing is wired.
 const UNWIRED: i64 = 7;
 
@@ -55,10 +57,12 @@ pub(crate) struct Rig {
     pub(crate) model: &'static Model,
     pub(crate) machine: Machine,
     pub(crate) camera: Camera,
-    pub(crate) board: Option<Board>,
+    board: Option<Board>,
     pub(crate) parts: Vec<Part>,
     pub(crate) mutant: Option<Mutant>,
-    pub(crate) period: Duration,
+    period: Duration,
+    /// The belt's times are longer by this factor.
+    slowness: u32,
     /// How far a pulse may be from its plan, and from its length.
     pub(crate) tolerance: Duration,
     pub(crate) cycles: usize,
@@ -110,7 +114,21 @@ impl Rig {
         let has_program = board.is_some();
         let [period, tolerance] = [options.period_ms, options.tolerance_ms].map(Duration::from_millis);
         let (mutant, cycles) = (options.mutant, options.cycles);
-        Ok(Self { model, machine, camera, board, parts, mutant, period, tolerance, cycles, out, has_program, folder })
+        Ok(Self {
+            model,
+            machine,
+            camera,
+            board,
+            parts,
+            mutant,
+            period,
+            slowness: 1,
+            tolerance,
+            cycles,
+            out,
+            has_program,
+            folder,
+        })
     }
 
     /// Whether the program can be checked, not just the rig.
@@ -119,13 +137,28 @@ impl Rig {
     }
 
     /// The board, where there is a program to check.
-    pub(crate) fn board(&self) -> Result<&Board> {
-        self.board.as_ref().context("no board file")
+    pub(crate) fn board(&self) -> Result<Board> {
+        let mut board = self.board.clone().context("no board file")?;
+        if self.slowness > 1 {
+            let gate = board.time(GATE)? * self.slowness;
+            board.set(GATE, format!("{} ms", gate.as_millis()))?;
+        }
+        Ok(board)
+    }
+
+    /// Time between two parts.
+    pub(crate) fn period(&self) -> Duration {
+        self.period * self.slowness
+    }
+
+    /// Lets the belt move so many times slower: an emulated core gets what a busy computer leaves it.
+    pub(crate) fn slow_down(&mut self, slowness: u32) {
+        self.slowness = slowness;
     }
 
     /// The board for a camera of that format, with the mistake that is to be noticed, if it is one of wiring.
     pub(crate) fn board_for(&self, format: Format) -> Result<Board> {
-        let mut board = self.board()?.clone();
+        let mut board = self.board()?;
         if board.has("camera.format") {
             board.set("camera.format", format.four_characters())?;
         }

@@ -40,7 +40,7 @@ pub(super) fn pass(rig: &mut Rig, parts: &[Passing]) -> Result<Timing> {
     let begin = Instant::now();
     let mut expected = Vec::new();
     for (n, part) in parts.iter().enumerate() {
-        let eye = begin + LEAD + rig.period * n as u32;
+        let eye = begin + LEAD + rig.period() * n as u32;
         rig.camera.expose(eye + camera, &shown(rig.mutant, parts, n));
         sleep_until(eye);
         let before = Instant::now();
