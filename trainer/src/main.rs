@@ -79,7 +79,11 @@ struct Teach {
     /// Share of good parts that may be rejected [default: 0.01]
     #[arg(long, value_name = "SHARE")]
     false_reject: Option<f64>,
-    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 64]
+    /// Teach so many further networks, each without its share of the pictures: then all pictures set the threshold, and all are
+    /// taught on. For few pictures; it takes as many times longer
+    #[arg(long, value_name = "2..10")]
+    folds: Option<usize>,
+    /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 128]
     #[arg(long, value_name = "SIGMA")]
     smoothing: Option<f64>,
     /// What differences are measured against [default: `pixel` where parts hold their place, else `even`]
@@ -235,6 +239,7 @@ fn teach(args: Teach) -> ExitCode {
         device: args.device,
         budget: args.budget,
         false_reject: args.false_reject,
+        folds: args.folds,
         noise: args.noise,
         smoothing: args.smoothing,
         mask: args.mask,
@@ -250,6 +255,7 @@ fn teach(args: Teach) -> ExitCode {
         }
         Err(
             error @ (TeachError::Target(_)
+            | TeachError::Folds(_)
             | TeachError::Smoothing(_)
             | TeachError::Forms { .. }
             | TeachError::Regions { .. }

@@ -106,6 +106,23 @@ fn ten_pictures_make_a_recipe_that_says_what_it_cannot_promise() {
 }
 
 #[test]
+fn with_cross_fitting_all_pictures_are_taught_on_and_all_set_the_threshold() {
+    let bench = Bench::new(12, &[[48, 48]]);
+    let output = bench.command(PROGRAM, &[], FEW).args(["--folds", "3"]).output().expect("the program starts");
+    let message = said(&output);
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("12 held-out pictures") && message.contains("one of 3 further networks"), "{message}");
+    let manifest = Recipe::load(&bench.path("recipe")).expect("whole").manifest;
+    let counts = [manifest.training.pictures, manifest.training.held_out, manifest.score.held_out_scores.len()];
+    assert_eq!(counts, [12; 3]);
+    for fold in 1..=3 {
+        assert!(bench.path(&format!("recipe.run/fold-{fold}/checkpoint.bin")).exists());
+    }
+    let output = bench.command(PROGRAM, &[], FEW).args(["--force", "--folds", "1"]).output().expect("it starts");
+    assert!(output.status.code() == Some(2) && said(&output).contains("--folds 1"), "{}", said(&output));
+}
+
+#[test]
 fn one_shape_in_several_sizes_is_good_and_another_shape_is_named() {
     let bench = Bench::new(12, &[[48, 48], [96, 96], [64, 62]]);
     let output = bench.teach(FEW);

@@ -43,20 +43,34 @@ impl Scoring {
         Self { settings, noise, size }
     }
 
-    /// The finest unit of the noise map that leaves defects room above the held-out pictures, and HEE's cap in it.
-    pub fn calibrated(uncapped: Settings, noise: Vec<NoiseMap>, size: usize, held_out: &[Redrawn]) -> Self {
-        let mut scoring = Self::new(uncapped, noise, size);
+    /// Sets the finest unit of the noise maps that leaves defects room above the held-out pictures, and HEE's cap in it: the
+    /// same ones for all `scorings`, of which each has the pictures held out from its network.
+    pub fn calibrate(scorings: &mut [Self], held_out: &[Vec<Redrawn>]) {
         loop {
-            scoring.settings.hee.cap = u8::MAX;
-            let mut judge = scoring.judge();
-            let errors = held_out.iter().map(|r| r.judge(&mut judge).error);
-            scoring.settings.hee.cap = hee::cap(errors.collect::<Vec<_>>(), judge.zero());
-            let largest = scoring.scores(held_out, true).into_iter().max().unwrap_or_default();
-            if largest <= MOST_NORMAL_SCORE || scoring.noise.iter().all(|n| n.fraction_bits == 0) {
-                return scoring;
+            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = u8::MAX);
+            let (mut errors, mut zero) = (Vec::new(), 0);
+            for (scoring, pictures) in scorings.iter().zip(held_out) {
+                let mut judge = scoring.judge();
+                zero = judge.zero();
+                errors.extend(pictures.iter().map(|r| r.judge(&mut judge).error));
             }
-            scoring.noise.iter_mut().for_each(|noise| noise.fraction_bits -= 1);
+            let cap = hee::cap(errors, zero);
+            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = cap);
+            let pairs = scorings.iter().zip(held_out);
+            let largest =
+                pairs.flat_map(|(scoring, pictures)| scoring.scores(pictures, true)).max().unwrap_or_default();
+            let mut maps = scorings.iter_mut().flat_map(|scoring| &mut scoring.noise).peekable();
+            if largest <= MOST_NORMAL_SCORE || maps.peek().is_none_or(|map| map.fraction_bits == 0) {
+                return;
+            }
+            maps.for_each(|map| map.fraction_bits -= 1);
         }
+    }
+
+    /// The same settings and unit for another network's noise.
+    pub fn alike(other: &Self, mut noise: Vec<NoiseMap>) -> Self {
+        noise.iter_mut().zip(&other.noise).for_each(|(map, other)| map.fraction_bits = other.fraction_bits);
+        Self { settings: other.settings.clone(), noise, size: other.size }
     }
 
     /// A judge that scores so.
@@ -82,6 +96,13 @@ mod tests {
         Settings::uncapped(&[Form::Absolute], 0.0, Pooling::Max, &Regions::default())
     }
 
+    fn calibrated(noise: Vec<NoiseMap>, held_out: &[Redrawn]) -> Scoring {
+        let mut scorings = [Scoring::new(absolute(), noise, 32)];
+        Scoring::calibrate(&mut scorings, &[held_out.to_vec()]);
+        let [scoring] = scorings;
+        scoring
+    }
+
     fn off_by(levels: u8) -> Redrawn {
         let flat = |value| Picture::filled(32, 32, 1, value);
         Redrawn { picture: flat(100 + levels), reconstruction: flat(100), learned: Vec::new() }
@@ -89,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_cap_comes_from_the_held_out_pictures() {
-        let scoring = Scoring::calibrated(absolute(), vec![], 32, &[off_by(3), off_by(7)]);
+        let scoring = calibrated(vec![], &[off_by(3), off_by(7)]);
         // the mode's upper edge is 8, and half as far again
         assert_eq!(scoring.settings.hee.cap, 12);
         assert_eq!(scoring.scores(&[off_by(40)], true), [Score(28 * 256)]);
@@ -104,10 +125,7 @@ mod tests {
         for y in 8..16 {
             spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
         }
-        let bits = |r: &Redrawn| {
-            let scoring = Scoring::calibrated(absolute(), vec![noise.clone()], 32, std::slice::from_ref(r));
-            scoring.noise[0].fraction_bits
-        };
+        let bits = |r: &Redrawn| calibrated(vec![noise.clone()], std::slice::from_ref(r)).noise[0].fraction_bits;
         assert_eq!((bits(&off_by(0)), bits(&spotted)), (4, 3));
     }
 }

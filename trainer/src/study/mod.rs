@@ -232,7 +232,7 @@ impl Place<'_> {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(place) => {
                 let dataset = Dataset::open(&self.data)?;
-                let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed)?;
+                let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed, None)?;
                 let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels);
                 place.insert(decided.config).clone()
             }
@@ -251,7 +251,8 @@ impl Place<'_> {
 
 /// The same for all recipes of one training.
 fn run_name(category: &str, config: &TeachConfig) -> String {
-    let hash = sha256_hex(format!("{:?}", config.train).as_bytes());
+    let folds = config.recipe.folds.map_or(String::new(), |folds| format!("{folds} folds"));
+    let hash = sha256_hex(format!("{:?}{folds}", config.train).as_bytes());
     format!("{category}-{}-{}", config.train.seed, &hash[..12])
 }
 

@@ -64,15 +64,14 @@ impl Choice {
         &self.candidates[self.chosen]
     }
 
-    /// Measures the noise anew, on `pictures` alone.
-    pub(super) fn measure_again<'a>(
-        &mut self,
+    /// The noise of `pictures`, for the chosen way.
+    pub(super) fn measure<'a>(
+        &self,
         network: &impl Redraw,
         pictures: impl Iterator<Item = &'a Picture>,
-    ) -> Result<(), ExportError> {
+    ) -> Result<Vec<NoiseMap>, ExportError> {
         let judging = self.judging();
-        self.noise = Differences::measure(std::slice::from_ref(judging), pictures, network)?.noise(judging);
-        Ok(())
+        Ok(Differences::measure(std::slice::from_ref(judging), pictures, network)?.noise(judging))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `teach` decides for itself, and the file in which all of it can be told.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -26,6 +27,8 @@ const BATCH: usize = 4;
 const SMOOTHING_ONE_IN: f64 = 128.0;
 /// Part of the pictures that only the learned difference learns from.
 const SET_ASIDE: f64 = 0.25;
+/// With cross-fitting, the networks beside the deployed one.
+pub(super) const FOLDS: RangeInclusive<usize> = 2..=10;
 /// Widths of the learned difference's levels.
 const HEAD: [usize; 4] = [16, 32, 64, 64];
 
@@ -59,6 +62,10 @@ pub struct RecipeConfig {
     pub pooling: Pooling,
     /// Share of good parts that may be rejected, above 0 and below 0.5.
     pub false_reject: f64,
+    /// Cross-fitting: so many further networks are trained, each without its share of the pictures, so that all pictures can
+    /// set the threshold. Left out: a share of the pictures is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// What of the picture counts, as polygons in pixels of the network's picture, after position correction. Left out: all.
     #[serde(default, skip_serializing_if = "Regions::is_everything")]
     pub regions: Regions,
@@ -192,6 +199,7 @@ impl TeachConfig {
             smoothing: size as f64 / SMOOTHING_ONE_IN,
             pooling: Pooling::default(),
             false_reject: 0.01,
+            folds: None,
             regions: Regions::default(),
         };
         Decided { config: Self { recipe, train }, shown, places }
@@ -218,7 +226,8 @@ impl TeachConfig {
         if !is_size(size) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject, regions, position: _, pooling: _ } = &self.recipe;
+        let RecipeConfig { forms, noise, smoothing, false_reject, folds, regions, position: _, pooling: _ } =
+            &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         if let Some(forms) = forms {
             let together = Form::go_together(forms, *noise != Some(Noise::None));
@@ -233,6 +242,9 @@ impl TeachConfig {
         }
         if !is_false_reject_target(false_reject) {
             return Err(TeachError::Target(false_reject));
+        }
+        if let Some(folds) = folds.filter(|folds| !FOLDS.contains(folds)) {
+            return Err(TeachError::Folds(folds));
         }
         if !(0.0..=MAX_SIGMA).contains(&smoothing) {
             return Err(TeachError::Smoothing(smoothing));

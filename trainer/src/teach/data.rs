@@ -69,8 +69,11 @@ pub struct TeachingSet {
     pub train: Vec<Picture>,
     /// The files of `train`.
     pub train_files: Vec<PathBuf>,
-    /// Never taught on: file and picture as the camera gave it.
+    /// Never taught on: file and picture as the camera gave it. With cross-fitting those of `train`, in the same order: each
+    /// is held out from the network of its fold.
     pub held_out: Vec<(PathBuf, Picture)>,
+    /// With cross-fitting, the fold of each picture.
+    folds: Vec<usize>,
     /// 1 where every picture is grey, else 3.
     pub channels: usize,
     /// The sizes `[width, height]` that occur.
@@ -85,9 +88,10 @@ pub fn held_out_count(count: usize) -> usize {
 }
 
 impl TeachingSet {
-    /// Reads the pictures and holds out a share of them, the same ones for the same seed. `size` is the side of the
-    /// network's picture. A few unreadable pictures, and those that come twice, are left out and listed as odd.
-    pub fn load(files: &[PathBuf], size: usize, seed: u64) -> Result<Self, DataError> {
+    /// Reads the pictures and holds out a share of them, the same ones for the same seed; with `folds`, that many shares in
+    /// turn. `size` is the side of the network's picture. A few unreadable pictures, and those that come twice, are left
+    /// out and listed as odd.
+    pub fn load(files: &[PathBuf], size: usize, seed: u64, folds: Option<usize>) -> Result<Self, DataError> {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
@@ -106,7 +110,7 @@ impl TeachingSet {
         }
         let mut preprocessor = Preprocessor::new(size, channels, &first);
         let order = Rng::new(&[seed, u64::from_le_bytes(*b"held-out")]).permutation(files.len());
-        let held = held_out_count(files.len());
+        let held = if folds.is_some() { files.len() } else { held_out_count(files.len()) };
         let (mut train, mut train_files, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
         let mut sharpness = Vec::new();
         for (place, (file, picture)) in files.iter().zip(pictures).enumerate() {
@@ -114,18 +118,26 @@ impl TeachingSet {
             let shape = |source| DataError::Shape { path: file.clone(), source };
             preprocessor.apply(&picture, &mut input).map_err(shape)?;
             sharpness.push(sharpness_of(&input));
-            if order[place] < held {
-                held_out.push((file.clone(), picture));
-            } else {
+            let is_held_out = order[place] < held;
+            if folds.is_some() || !is_held_out {
                 train.push(input);
                 train_files.push(file.clone());
+            }
+            if is_held_out {
+                held_out.push((file.clone(), picture));
             }
         }
         odd.extend(blurred(&sharpness).into_iter().map(|place| Odd {
             path: files[place].clone(),
             why: "far less sharp than the others; taught on all the same".to_owned(),
         }));
-        Ok(Self { train, train_files, held_out, channels, sizes, odd })
+        let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
+        Ok(Self { train, train_files, held_out, folds, channels, sizes, odd })
+    }
+
+    /// With cross-fitting: places of the pictures that the network of `fold` is taught on, and of those that it is not.
+    pub fn split(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
+        (0..self.folds.len()).partition(|&place| self.folds[place] != fold)
     }
 }
 
@@ -204,11 +216,28 @@ mod tests {
         assert_eq!([10, 35, 80, 300].map(held_out_count), [2, 8, 8, 30]);
         let dir = tempfile::tempdir().expect("a temporary folder");
         let files = write(dir.path(), 40, 1, 40);
-        let load = |seed| TeachingSet::load(&files, 32, seed).expect("readable");
+        let load = |seed| TeachingSet::load(&files, 32, seed, None).expect("readable");
         let names = |set: &TeachingSet| set.held_out.iter().map(|h| h.0.clone()).collect::<Vec<_>>();
         assert_eq!((load(1).train.len(), load(1).held_out.len(), load(1).channels), (32, 8, 1));
         assert_eq!(names(&load(1)), names(&load(1)));
         assert_ne!(names(&load(1)), names(&load(2)));
+    }
+
+    #[test]
+    fn with_cross_fitting_each_picture_is_held_out_from_one_fold() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let files = write(dir.path(), 14, 1, 40);
+        let set = TeachingSet::load(&files, 32, 1, Some(4)).expect("readable");
+        assert!(set.train_files == files && set.held_out.iter().map(|h| &h.0).eq(&files));
+        let mut unseen = Vec::new();
+        for fold in 0..4 {
+            let (taught, held_out) = set.split(fold);
+            assert!(taught.len() + held_out.len() == 14 && [3, 4].contains(&held_out.len()));
+            assert!(held_out.iter().all(|place| !taught.contains(place)));
+            unseen.extend(held_out);
+        }
+        unseen.sort_unstable();
+        assert!(unseen.into_iter().eq(0..14));
     }
 
     #[test]
@@ -226,7 +255,7 @@ mod tests {
         }
         std::fs::copy(&files[3], &files[20]).expect("writable");
         std::fs::write(&files[30], b"not a picture").expect("writable");
-        let set = TeachingSet::load(&files, 32, 1).expect("good enough");
+        let set = TeachingSet::load(&files, 32, 1, None).expect("good enough");
         let odd: Vec<_> = set.odd.iter().map(|o| (o.path.clone(), o.why.as_str())).collect();
         assert_eq!(odd.len(), 3, "{odd:?}");
         assert!(odd[0].0 == files[20] && odd[0].1.contains("03.png"), "{odd:?}");
@@ -237,7 +266,7 @@ mod tests {
             (1, 38, set.train.len())
         );
         (31..34).for_each(|i| std::fs::write(&files[i], b"not a picture").expect("writable"));
-        let error = TeachingSet::load(&files, 32, 1).expect_err("too many are broken").to_string();
+        let error = TeachingSet::load(&files, 32, 1, None).expect_err("too many are broken").to_string();
         assert!(error.contains("32.png"), "{error}");
     }
 
@@ -245,7 +274,7 @@ mod tests {
     fn bad_sets_say_what_is_wrong() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut files = write(dir.path(), 12, 3, 40);
-        let error = |files: &[PathBuf]| TeachingSet::load(files, 32, 0).expect_err("bad").to_string();
+        let error = |files: &[PathBuf]| TeachingSet::load(files, 32, 0, None).expect_err("bad").to_string();
         assert!(error(&files[..9]).contains("9 good pictures are too few"));
         files.extend(write(dir.path(), 1, 3, 90));
         assert!(error(&files).contains("3-90-000.png"), "{}", error(&files));

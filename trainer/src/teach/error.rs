@@ -122,6 +122,9 @@ pub enum TeachError {
     /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
+    /// a number of folds out of range
+    #[error("--folds {0} must be from 2 to 10")]
+    Folds(usize),
     /// a smoothing out of range
     #[error("--smoothing {0} must be from 0 to 8 pixels")]
     Smoothing(f64),

@@ -1,14 +1,17 @@
 //! `beltwatch-train teach`: from a folder of good pictures to a recipe.
 
+mod calibration;
 mod choose;
 pub mod config;
 pub mod data;
 mod error;
+mod learn;
 pub mod mask;
 pub mod natural;
 pub mod position;
 pub mod recipe;
 mod redraw;
+mod unseen;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 use beltwatch::heatmap;
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
+use beltwatch::promise;
 use beltwatch::recipe::{
     FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training, is_size,
 };
@@ -27,11 +31,12 @@ use beltwatch::verdict::Score;
 pub use crate::calibrate::Noise;
 use crate::calibrate::quantile::median;
 use crate::dataset::Dataset;
-use crate::train::{self, Device, ProgressLine, TrainConfig, Wanted};
+use crate::train::{self, Device, TrainConfig, Wanted};
 pub use config::{Budget, Preset};
-use config::{Decided, TeachConfig};
+use config::{Decided, FOLDS, TeachConfig};
 use data::{Odd, TeachingSet};
 pub use error::TeachError;
+use learn::Learn;
 use position::Places;
 use recipe::{ExportError, ExportSettings, Exported};
 
@@ -69,6 +74,8 @@ pub struct TeachOptions {
     pub device: Wanted,
     /// Share of good parts that may be rejected, in place of 0.01.
     pub false_reject: Option<f64>,
+    /// Cross-fitting: so many further networks are trained, each without its share of the pictures.
+    pub folds: Option<usize>,
     /// In place of what is decided.
     pub noise: Option<Noise>,
     /// In pixels of the network's picture, in place of what is decided.
@@ -98,13 +105,17 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         return Err(TeachError::Size { size });
     }
     let seed = options.seed.or(told.as_ref().map(|t| t.train.seed)).unwrap_or(1);
-    let mut set = TeachingSet::load(dataset.for_teaching()?, size, seed)?;
+    let folds = options.folds.or(told.as_ref().and_then(|t| t.recipe.folds));
+    if let Some(folds) = folds.filter(|folds| !FOLDS.contains(folds)) {
+        return Err(TeachError::Folds(folds));
+    }
+    let mut set = TeachingSet::load(dataset.for_teaching()?, size, seed, folds)?;
     let product = dataset.name();
-    say::error(format_args!(
-        "teaching {product} on {} pictures, {} held out; {why}",
-        set.train.len(),
-        set.held_out.len()
-    ));
+    let held_out = match folds {
+        Some(folds) => format!("each held out from one of {folds} further networks"),
+        None => format!("{} held out", set.held_out.len()),
+    };
+    say::error(format_args!("teaching {product} on {} pictures, {held_out}; {why}", set.train.len()));
     let run_folder = options.run.clone().unwrap_or_else(|| beside(&options.out, ".run"));
     if options.export_now && !train::has_checkpoint(&run_folder) {
         return Err(TeachError::NoCheckpoint { run: run_folder });
@@ -115,16 +126,10 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     }
     let TeachConfig { recipe: judged, train: config } = &config;
 
-    let export_now = AtomicBool::new(true);
-    let mut line = ProgressLine::new();
-    let halt = if options.export_now { &export_now } else { stop };
-    let outcome = train::train(config, &set.train, &run_folder, device, halt, &mut |p| line.show(p))?;
-    drop(line);
-    if !outcome.finished && !options.export_now {
-        return Err(TeachError::Stopped { step: outcome.steps_done });
-    }
-    let time = if options.export_now { String::new() } else { format!(" in {:.0} s", outcome.seconds) };
-    say::error(format_args!("taught {} steps{time}; quantising and calibrating", outcome.steps_done));
+    let learn = Learn { config, run_folder: &run_folder, device, stop, export_now: options.export_now };
+    let outcome = learn.all(&set)?;
+    let folds = learn.folds(&set, judged.folds.unwrap_or(0))?;
+    say::error(format_args!("quantising and calibrating"));
     let settings = ExportSettings {
         product,
         regions: judged.regions.clone(),
@@ -149,7 +154,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
     let Exported { manifest, judging: (judgings, chosen), suspicious } =
-        recipe::export(&outcome.networks, &set, &settings, &partial)?;
+        recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
     }
@@ -182,6 +187,12 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             String::new()
         }
     ));
+    if folds.is_empty() && set.held_out.len() < promise::needed(judged.false_reject) {
+        say::error(format_args!(
+            "--folds 5 would set the threshold with all {} pictures, in six times the time",
+            set.train.len() + set.held_out.len()
+        ));
+    }
     look_at(&options.out, &run_folder.join(LOOK_AT), &set.odd, &suspicious)?;
     Ok(manifest)
 }
@@ -219,6 +230,7 @@ fn configure(
     config.recipe.noise = options.noise.or(config.recipe.noise);
     config.recipe.smoothing = options.smoothing.unwrap_or(config.recipe.smoothing);
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
+    config.recipe.folds = options.folds.or(config.recipe.folds);
     if let Some(mask) = &options.mask {
         config.recipe.regions = mask::regions(mask, config.train.network.size, &set.sizes)?;
     }
@@ -237,7 +249,14 @@ fn configure(
     if let Some(Budget(budget)) = options.budget {
         config.train.steps = match begun {
             Some(begun) => begun.train.steps,
-            None => steps_within(budget, &config.train, set, run_folder, device, stop)?,
+            None => steps_within(
+                budget / (1 + config.recipe.folds.unwrap_or(0)) as u32,
+                &config.train,
+                set,
+                run_folder,
+                device,
+                stop,
+            )?,
         };
     }
     config.write(&file)?;

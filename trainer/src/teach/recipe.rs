@@ -15,24 +15,20 @@ use beltwatch::recipe::{
     RecipeError, ScoreSettings, Training,
 };
 
-use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
+use beltwatch::reconstruct::ReconstructError;
 use beltwatch::region::Regions;
 
-use super::choose::Choice;
+use super::calibration::Calibration;
 use super::data::TeachingSet;
-use super::redraw::Redraw;
+use super::unseen::Quantised;
+use crate::calibrate::Noise;
 use crate::calibrate::choice::Judging;
-use crate::calibrate::outliers::outliers;
-use crate::calibrate::scoring::{Redrawn, Scoring};
-use crate::calibrate::{Noise, threshold};
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
-use crate::quantise::{self, FloatReconstructor, QuantiseError};
+use crate::quantise::QuantiseError;
 use crate::train::defects;
 use crate::train::rng::Rng;
 use beltwatch::verdict::{Pooling, Score};
 
-/// Pictures that set the quantisation's ranges.
-const CALIBRATION_PICTURES: usize = 64;
 /// Golden pictures of each kind.
 const GOLDEN: usize = 2;
 
@@ -111,9 +107,11 @@ impl ExportSettings {
     }
 }
 
-/// Writes the recipe to `folder`, which must not exist or be empty.
+/// Writes the recipe to `folder`, which must not exist or be empty. With cross-fitting, `folds` are the networks that were
+/// taught without a share of the pictures each.
 pub fn export(
     networks: &FoldedNetworks,
+    folds: &[FoldedNetworks],
     set: &TeachingSet,
     settings: &ExportSettings,
     folder: &Path,
@@ -124,17 +122,15 @@ pub fn export(
     let golden_folder = folder.join("golden");
     fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write { path: golden_folder, source })?;
 
-    let normals: Vec<Picture> = set.train.iter().take(CALIBRATION_PICTURES).cloned().collect();
-    let defective = with_defects(&normals, &set.train, settings.training.seed, 1);
-    let quantised = quantise::quantise(networks, &normals, &defective)?;
-    let model = quantise::export(&quantised);
-    quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
-    let float = quantise::export_float(networks);
+    let seed = settings.training.seed;
+    let deployed = Quantised::of(networks, &set.train, seed)?;
+    let without = |(fold, networks)| {
+        let taught: Vec<Picture> = set.split(fold).0.into_iter().map(|place| set.train[place].clone()).collect();
+        Quantised::of(networks, &taught, seed)
+    };
+    let further = folds.iter().enumerate().map(without).collect::<Result<Vec<_>, _>>()?;
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
-    let int8 = Reconstructor::load(&model, InputShape { size, channels })?;
-    let float_network = FloatReconstructor::load(&float)?;
-
     let mut preprocessor = Preprocessor::new(size, channels, &set.sizes);
     if let Some((reference, limits)) = &settings.position {
         preprocessor = preprocessor.with_position(reference, *limits);
@@ -145,37 +141,13 @@ pub fn export(
         preprocessor.apply(picture, &mut input)?;
         held_out.push(input);
     }
-    let mut choice = Choice::make(&int8, networks.head.is_some(), &set.train, settings)?;
-    let uncapped = settings.uncapped(&choice.judging().forms);
-
-    // a first look at all of them, to find those that do not belong there
-    let all: Vec<&Picture> = set.train.iter().chain(&held_out).collect();
-    let mut judge = Scoring::new(uncapped.clone(), choice.noise.clone(), size).judge().without_hee();
-    let mut scores = Vec::new();
-    int8.each(all.iter().copied(), |redrawn| scores.push(redrawn.judge(&mut judge).score))?;
-    let suspicious = suspicious(&scores, set.train.len());
-    let belongs = |place: &usize| !suspicious.contains(place);
-    if !suspicious.is_empty() {
-        choice.measure_again(&int8, (0..set.train.len()).filter(belongs).map(|place| &set.train[place]))?;
-    }
-    let kept: Vec<&Picture> = (set.train.len()..all.len()).filter(belongs).map(|place| all[place]).collect();
-    let (int8_drawn, float_drawn) = (int8.all(kept.iter().copied())?, float_network.all(kept)?);
-    let scoring = Scoring::calibrated(uncapped, choice.noise.clone(), size, &int8_drawn);
-    let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| scores[place]).collect();
-    let threshold = |scores: &[Score]| threshold(scores, &taught, settings.false_reject_target);
-    let held_out_scores = scoring.scores(&int8_drawn, true);
-    let deployed = threshold(&held_out_scores);
-    let compared = |drawn: &[Redrawn], with_hee| threshold(&scoring.scores(drawn, with_hee)).score;
-    let comparison_thresholds = BTreeMap::from([
-        ("int8_raw".to_owned(), compared(&int8_drawn, false)),
-        ("float_hee".to_owned(), compared(&float_drawn, true)),
-        ("float_raw".to_owned(), compared(&float_drawn, false)),
-    ]);
+    let calibration = Calibration::make(set, &held_out, &deployed, &further, settings)?;
+    let Calibration { choice, scoring, threshold, .. } = &calibration;
 
     let mut names = vec![MODEL_FILE.to_owned()];
-    write(&folder.join(MODEL_FILE), &model)?;
+    write(&folder.join(MODEL_FILE), &deployed.model)?;
     if settings.float_model {
-        write(&folder.join(FLOAT_MODEL_FILE), &float)?;
+        write(&folder.join(FLOAT_MODEL_FILE), &deployed.float_model)?;
         names.push(FLOAT_MODEL_FILE.to_owned());
     }
     if let Some((reference, _)) = &settings.position {
@@ -201,34 +173,23 @@ pub fn export(
         score: ScoreSettings {
             smoothing_sigma: settings.smoothing_sigma,
             pooling: scoring.settings.pooling,
-            threshold: deployed.score,
+            threshold: threshold.score,
             false_reject_target: settings.false_reject_target,
-            threshold_basis: deployed.basis,
-            held_out_scores,
-            taught_scores: taught,
-            comparison_thresholds,
+            threshold_basis: threshold.basis.clone(),
+            held_out_scores: calibration.held_out.clone(),
+            taught_scores: calibration.taught.clone(),
+            comparison_thresholds: calibration.comparison_thresholds.clone(),
         },
         training: settings.training.clone(),
         files: BTreeMap::new(),
         golden: Vec::new(),
     };
     manifest = recipe::write(folder, manifest, &names)?;
-    let held_out_files: Vec<&PathBuf> = set.held_out.iter().map(|(file, _)| file).collect();
-    let file = |place: usize| set.train_files.get(place).unwrap_or_else(|| held_out_files[place - set.train.len()]);
     Ok(Exported {
-        manifest: add_golden(folder, manifest, &mut names, set, settings.training.seed)?,
-        judging: (choice.candidates.into_iter().zip(choice.shares).collect(), choice.chosen),
-        suspicious: suspicious.into_iter().map(|place| (file(place).clone(), scores[place])).collect(),
+        manifest: add_golden(folder, manifest, &mut names, set, seed)?,
+        judging: (choice.candidates.iter().cloned().zip(choice.shares.iter().copied()).collect(), choice.chosen),
+        suspicious: calibration.suspicious,
     })
-}
-
-/// Places of the pictures that stand out: `taught` scores of pictures that were taught on, then those of the others, which
-/// score higher as it is and are compared among themselves.
-fn suspicious(scores: &[Score], taught: usize) -> Vec<usize> {
-    let (train, held_out) = scores.split_at(taught);
-    let mut found = outliers(train);
-    found.extend(outliers(held_out).into_iter().map(|place| place + taught));
-    found
 }
 
 /// The pictures, `times` over, each with a procedural defect.

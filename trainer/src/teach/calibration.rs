@@ -1,0 +1,99 @@
+//! Everything that a recipe takes from how good pictures are drawn: the way to judge, the noise, HEE's cap, the threshold.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+
+use beltwatch::picture::Picture;
+use beltwatch::verdict::Score;
+
+use super::choose::Choice;
+use super::data::TeachingSet;
+use super::recipe::{ExportError, ExportSettings};
+use super::redraw::Redraw;
+use super::unseen::{Quantised, Unseen};
+use crate::calibrate::outliers::outliers;
+use crate::calibrate::scoring::{Redrawn, Scoring};
+use crate::calibrate::{Threshold, threshold};
+
+/// What was measured.
+pub(super) struct Calibration {
+    pub(super) choice: Choice,
+    /// As the device scores.
+    pub(super) scoring: Scoring,
+    pub(super) threshold: Threshold,
+    /// Scores of held-out pictures,
+    pub(super) held_out: Vec<Score>,
+    /// and before HEE of those that were taught on.
+    pub(super) taught: Vec<Score>,
+    /// Of the float network, and without HEE.
+    pub(super) comparison_thresholds: BTreeMap<String, Score>,
+    /// Pictures that stand out above the others: nothing was measured on them.
+    pub(super) suspicious: Vec<(PathBuf, Score)>,
+}
+
+impl Calibration {
+    /// `held_out` are the set's, as the device brings them before the network; with cross-fitting the `further` networks have
+    /// not seen a share of them each.
+    pub(super) fn make(
+        set: &TeachingSet,
+        held_out: &[Picture],
+        deployed: &Quantised,
+        further: &[Quantised],
+        settings: &ExportSettings,
+    ) -> Result<Self, ExportError> {
+        let size = set.train.first().map_or(0, |picture| picture.width);
+        let mut choice = Choice::make(&deployed.int8, deployed.has_head, &set.train, settings)?;
+        let mut unseen = Unseen::new(set, held_out, deployed, further);
+        unseen.measure_noise(&choice)?;
+
+        // a first look at all of them, to find those that do not belong there
+        let uncapped = settings.uncapped(&choice.judging().forms);
+        let mut judge = Scoring::new(uncapped, choice.noise.clone(), size).judge().without_hee();
+        let mut taught = Vec::new();
+        deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
+        let first_look = unseen.first_look(&choice, settings)?;
+        let suspicious = stand_out(set, &taught, &first_look);
+        let files: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
+        let belongs = |place: &usize| !files.contains(&set.train_files[*place]);
+        if !suspicious.is_empty() {
+            let kept = (0..set.train.len()).filter(belongs).map(|place| &set.train[place]);
+            choice.noise = choice.measure(&deployed.int8, kept)?;
+            unseen.leave_out(&files);
+            unseen.measure_noise(&choice)?;
+        }
+        let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| taught[place]).collect();
+
+        let [int8_drawn, float_drawn] = [unseen.drawn(|n| &n.int8)?, unseen.drawn(|n| &n.float)?];
+        let mut scorings = unseen.scorings(&choice, settings);
+        Scoring::calibrate(&mut scorings, &int8_drawn);
+        let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
+            scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()
+        };
+        let threshold = |scores: &[Score]| threshold(scores, &taught, settings.false_reject_target);
+        let compared = |drawn, with_hee| threshold(&scores(drawn, with_hee)).score;
+        let comparison_thresholds = BTreeMap::from([
+            ("int8_raw".to_owned(), compared(&int8_drawn, false)),
+            ("float_hee".to_owned(), compared(&float_drawn, true)),
+            ("float_raw".to_owned(), compared(&float_drawn, false)),
+        ]);
+        let held_out = scores(&int8_drawn, true);
+        let mut threshold = threshold(&held_out);
+        if !further.is_empty() {
+            threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
+        }
+        let scoring = Scoring::alike(&scorings[0], choice.noise.clone());
+        Ok(Self { choice, scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
+    }
+}
+
+/// The pictures that stand out above the others. Held-out ones score higher as it is and are compared among themselves.
+fn stand_out(set: &TeachingSet, taught: &[Score], held_out: &[Score]) -> Vec<(PathBuf, Score)> {
+    let mut found: Vec<_> = outliers(taught).iter().map(|&at| (set.train_files[at].clone(), taught[at])).collect();
+    for at in outliers(held_out) {
+        let file = &set.held_out[at].0;
+        if found.iter().all(|(other, _)| other != file) {
+            found.push((file.clone(), held_out[at]));
+        }
+    }
+    found
+}
