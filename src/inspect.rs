@@ -8,7 +8,7 @@ use crate::picture::Picture;
 use crate::position::Pose;
 use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::recipe::{MANIFEST_FILE, MODEL_FILE, Recipe, RecipeError};
-use crate::reconstruct::{InputShape, ReconstructError, Reconstructor};
+use crate::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
 use crate::verdict::{Score, Verdict};
 
 /// A picture that got no verdict.
@@ -66,7 +66,12 @@ pub struct Inspector {
 impl Inspector {
     /// Builds the network and runs the self-test: every golden picture must get exactly its score.
     pub fn new(recipe: &Recipe) -> Result<Self, RecipeError> {
-        let mut inspector = Self::untested(recipe)?;
+        Self::with_kernel(recipe, Kernel::best())
+    }
+
+    /// The same with a kernel of choice.
+    pub fn with_kernel(recipe: &Recipe, kernel: Kernel) -> Result<Self, RecipeError> {
+        let mut inspector = Self::build(recipe, kernel)?;
         if recipe.manifest.golden.is_empty() {
             return Err(RecipeError::NoGolden { path: recipe.folder.join(MANIFEST_FILE) });
         }
@@ -86,9 +91,13 @@ impl Inspector {
 
     /// The same without the self-test, for the trainer, which sets the golden scores with it.
     pub fn untested(recipe: &Recipe) -> Result<Self, RecipeError> {
+        Self::build(recipe, Kernel::best())
+    }
+
+    fn build(recipe: &Recipe, kernel: Kernel) -> Result<Self, RecipeError> {
         let input = &recipe.manifest.input;
         let shape = InputShape { size: input.size, channels: input.channels };
-        let reconstructor = Reconstructor::load(&recipe.model, shape)
+        let reconstructor = Reconstructor::load_with(&recipe.model, shape, kernel)
             .and_then(|network| network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned)))
             .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
         Ok(Self {

@@ -1,4 +1,5 @@
-//! The gate's own thread, in a whole running line: from eye edge to pulse it allocates nothing and frees nothing.
+//! Memory in steady state: the gate's own thread, in a whole running line, allocates nothing and frees nothing from eye edge to
+//! pulse; nor does the judging of a picture that needs no resizing, with any kernel.
 
 // A counting allocator can only be an implementation of the unsafe trait `GlobalAlloc`.
 #![allow(unsafe_code)]
@@ -7,11 +8,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use beltwatch::board::Board;
+use beltwatch::inspect::Inspector;
 use beltwatch::line::{self, Options};
+use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
+use beltwatch::reconstruct::Kernel;
 use beltwatch_belt::{Camera, FrameFault, FrameFaultKind, Scenario};
 use rustix::thread::gettid;
 
@@ -59,8 +64,32 @@ fn thread_named(name: &str) -> Option<i32> {
     thread.file_name().to_string_lossy().parse().ok()
 }
 
+/// One thread is counted at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn judging_allocates_nothing() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
+    let golden = &recipe.manifest.golden[0];
+    let picture = Picture::open(&recipe.folder.join(&golden.file)).expect("a golden picture");
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
+        let mut inspector = Inspector::with_kernel(&recipe, kernel).expect("the same scores with every kernel");
+        inspector.inspect(&picture).expect("a golden picture");
+        // of the network's size: the library that resizes pictures makes its tables anew each time
+        let picture = inspector.input().clone();
+        CALLS.store(0, Ordering::Relaxed);
+        WATCHED.store(gettid().as_raw_nonzero().get(), Ordering::Relaxed);
+        let scores = [(); 3].map(|()| inspector.inspect(&picture).map(|found| found.score));
+        WATCHED.store(0, Ordering::Relaxed);
+        assert!(scores.iter().all(|score| score.as_ref().is_ok_and(|&score| score == golden.score)), "{kernel}");
+        assert_eq!(CALLS.load(Ordering::Relaxed), 0, "allocations and frees with {kernel}");
+    }
+}
+
 #[test]
 fn the_gates_thread_allocates_nothing() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     // every second part leaves; frames without a part, black ones and late ones come too
     let fault = |kind, rate| FrameFault { kind, rate, parts: Vec::new(), during: Vec::new(), late_ms: 250.0 };
@@ -82,6 +111,7 @@ fn the_gates_thread_allocates_nothing() {
         };
         // its start may allocate
         std::thread::sleep(Duration::from_millis(1500));
+        CALLS.store(0, Ordering::Relaxed);
         WATCHED.store(core, Ordering::Relaxed);
         std::thread::sleep(Duration::from_secs(6));
         WATCHED.store(0, Ordering::Relaxed);

@@ -1,13 +1,16 @@
 //! `beltwatch bench`
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use beltwatch::inspect::Inspector;
+use beltwatch::inspect::{Inspector, StageTimes};
 use beltwatch::line::{Latency, Times};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
+use beltwatch::reconstruct::Kernel;
 use beltwatch::say;
+use serde::Serialize;
 
 use super::Failure;
 
@@ -19,12 +22,36 @@ pub(crate) struct Args {
     /// Frames to measure, after ten to warm up
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
+    /// The convolution kernel, in place of this processor's fastest: scalar, avx2, avx512-vnni, neon-smlal, neon-sdot
+    #[arg(long, value_parser = kernel)]
+    kernel: Option<Kernel>,
+    /// Write the figures here
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn kernel(name: &str) -> Result<Kernel, String> {
+    match Kernel::from_name(name) {
+        Some(kernel) if kernel.is_supported() => Ok(kernel),
+        Some(_) => Err("this processor does not have its instructions".to_owned()),
+        None => Err(format!("kernels are {}", Kernel::ALL.map(Kernel::name).join(", "))),
+    }
+}
+
+/// What is written as JSON.
+#[derive(Serialize)]
+struct Figures<'a> {
+    recipe: &'a Path,
+    kernel: &'static str,
+    frames: u32,
+    /// A frame's, one thread.
+    stages: BTreeMap<&'static str, Latency>,
 }
 
 pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
     let recipe = Recipe::load(&args.recipe)?;
-    let mut inspector = Inspector::new(&recipe)?;
+    let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
     let loaded = start.elapsed();
     let [width, height] = recipe.manifest.input.pictures.first().copied().unwrap_or([recipe.manifest.input.size; 2]);
     let picture = recipe.manifest.golden.first().map_or_else(
@@ -46,11 +73,19 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     ))?;
     say::out(format_args!("load and self-test {:.0} ms", loaded.as_secs_f64() * 1e3))?;
     say::out(Latency::heading("ms a frame"))?;
-    let row = |name: &str, pick: fn(&beltwatch::inspect::StageTimes) -> Duration| {
-        say::out(times.iter().map(pick).collect::<Times>().latency().row(name, 2))
+    let mut stages = BTreeMap::new();
+    let mut row = |name: &'static str, pick: fn(&StageTimes) -> Duration| {
+        let latency = times.iter().map(pick).collect::<Times>().latency();
+        say::out(latency.row(name, 2))?;
+        stages.insert(name, latency);
+        Ok::<_, std::io::Error>(())
     };
     row("preprocess", |t| t.preprocess)?;
     row("reconstruct", |t| t.reconstruct)?;
     row("difference, HEE, score", |t| t.judge)?;
-    Ok(row("whole frame", |t| t.total())?)
+    row("whole frame", |t| t.total())?;
+    let Some(path) = &args.json else { return Ok(()) };
+    let figures = Figures { recipe: &recipe.folder, kernel: inspector.kernel_name(), frames: args.frames, stages };
+    let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
+    std::fs::write(path, text + "\n").map_err(|source| Failure::Write { path: path.clone(), source })
 }

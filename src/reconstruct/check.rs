@@ -9,8 +9,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 use tract_onnx::prelude::Framework;
 
 use super::error::ReconstructError;
-use super::kernels::Kernel;
-use super::operator::Shape;
+use super::layout::Shape;
 use super::parse::{self, Kind};
 
 /// Largest file.
@@ -128,8 +127,7 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
             return Err(ReconstructError::UnsupportedOperator { node: name(node), operator });
         }
         let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };
-        // The reference packs nothing, so this is quick.
-        let output_shape = match parse::operator(node, graph, Kernel::Scalar).map_err(refuse)? {
+        let output_shape = match parse::operator(node, graph).map_err(refuse)? {
             Some(operator) => operator.output_shape(activation(node, 0, &shapes).map_err(refuse)?),
             None => concatenated(node, &shapes),
         };

@@ -4,6 +4,9 @@
 //! order, and an exponential of its own: every processor gives the same bytes. Channels are the lanes, so the order
 //! does not depend on the width of the processor's vectors.
 
+use super::kernels::Value;
+use super::layout::View;
+
 /// Channels that are computed together.
 const LANES: usize = 32;
 /// Adding and taking away 1.5 * 2^23 rounds a small number to the nearest integer, ties to even, without a call.
@@ -62,7 +65,7 @@ pub struct PartitionMemory {
 
 /// Memory that the bank works in.
 #[derive(Clone, Debug, Default)]
-pub struct Scratch {
+pub(super) struct Scratch {
     queries: Vec<Lanes>,
     weights: Vec<Lanes>,
     drawn: Vec<Lanes>,
@@ -79,13 +82,27 @@ impl PartitionMemory {
         self.block.map(|side| side * self.grid)
     }
 
-    /// Addresses the bank with `input` and writes `output`, both height x width x `channels`.
+    /// Addresses the bank with `input` and returns what it draws, both height x width x `channels`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
-    pub fn run(&self, input: &[i8], channels: usize, output: &mut [i8], scratch: &mut Scratch) {
-        let length = self.size()[0] * self.size()[1] * channels;
-        assert_eq!([input.len(), output.len()], [length; 2], "input and output length");
+    /// Where the length does not fit.
+    pub fn draw(&self, input: &[i8], channels: usize) -> Vec<i8> {
+        let [height, width] = self.size();
+        assert_eq!(input.len(), height * width * channels, "input length");
+        let dense = View { base: 0, row: width * channels, pixel: channels };
+        let mut output = vec![0; input.len()];
+        self.run((input, dense), channels, (&mut output, dense), &mut Scratch::default());
+        output
+    }
+
+    /// The same, between views.
+    pub(super) fn run<V: Value>(
+        &self,
+        input: (&[V], View),
+        channels: usize,
+        (output, to): (&mut [V], View),
+        scratch: &mut Scratch,
+    ) {
         let (items, dimension) = (self.items, self.dimension());
         let Scratch { queries, weights, drawn } = scratch;
         for block in 0..self.grid * self.grid {
@@ -93,36 +110,43 @@ impl PartitionMemory {
             let values = &self.values[block * items * dimension..][..items * dimension];
             for first in (0..channels).step_by(LANES) {
                 let count = LANES.min(channels - first);
-                self.load(block, input, channels, first, count, queries);
+                self.load(block, input, first, count, queries);
                 normalise(queries);
                 multiply(keys, items, [dimension, 1], queries, weights);
                 let total = address(weights);
                 multiply(values, dimension, [1, dimension], weights, drawn);
                 for (place, sum) in drawn.iter().enumerate() {
-                    let to = self.offset(block, place) * channels + first;
+                    let to = self.place(block, place, to) + first;
                     for (lane, stored) in output[to..to + count].iter_mut().enumerate() {
-                        *stored = self.output.store(sum[lane] / total[lane]);
+                        *stored = V::of(self.output.store(sum[lane] / total[lane]));
                     }
                 }
             }
         }
     }
 
-    /// Pixel index of a block's value.
-    fn offset(&self, block: usize, place: usize) -> usize {
+    /// Where the pixel of a block's value lies.
+    fn place(&self, block: usize, place: usize, view: View) -> usize {
         let y = block / self.grid * self.block[0] + place / self.block[1];
         let x = block % self.grid * self.block[1] + place % self.block[1];
-        y * self.size()[1] + x
+        view.at(y, x)
     }
 
     /// The queries of channels `first..first + count`; the lanes behind stay 0.
-    fn load(&self, block: usize, input: &[i8], channels: usize, first: usize, count: usize, queries: &mut Vec<Lanes>) {
+    fn load<V: Value>(
+        &self,
+        block: usize,
+        (input, from): (&[V], View),
+        first: usize,
+        count: usize,
+        queries: &mut Vec<Lanes>,
+    ) {
         queries.clear();
         queries.extend((0..self.dimension()).map(|place| {
-            let from = self.offset(block, place) * channels + first;
+            let from = self.place(block, place, from) + first;
             let mut lanes = [0.0; LANES];
-            for (lane, &stored) in lanes.iter_mut().zip(&input[from..from + count]) {
-                *lane = self.input.value(stored);
+            for (lane, stored) in lanes.iter_mut().zip(&input[from..from + count]) {
+                *lane = self.input.value(stored.stored());
             }
             lanes
         }));
@@ -243,35 +267,29 @@ mod tests {
         }
     }
 
-    fn run(bank: &PartitionMemory, input: &[i8], channels: usize) -> Vec<i8> {
-        let mut output = vec![0; input.len()];
-        bank.run(input, channels, &mut output, &mut Scratch::default());
-        output
-    }
-
     #[test]
     fn draws_the_item_of_the_same_direction() {
         // Cosines 1 and 0, at temperature 0.1: e^-10 is far below a half and dropped.
         let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
-        assert_eq!(run(&bank, &[100, 0], 1), [50, 0]);
-        assert_eq!(run(&bank, &[0, 1], 1), [0, 30]);
+        assert_eq!(bank.draw(&[100, 0], 1), [50, 0]);
+        assert_eq!(bank.draw(&[0, 1], 1), [0, 30]);
     }
 
     #[test]
     fn equal_items_all_stay() {
         // A query of zeros is equally near to all: each weight is 1 / items, none above it.
         let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
-        assert_eq!(run(&bank, &[0, 0], 1), [25, 15]);
+        assert_eq!(bank.draw(&[0, 0], 1), [25, 15]);
     }
 
     #[test]
     fn weights_below_the_mean_are_dropped() {
         // Cosines 1, 0.6, 0 at temperature 1: softmax 0.4906, 0.3289, 0.1805, mean 0.3333: only the first stays.
         let one = bank(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 1.0);
-        assert_eq!(run(&one, &[100, 0], 1), [100, 0]);
+        assert_eq!(one.draw(&[100, 0], 1), [100, 0]);
         // Cosines 1, 0.8, 0: 0.4512, 0.3693, 0.1660: two stay, 0.5498 and 0.4502 after normalising.
         let two = bank(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], 1.0);
-        assert_eq!(run(&two, &[100, 0], 1), [91, 27]);
+        assert_eq!(two.draw(&[100, 0], 1), [91, 27]);
     }
 
     #[test]
@@ -279,9 +297,9 @@ mod tests {
         let bank = bank(&[[0.5, 0.1], [0.2, -0.3], [-0.4, 0.9]], 0.5);
         let channels = 21;
         let input: Vec<i8> = (0..2 * channels).map(|i| ((i * 37) % 251) as u8 as i8).collect();
-        let output = run(&bank, &input, channels);
+        let output = bank.draw(&input, channels);
         for c in 0..channels {
-            let alone = run(&bank, &[input[c], input[channels + c]], 1);
+            let alone = bank.draw(&[input[c], input[channels + c]], 1);
             assert_eq!(alone, [output[c], output[channels + c]]);
         }
     }
@@ -299,6 +317,6 @@ mod tests {
             input: quantisation,
             output: quantisation,
         };
-        assert_eq!(run(&bank, &[5, 6, 7, 8], 1), [-9, -8, -7, -6]);
+        assert_eq!(bank.draw(&[5, 6, 7, 8], 1), [-9, -8, -7, -6]);
     }
 }

@@ -1,21 +1,21 @@
 //! From a picture to the picture as a good part would look: the int8 network, through tract with operators of ours.
 //!
 //! The model is plain ONNX (QLinearConv, DepthToSpace, Concat, Clip; the memory bank is a function in plain ONNX), so
-//! any full runtime runs it. Here each operator but Concat is one fused int8 operator in NHWC, with kernels for each
-//! kind of processor that all give the same bytes.
+//! any full runtime runs it. tract reads it and brings it into NHWC; the graph that comes out runs by a plan of ours, each step
+//! one fused int8 operator between buffers that stay, with kernels for each kind of processor that all give the same bytes.
 
 use std::fmt;
-use std::sync::Arc;
-
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 mod check;
 mod error;
+mod executor;
+mod graph;
 pub mod kernels;
+mod layout;
 pub mod memory;
 mod operator;
 mod parse;
+mod plan;
 mod qlinear_conv;
 mod tract;
 
@@ -23,6 +23,7 @@ mod tract;
 mod tests;
 
 pub use error::ReconstructError;
+use executor::{Execute, executor};
 pub use kernels::Kernel;
 pub use parse::{DOMAIN, MEMORY_BANK};
 pub use qlinear_conv::QLinearConv;
@@ -43,10 +44,9 @@ impl InputShape {
     }
 }
 
-/// A loaded network. Cloning is cheap and shares the weights: one for each thread.
-#[derive(Clone)]
+/// A loaded network. A clone shares the weights and has buffers of its own: one for each thread.
 pub struct Reconstructor {
-    plan: Arc<TypedSimplePlan>,
+    executor: Box<dyn Execute>,
     shape: InputShape,
     kernel: Kernel,
     /// The last picture's learned difference; empty where the model has no head.
@@ -61,14 +61,12 @@ impl Reconstructor {
 
     /// Loads with a kernel of choice.
     pub fn load_with(model: &[u8], shape: InputShape, kernel: Kernel) -> Result<Self, ReconstructError> {
-        if !kernel.is_supported() {
-            return Err(ReconstructError::KernelNotSupported(kernel));
-        }
         let hwc = [shape.size, shape.size, shape.channels];
         let (proto, has_head) = check::check(model, hwc)?;
-        let plan = tract::plan(&proto, hwc, kernel).map_err(ReconstructError::tract)?;
+        let graph = tract::graph(&proto, hwc).map_err(ReconstructError::tract)?.fuse();
+        let executor = executor(&graph, kernel).ok_or(ReconstructError::KernelNotSupported(kernel))?;
         let learned = if has_head { vec![0; shape.size * shape.size] } else { Vec::new() };
-        Ok(Self { plan, shape, kernel, learned })
+        Ok(Self { executor, shape, kernel, learned })
     }
 
     /// The same network, refused where a recipe needs the learned difference and the model has none.
@@ -104,22 +102,19 @@ impl Reconstructor {
                 return Err(ReconstructError::BufferLength { what, found, expected });
             }
         }
-        self.run(input, output).map_err(ReconstructError::tract)
-    }
-
-    fn run(&mut self, input: &[u8], output: &mut [u8]) -> TractResult<()> {
-        let InputShape { size, channels } = self.shape;
-        let mut tensor = Tensor::zero::<i8>(&[1, size, size, channels])?;
-        for (stored, &value) in tensor.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?.iter_mut().zip(input) {
-            *stored = stored_value(value);
-        }
-        let outputs = self.plan.run(tvec![tensor.into_tvalue()])?;
-        for (values, tensor) in [output, &mut self.learned[..]].into_iter().zip(&outputs) {
-            for (value, &stored) in values.iter_mut().zip(tensor.try_as_plain_ram()?.as_slice::<i8>()?) {
-                *value = pixel_value(stored);
-            }
-        }
+        self.executor.run(input, &mut [output, &mut self.learned]);
         Ok(())
+    }
+}
+
+impl Clone for Reconstructor {
+    fn clone(&self) -> Self {
+        Self {
+            executor: self.executor.boxed_clone(),
+            shape: self.shape,
+            kernel: self.kernel,
+            learned: self.learned.clone(),
+        }
     }
 }
 

@@ -1,20 +1,18 @@
 //! The operators of an int8 model, NHWC with N = 1.
 
-use std::cell::RefCell;
+use std::sync::Arc;
 
-use super::kernels::{self, PackedConvolution};
-use super::memory::{self, PartitionMemory};
-
-/// Height, width and channels of an activation.
-pub(super) type Shape = [usize; 3];
+use super::kernels::{Convolution, Value};
+use super::layout::{Shape, View};
+use super::memory::PartitionMemory;
 
 /// An operator with one activation as input and one as output.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operator {
-    Convolution(Box<PackedConvolution>),
+    Convolution(Arc<Convolution>),
     DepthToSpace(DepthToSpace),
     Clip(Clip),
-    Memory(Box<PartitionMemory>),
+    Memory(Arc<PartitionMemory>),
 }
 
 /// Moves channels to space: `block` x `block` pixels out of one.
@@ -37,11 +35,11 @@ impl Operator {
     /// The output's shape, or why an input of `shape` does not fit.
     pub(super) fn output_shape(&self, [height, width, channels]: Shape) -> Result<Shape, String> {
         match self {
-            Self::Convolution(conv) if conv.inputs() != channels => {
-                Err(format!("weights for {} input channels, but the input has {channels}", conv.inputs()))
+            Self::Convolution(conv) if conv.inputs != channels => {
+                Err(format!("weights for {} input channels, but the input has {channels}", conv.inputs))
             }
             Self::Convolution(conv) => match conv.output_size(height, width) {
-                Some([rows, columns]) => Ok([rows, columns, conv.outputs()]),
+                Some([rows, columns]) => Ok([rows, columns, conv.outputs]),
                 None => Err(format!("the window does not fit an input of {height} x {width}")),
             },
             Self::DepthToSpace(DepthToSpace { block, .. }) => match channels.checked_rem(block * block) {
@@ -56,40 +54,19 @@ impl Operator {
             Self::Memory(_) => Ok([height, width, channels]),
         }
     }
-
-    /// Runs the operator; the lengths must be those of `shape` and of the output shape.
-    pub(super) fn run(&self, input: &[i8], shape: Shape, output: &mut [i8]) {
-        let [height, width, channels] = shape;
-        SCRATCH.with_borrow_mut(|(conv_scratch, memory_scratch)| match self {
-            Self::Convolution(conv) => conv.run(input, [height, width], output, conv_scratch),
-            Self::DepthToSpace(op) => op.run(input, shape, output),
-            Self::Clip(op) => op.run(input, output),
-            Self::Memory(memory) => memory.run(input, channels, output, memory_scratch),
-        });
-    }
-}
-
-thread_local! {
-    /// Working memory; a thread runs one operator at a time.
-    static SCRATCH: RefCell<(kernels::Scratch, memory::Scratch)> = RefCell::default();
 }
 
 impl DepthToSpace {
-    pub(super) fn run(&self, input: &[i8], [_, width, channels]: Shape, output: &mut [i8]) {
-        let block = self.block;
+    /// Moves the values of an input of `shape`.
+    pub(super) fn run<V: Value>(self, (input, from): (&[V], View), shape: Shape, (output, to): (&mut [V], View)) {
+        let (block, [height, width, channels]) = (self.block, shape);
         let depth = channels / (block * block);
-        let line = width * block * depth;
-        for (row, lines) in input.chunks_exact(width * channels).zip(output.chunks_exact_mut(line * block)) {
-            for (y, line) in lines.chunks_exact_mut(line).enumerate() {
-                for (pixel, places) in row.chunks_exact(channels).zip(line.chunks_exact_mut(block * depth)) {
-                    if self.depth_first {
-                        places.copy_from_slice(&pixel[y * block * depth..][..block * depth]);
-                    } else {
-                        for (i, value) in places.iter_mut().enumerate() {
-                            let (x, c) = (i / depth, i % depth);
-                            *value = pixel[(c * block + y) * block + x];
-                        }
-                    }
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+            let pixel = &input[from.at(y, x)..][..channels];
+            for (row, column) in (0..block).flat_map(|row| (0..block).map(move |column| (row, column))) {
+                let phase = row * block + column;
+                for (c, value) in output[to.at(y * block + row, x * block + column)..][..depth].iter_mut().enumerate() {
+                    *value = pixel[if self.depth_first { phase * depth + c } else { c * block * block + phase }];
                 }
             }
         }
@@ -97,10 +74,16 @@ impl DepthToSpace {
 }
 
 impl Clip {
-    pub(super) fn run(&self, input: &[i8], output: &mut [i8]) {
-        for (value, &stored) in output.iter_mut().zip(input) {
-            // Not `clamp`: bounds from a file may be the wrong way round, and ONNX then gives the upper one.
-            *value = stored.max(self.lowest).min(self.highest);
+    /// Everything passes.
+    pub(super) const NONE: Self = Self { lowest: i8::MIN, highest: i8::MAX };
+
+    /// Copies an activation of `shape`, each value within the bounds.
+    pub(super) fn run<V: Value>(self, (input, from): (&[V], View), shape: Shape, (output, to): (&mut [V], View)) {
+        for (from, to) in from.pixels(shape).zip(to.pixels(shape)) {
+            for (value, stored) in output[to..to + shape[2]].iter_mut().zip(&input[from..from + shape[2]]) {
+                // Not `clamp`: bounds from a file may be the wrong way round, and ONNX then gives the upper one.
+                *value = V::of(stored.stored().max(self.lowest).min(self.highest));
+            }
         }
     }
 }
@@ -109,24 +92,31 @@ impl Clip {
 mod tests {
     use super::*;
 
+    fn dense([_, width, channels]: Shape) -> View {
+        View { base: 0, row: width * channels, pixel: channels }
+    }
+
     #[test]
     fn depth_to_space_places_channels_as_onnx_does() {
+        let run = |depth_first: bool, shape: Shape, to: Shape| {
+            let mut output = [0i8; 8];
+            let op = DepthToSpace { block: 2, depth_first };
+            op.run((&[0, 1, 2, 3, 4, 5, 6, 7], dense(shape)), shape, (&mut output, dense(to)));
+            output
+        };
         // One pixel of 8 channels becomes 2 x 2 pixels of 2.
-        let input = [0, 1, 2, 3, 4, 5, 6, 7];
-        let mut output = [0; 8];
-        DepthToSpace { block: 2, depth_first: true }.run(&input, [1, 1, 8], &mut output);
-        assert_eq!(output, [0, 1, 2, 3, 4, 5, 6, 7]);
-        DepthToSpace { block: 2, depth_first: false }.run(&input, [1, 1, 8], &mut output);
-        assert_eq!(output, [0, 4, 1, 5, 2, 6, 3, 7]);
+        assert_eq!(run(true, [1, 1, 8], [2, 2, 2]), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(run(false, [1, 1, 8], [2, 2, 2]), [0, 4, 1, 5, 2, 6, 3, 7]);
         // Two pixels of 4 channels side by side become 2 rows of 4 pixels.
-        DepthToSpace { block: 2, depth_first: true }.run(&input, [1, 2, 4], &mut output);
-        assert_eq!(output, [0, 1, 4, 5, 2, 3, 6, 7]);
+        assert_eq!(run(true, [1, 2, 4], [2, 4, 1]), [0, 1, 4, 5, 2, 3, 6, 7]);
     }
 
     #[test]
     fn clip_bounds() {
         let mut output = [0; 4];
-        Clip { lowest: -3, highest: 100 }.run(&[-128, -3, 5, 127], &mut output);
+        let shape = [1, 4, 1];
+        let clip = Clip { lowest: -3, highest: 100 };
+        clip.run((&[-128i8, -3, 5, 127], dense(shape)), shape, (&mut output, dense(shape)));
         assert_eq!(output, [-3, -3, 5, 100]);
     }
 }

@@ -3,7 +3,7 @@
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
-use super::kernels::{Kernel, PackedConvolution, Padding};
+use super::kernels::Padding;
 use super::memory::{PartitionMemory, Quantisation};
 use super::operator::{Clip, DepthToSpace, Operator};
 use super::qlinear_conv::QLinearConv;
@@ -43,17 +43,14 @@ impl Kind {
     }
 }
 
-/// Reads the operator of a node, for `kernel`; `None` for Concat, which is left to tract.
-pub(super) fn operator(node: &NodeProto, graph: &GraphProto, kernel: Kernel) -> Result<Option<Operator>, String> {
+/// Reads the operator of a node; `None` for Concat, which is left to tract.
+pub(super) fn operator(node: &NodeProto, graph: &GraphProto) -> Result<Option<Operator>, String> {
     let reader = Reader { node, graph };
     Ok(match Kind::of(node) {
-        Some(Kind::Convolution) => {
-            let convolution = reader.convolution()?.to_convolution();
-            Some(Operator::Convolution(Box::new(PackedConvolution::new(convolution, kernel))))
-        }
+        Some(Kind::Convolution) => Some(Operator::Convolution(reader.convolution()?.to_convolution().into())),
         Some(Kind::DepthToSpace) => Some(Operator::DepthToSpace(reader.depth_to_space()?)),
         Some(Kind::Clip) => Some(Operator::Clip(reader.clip()?)),
-        Some(Kind::Memory) => Some(Operator::Memory(Box::new(reader.memory()?))),
+        Some(Kind::Memory) => Some(Operator::Memory(reader.memory()?.into())),
         Some(Kind::Concat) => {
             reader.attributes(&["axis"])?;
             if reader.integer("axis")? != Some(1) {

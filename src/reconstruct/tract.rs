@@ -1,4 +1,4 @@
-//! Our operators inside tract: from the examined file to a plan.
+//! Our operators inside tract: from the examined file to a graph in NHWC.
 //!
 //! ONNX says NCHW, the kernels work in NHWC: each operator is wired between two moves of the channel axis, and tract
 //! cancels the moves between neighbours.
@@ -9,26 +9,44 @@ use std::sync::Arc;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::{ModelProto, NodeProto};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::array::TypedConcat;
+use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_hir::internal::*;
 
-use super::kernels::Kernel;
-use super::operator::{Operator, Shape};
+use super::graph::{Graph, Kind, Node};
+use super::layout::Shape;
+use super::operator::Operator;
 use super::parse;
 
-/// The model's property that says which kernel its convolutions are packed for.
-const KERNEL: &str = "beltwatch.kernel";
-
-/// Builds a plan from height x width x channels to the same, and to height x width where there is a head.
-pub(super) fn plan(proto: &ModelProto, shape: Shape, kernel: Kernel) -> TractResult<Arc<TypedSimplePlan>> {
+/// The graph from height x width x channels to the same, and to height x width where there is a head.
+pub(super) fn graph(proto: &ModelProto, shape: Shape) -> TractResult<Graph> {
     let mut onnx =
         tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
     for operator in ["QLinearConv", "DepthToSpace", "Clip", parse::MEMORY_BANK] {
         onnx.op_register.insert(operator, build);
     }
-    let mut template = InferenceModel::default();
-    template.properties.insert(KERNEL.into(), rctensor0(kernel.name().to_owned()));
-    let model = onnx.model_for_proto_model_with_model_template(proto, template)?.into_typed()?;
-    interleaved(model, shape)?.into_decluttered()?.into_optimized()?.into_runnable()
+    let model = onnx.model_for_proto_model(proto)?.into_typed()?;
+    let model = interleaved(model, shape)?.into_decluttered()?;
+    let order = model.eval_order()?;
+    let place = |node: usize| order.iter().position(|&n| n == node).context("a node that runs");
+    let node = |&id: &usize| {
+        let node = model.node(id);
+        let kind = if node.op_is::<TypedSource>() {
+            Kind::Input
+        } else if let Some(fused) = node.op_as::<Fused>() {
+            Kind::from(&*fused.0)
+        } else if node.op_as::<TypedConcat>().is_some_and(|concat| concat.axis == 3) {
+            Kind::Join
+        } else {
+            bail!("node `{}` came to be {}, which is none of the device's operators", node.name, node.op.name())
+        };
+        let inputs = node.inputs.iter().map(|input| place(input.node)).collect::<TractResult<_>>()?;
+        let shape = interleaved_shape(node.outputs[0].fact.shape.as_concrete().context("a fixed shape")?)?;
+        Ok(Node { kind, inputs, shape })
+    };
+    let nodes = order.iter().map(node).collect::<TractResult<_>>()?;
+    let outputs = model.output_outlets()?.iter().map(|output| place(output.node)).collect::<TractResult<_>>()?;
+    Ok(Graph { nodes, outputs })
 }
 
 /// Puts the moves between NHWC and NCHW at the model's ends, where they cancel against the first and last operator's.
@@ -37,7 +55,7 @@ fn interleaved(mut model: TypedModel, [height, width, channels]: Shape) -> Tract
     let planar = model.outlet_fact(input)?.clone();
     TypedModelPatch::intercept(&model, input, "planar", AxisOp::Move(3, 1), planar)?.apply(&mut model)?;
     let fact = i8::fact([1, height, width, channels]);
-    model.node_mut(input.node).op = Box::new(tract_onnx::tract_core::ops::source::TypedSource::new(fact.clone()));
+    model.node_mut(input.node).op = Box::new(TypedSource::new(fact.clone()));
     model.set_outlet_fact(input, fact)?;
     let outputs = model.output_outlets()?.to_vec();
     let outputs = outputs.iter().enumerate().map(|(i, output)| {
@@ -51,9 +69,7 @@ fn interleaved(mut model: TypedModel, [height, width, channels]: Shape) -> Tract
 
 fn build(context: &ParsingContext<'_>, node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     let graph = context.model.graph.as_ref().context("a model has a graph")?;
-    let kernel = context.template.properties.get(KERNEL).context("the kernel is set")?;
-    let kernel = Kernel::from_name(kernel.try_as_plain_ram()?.to_scalar::<String>()?).context("a known kernel")?;
-    let operator = parse::operator(node, graph, kernel).map_err(TractError::msg)?.context("a fused operator")?;
+    let operator = parse::operator(node, graph).map_err(TractError::msg)?.context("a fused operator")?;
     Ok((expand(Fused(Arc::new(operator))), vec![]))
 }
 
@@ -131,14 +147,8 @@ impl Op for Fused {
 impl EvalOp for Fused {
     op_out_of_plan!();
 
-    fn eval(&self, _context: &EvalContext<'_>, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let input = args_1!(inputs);
-        let shape = interleaved_shape(input.shape())?;
-        let [height, width, channels] = self.shape(shape)?;
-        let mut output = Tensor::zero::<i8>(&[1, height, width, channels])?;
-        let values = input.try_as_plain_ram()?;
-        self.0.run(values.as_slice::<i8>()?, shape, output.try_as_plain_ram_mut()?.as_slice_mut::<i8>()?);
-        Ok(tvec![output.into_tvalue()])
+    fn eval(&self, _context: &EvalContext<'_>, _inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        bail!("the device runs the graph by a plan of its own")
     }
 }
 

@@ -1,73 +1,85 @@
-//! x86-64 with AVX2: the input widened to i16, `vpmaddwd` on pairs of channels, 6 pixels x 16 outputs.
+//! x86-64 with AVX2: activations as i16, `vpmaddwd` on pairs of channels, 6 pixels x 16 outputs, or 8.
 //!
 //! `vpmaddubsw` would do twice the work an instruction, but saturates at i16.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
 
-use super::packed::{Block, MAX_OUTPUTS, MAX_PIXELS, Simd, Tile, Windows};
-
-const PIXELS: usize = 6;
+use super::block::{At, Block, Simd, Tile};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
+pub(in super::super) struct Avx2(());
 
 impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
+    pub(in super::super) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 }
 
 impl Simd for Avx2 {
     type Value = i16;
-    const OUTPUTS: usize = 16;
+    type Weight = i16;
+    const OUTPUTS: &'static [usize] = &[16, 8];
     const GROUP: usize = 2;
-    const PIXELS: usize = PIXELS;
+    const PIXELS: &'static [usize] = &[6, 4, 2, 1];
 
-    fn tile(self, block: &Block<i16>, x: &Windows<'_, i16>, starts: &[usize; MAX_PIXELS]) -> Tile {
-        // SAFETY: `self` exists only where AVX2 was detected.
-        unsafe { tile(block, x, starts) }
-    }
-}
-
-#[target_feature(enable = "avx2")]
-fn tile(block: &Block<i16>, x: &Windows<'_, i16>, starts: &[usize; MAX_PIXELS]) -> Tile {
-    assert!(starts.iter().all(|start| start + x.reach <= x.values.len()));
-    let windows: [*const i16; PIXELS] = std::array::from_fn(|i| x.values[starts[i]..].as_ptr());
-    let mut sums = [[_mm256_setzero_si256(); 2]; PIXELS];
-    let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<2>().0.iter();
-    for run in &block.runs {
-        let offset = run.row * x.pitch + run.start;
-        for (group, [low, high]) in weights.by_ref().take(run.groups).enumerate() {
-            // SAFETY: 16 values each.
-            let (low, high) = unsafe { (load(low.as_ptr()), load(high.as_ptr())) };
-            for (sum, window) in sums.iter_mut().zip(windows) {
-                // SAFETY: runs lie inside the window, whose reach was checked above.
-                let pair = unsafe { window.add(offset + 2 * group).cast::<i32>().read_unaligned() };
-                let pair = _mm256_set1_epi32(pair);
-                sum[0] = _mm256_add_epi32(sum[0], _mm256_madd_epi16(pair, low));
-                sum[1] = _mm256_add_epi32(sum[1], _mm256_madd_epi16(pair, high));
+    fn tile(self, block: &Block<i16>, x: &[i16], at: At, out: &mut Tile<i16>) {
+        at.check(block, x.len());
+        // SAFETY: `self` exists only where AVX2 was detected; the windows are inside.
+        unsafe {
+            match (at.count, block.width) {
+                (6, 16) => tile::<6, 2>(block, x, at, out),
+                (4, 16) => tile::<4, 2>(block, x, at, out),
+                (2, 16) => tile::<2, 2>(block, x, at, out),
+                (_, 16) => tile::<1, 2>(block, x, at, out),
+                (6, _) => tile::<6, 1>(block, x, at, out),
+                (4, _) => tile::<4, 1>(block, x, at, out),
+                (2, _) => tile::<2, 1>(block, x, at, out),
+                _ => tile::<1, 1>(block, x, at, out),
             }
         }
     }
-    let mut tile = [[0; MAX_OUTPUTS]; MAX_PIXELS];
-    for (values, sum) in tile.iter_mut().zip(sums) {
-        let [low, high] = [0, 1].map(|half| requantise(block, sum[half], 8 * half));
-        // The packs interleave the two 128-bit lanes; the permutation puts them in order.
-        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
-        let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-        // SAFETY: 16 bytes are written to 16.
-        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), bytes) };
+}
+
+/// `P` pixels x `N` times 8 outputs.
+///
+/// # Safety
+/// `at` must have been checked, for at least `P` windows.
+#[target_feature(enable = "avx2")]
+unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at: At, tile: &mut Tile<i16>) {
+    let first = x[at.start..].as_ptr();
+    let mut sums = [[_mm256_setzero_si256(); N]; P];
+    let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<N>().0.iter();
+    for run in &block.runs {
+        let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
+        for (group, weights) in weights.by_ref().take(run.groups).enumerate() {
+            // SAFETY: 16 values each.
+            let weights = weights.each_ref().map(|weights| unsafe { load(weights.as_ptr()) });
+            for (sums, window) in sums.iter_mut().zip(windows) {
+                // SAFETY: the caller's word.
+                let pair = unsafe { window.add(2 * group).cast::<i32>().read_unaligned() };
+                let pair = _mm256_set1_epi32(pair);
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pair, weights));
+                }
+            }
+        }
     }
-    tile
+    for (values, sums) in tile.iter_mut().zip(sums) {
+        for (n, sum) in sums.into_iter().enumerate() {
+            let steps = requantise(block, sum, 8 * n);
+            let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
+            // SAFETY: 8 values are written to 8.
+            unsafe { _mm_storeu_si128(values[8 * n..8 * n + 8].as_mut_ptr().cast(), words) };
+        }
+    }
 }
 
 /// Eight outputs from `first` on; `super::convolution::requantise`, clamped before it is rounded, which is the same.
 #[target_feature(enable = "avx2")]
 fn requantise(block: &Block<i16>, sum: __m256i, first: usize) -> __m256i {
-    let zero = f32::from(block.zero);
-    let (lowest, highest) = (_mm256_set1_ps(-128.0 - zero), _mm256_set1_ps(127.0 - zero));
+    let [lowest, highest] = block.bounds.map(|bound| _mm256_set1_ps(bound));
     let (bias, multiplier) = (&block.bias[first..first + 8], &block.multiplier[first..first + 8]);
     // SAFETY: eight values each.
     let (bias, multiplier) = unsafe { (load(bias.as_ptr()), _mm256_loadu_ps(multiplier.as_ptr())) };

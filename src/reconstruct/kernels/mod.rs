@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+mod block;
 mod convolution;
-mod packed;
+mod convolve;
+mod reference;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512_vnni;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -18,17 +22,28 @@ mod neon_smlal;
 #[cfg(test)]
 mod tests;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx512_vnni::Avx512Vnni;
+pub(super) use block::{Simd, Value};
 pub use convolution::{Convolution, Padding, requantise};
-
-use packed::Packed;
+pub(super) use convolve::{PackedConvolution, Target};
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon_sdot::Sdot;
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon_smlal::Smlal;
+pub(super) use scalar::Scalar;
 
 /// A way to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Plain Rust: the reference, runs everywhere.
+    /// Plain Rust, runs everywhere.
     Scalar,
     /// x86-64 with AVX2.
     Avx2,
+    /// x86-64 with AVX-512 and its dot product instructions (VNNI).
+    Avx512Vnni,
     /// Any 64-bit ARM (Cortex-A53, A72).
     NeonSmlal,
     /// 64-bit ARM with the dot product instructions (Cortex-A55, A76, A78AE).
@@ -37,18 +52,20 @@ pub enum Kernel {
 
 impl Kernel {
     /// All kernels, the fastest of each processor last.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::NeonSmlal, Self::NeonSdot];
+    pub const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni, Self::NeonSmlal, Self::NeonSdot];
 
     /// Whether this processor has the instructions.
     pub fn is_supported(self) -> bool {
         match self {
             Self::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => avx2::Avx2::detect().is_some(),
+            Self::Avx2 => Avx2::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => Avx512Vnni::detect().is_some(),
             #[cfg(target_arch = "aarch64")]
-            Self::NeonSmlal => neon_smlal::Smlal::detect().is_some(),
+            Self::NeonSmlal => Smlal::detect().is_some(),
             #[cfg(target_arch = "aarch64")]
-            Self::NeonSdot => neon_sdot::Sdot::detect().is_some(),
+            Self::NeonSdot => Sdot::detect().is_some(),
             #[allow(unreachable_patterns)]
             _ => false,
         }
@@ -64,6 +81,7 @@ impl Kernel {
         match self {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
+            Self::Avx512Vnni => "avx512-vnni",
             Self::NeonSmlal => "neon-smlal",
             Self::NeonSdot => "neon-sdot",
         }
@@ -78,101 +96,5 @@ impl Kernel {
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// Memory that a convolution works in; kept between calls so that a frame allocates nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Scratch {
-    #[cfg(target_arch = "x86_64")]
-    words: Vec<i16>,
-    #[cfg(target_arch = "aarch64")]
-    bytes: Vec<i8>,
-}
-
-/// A convolution made ready for a kernel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PackedConvolution {
-    /// Without its weights where they are packed.
-    convolution: Convolution,
-    weights: Weights,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Weights {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Packed<i16>),
-    #[cfg(target_arch = "aarch64")]
-    Smlal(Packed<i8>),
-    #[cfg(target_arch = "aarch64")]
-    Sdot(Packed<i8>),
-}
-
-impl PackedConvolution {
-    /// Packs the weights. A kernel that this processor lacks gives way to the reference.
-    pub fn new(mut convolution: Convolution, kernel: Kernel) -> Self {
-        let weights = match kernel {
-            #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 if kernel.is_supported() => Weights::Avx2(Packed::new::<avx2::Avx2>(&convolution)),
-            #[cfg(target_arch = "aarch64")]
-            Kernel::NeonSmlal if kernel.is_supported() => {
-                Weights::Smlal(Packed::new::<neon_smlal::Smlal>(&convolution))
-            }
-            #[cfg(target_arch = "aarch64")]
-            Kernel::NeonSdot if kernel.is_supported() => Weights::Sdot(Packed::new::<neon_sdot::Sdot>(&convolution)),
-            _ => Weights::Scalar,
-        };
-        if weights != Weights::Scalar {
-            convolution.weight = Vec::new();
-        }
-        Self { convolution, weights }
-    }
-
-    /// Input channels.
-    pub fn inputs(&self) -> usize {
-        self.convolution.inputs
-    }
-
-    /// Output channels.
-    pub fn outputs(&self) -> usize {
-        self.convolution.outputs
-    }
-
-    /// Height and width of the output, see [`Convolution::output_size`].
-    pub fn output_size(&self, height: usize, width: usize) -> Option<[usize; 2]> {
-        self.convolution.output_size(height, width)
-    }
-
-    /// Convolves `input` (height x width x inputs, `size` is height and width) into `output`
-    /// (rows x columns x outputs, see [`Convolution::output_size`]).
-    ///
-    /// # Panics
-    /// Where the lengths of `input` and `output` do not fit `size`.
-    pub fn run(&self, input: &[i8], size: [usize; 2], output: &mut [i8], scratch: &mut Scratch) {
-        let conv = &self.convolution;
-        let output_size = conv.output_size(size[0], size[1]).expect("the window fits into the padded input");
-        assert_eq!(input.len(), size[0] * size[1] * conv.inputs, "input length");
-        assert_eq!(output.len(), output_size[0] * output_size[1] * conv.outputs, "output length");
-        match &self.weights {
-            Weights::Scalar => scalar::convolve(conv, input, size, output_size, output),
-            #[cfg(target_arch = "x86_64")]
-            Weights::Avx2(packed) => {
-                let kernel = avx2::Avx2::detect().expect("detected when the weights were packed");
-                packed.convolve(kernel, conv, (input, size), (output, output_size), &mut scratch.words);
-            }
-            #[cfg(target_arch = "aarch64")]
-            Weights::Smlal(packed) => {
-                let kernel = neon_smlal::Smlal::detect().expect("detected when the weights were packed");
-                packed.convolve(kernel, conv, (input, size), (output, output_size), &mut scratch.bytes);
-            }
-            #[cfg(target_arch = "aarch64")]
-            Weights::Sdot(packed) => {
-                let kernel = neon_sdot::Sdot::detect().expect("detected when the weights were packed");
-                packed.convolve(kernel, conv, (input, size), (output, output_size), &mut scratch.bytes);
-            }
-        }
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let _ = scratch;
     }
 }

@@ -3,13 +3,12 @@
 
 use std::arch::aarch64::*;
 
-use super::packed::{Block, MAX_OUTPUTS};
+use super::block::{Block, MAX_OUTPUTS};
 
 /// Eight outputs of a pixel; [`super::convolution::requantise`], clamped before it is rounded, which is the same.
 #[target_feature(enable = "neon")]
 pub(super) fn requantise(block: &Block<i8>, sums: [int32x4_t; 2], values: &mut [i8; MAX_OUTPUTS]) {
-    let zero = f32::from(block.zero);
-    let (lowest, highest) = (vdupq_n_f32(-128.0 - zero), vdupq_n_f32(127.0 - zero));
+    let [lowest, highest] = block.bounds.map(|bound| vdupq_n_f32(bound));
     let [low, high] = [0, 1].map(|half| {
         let (bias, multiplier) = (&block.bias[4 * half..][..4], &block.multiplier[4 * half..][..4]);
         // SAFETY: four values each.

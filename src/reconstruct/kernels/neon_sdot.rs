@@ -5,30 +5,36 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
+use super::block::{At, Block, Simd, Tile};
 use super::neon::requantise;
-use super::packed::{Block, MAX_OUTPUTS, MAX_PIXELS, Simd, Tile, Windows};
-
-const PIXELS: usize = 8;
 
 /// Proof that the CPU has the dot product instructions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sdot(());
+pub(in super::super) struct Sdot(());
 
 impl Sdot {
-    pub(super) fn detect() -> Option<Self> {
+    pub(in super::super) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self(()))
     }
 }
 
 impl Simd for Sdot {
     type Value = i8;
-    const OUTPUTS: usize = 8;
+    type Weight = i8;
+    const OUTPUTS: &'static [usize] = &[8];
     const GROUP: usize = 4;
-    const PIXELS: usize = PIXELS;
+    const PIXELS: &'static [usize] = &[8, 4, 1];
 
-    fn tile(self, block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) -> Tile {
-        // SAFETY: `self` exists only where the extension was detected.
-        unsafe { tile(block, x, starts) }
+    fn tile(self, block: &Block<i8>, x: &[i8], at: At, out: &mut Tile<i8>) {
+        at.check(block, x.len());
+        // SAFETY: `self` exists only where the extension was detected; the windows are inside.
+        unsafe {
+            match at.count {
+                8 => tile::<8>(block, x, at, out),
+                4 => tile::<4>(block, x, at, out),
+                _ => tile::<1>(block, x, at, out),
+            }
+        }
     }
 }
 
@@ -49,19 +55,20 @@ macro_rules! sdot {
     };
 }
 
+/// # Safety
+/// `at` must have been checked, for at least `P` windows.
 #[target_feature(enable = "neon,dotprod")]
-fn tile(block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) -> Tile {
-    assert!(starts.iter().all(|start| start + x.reach <= x.values.len()));
-    let windows: [*const i8; PIXELS] = std::array::from_fn(|i| x.values[starts[i]..].as_ptr());
-    let mut sums = [[vdupq_n_s32(0); 2]; PIXELS];
+unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, tile: &mut Tile<i8>) {
+    let first = x[at.start..].as_ptr();
+    let windows: [*const i8; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step));
+    let mut sums = [[vdupq_n_s32(0); 2]; P];
     let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<2>().0.iter();
     // SAFETY: 16 values each.
     let mut next = || weights.next().map(|[low, high]| unsafe { (vld1q_s8(low.as_ptr()), vld1q_s8(high.as_ptr())) });
     for run in &block.runs {
-        let offset = run.row * x.pitch + run.start;
         for quad in 0..run.groups / 4 {
-            // SAFETY: runs lie inside the window, whose reach was checked above.
-            let pixels = windows.map(|window| unsafe { vld1q_s8(window.add(offset + 16 * quad)) });
+            // SAFETY: the caller's word.
+            let pixels = windows.map(|window| unsafe { vld1q_s8(window.add(run.offset + 16 * quad)) });
             macro_rules! step {
                 ($lane:literal) => {
                     let Some((low, high)) = next() else { break };
@@ -79,17 +86,15 @@ fn tile(block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) ->
         for group in run.groups / 4 * 4..run.groups {
             let Some((low, high)) = next() else { break };
             for (sum, window) in sums.iter_mut().zip(windows) {
-                // SAFETY: as above.
-                let four = unsafe { window.add(offset + 4 * group).cast::<i32>().read_unaligned() };
+                // SAFETY: the caller's word.
+                let four = unsafe { window.add(run.offset + 4 * group).cast::<i32>().read_unaligned() };
                 let pixel = vreinterpretq_s8_s32(vdupq_n_s32(four));
                 sdot!(sum[0], low, pixel, "0");
                 sdot!(sum[1], high, pixel, "0");
             }
         }
     }
-    let mut tile = [[0; MAX_OUTPUTS]; MAX_PIXELS];
     for (values, sums) in tile.iter_mut().zip(sums) {
         requantise(block, sums, values);
     }
-    tile
 }

@@ -5,49 +5,56 @@
 
 use std::arch::aarch64::*;
 
+use super::block::{At, Block, Simd, Tile};
 use super::neon::requantise;
-use super::packed::{Block, MAX_OUTPUTS, MAX_PIXELS, Simd, Tile, Windows};
-
-const PIXELS: usize = 4;
 
 /// Proof that the CPU has NEON.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Smlal(());
+pub(in super::super) struct Smlal(());
 
 impl Smlal {
-    pub(super) fn detect() -> Option<Self> {
+    pub(in super::super) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
     }
 }
 
 impl Simd for Smlal {
     type Value = i8;
-    const OUTPUTS: usize = 8;
+    type Weight = i8;
+    const OUTPUTS: &'static [usize] = &[8];
     const GROUP: usize = 4;
-    const PIXELS: usize = PIXELS;
+    const PIXELS: &'static [usize] = &[4, 1];
 
-    fn tile(self, block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) -> Tile {
-        // SAFETY: `self` exists only where NEON was detected.
-        unsafe { tile(block, x, starts) }
+    fn tile(self, block: &Block<i8>, x: &[i8], at: At, out: &mut Tile<i8>) {
+        at.check(block, x.len());
+        // SAFETY: `self` exists only where NEON was detected; the windows are inside.
+        unsafe {
+            match at.count {
+                4 => tile::<4>(block, x, at, out),
+                _ => tile::<1>(block, x, at, out),
+            }
+        }
     }
 }
 
+/// # Safety
+/// `at` must have been checked, for at least `P` windows.
 #[target_feature(enable = "neon")]
-fn tile(block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) -> Tile {
-    assert!(starts.iter().all(|start| start + x.reach <= x.values.len()));
-    let windows: [*const i8; PIXELS] = std::array::from_fn(|i| x.values[starts[i]..].as_ptr());
+unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, tile: &mut Tile<i8>) {
+    let first = x[at.start..].as_ptr();
+    let windows: [*const i8; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step));
     // Each sum holds two outputs with two partial sums each.
-    let mut sums = [[vdupq_n_s32(0); 4]; PIXELS];
+    let mut sums = [[vdupq_n_s32(0); 4]; P];
     let mut weights = block.weights.as_chunks::<8>().0.as_chunks::<4>().0.iter();
     // SAFETY: 8 values each.
     let mut next = || weights.next().map(|group| group.each_ref().map(|two| unsafe { vld1_s8(two.as_ptr()) }));
     for run in &block.runs {
-        let offset = run.row * x.pitch + run.start;
         for pair in 0..run.groups / 2 {
             let (Some(first), Some(second)) = (next(), next()) else { break };
             for (sum, window) in sums.iter_mut().zip(windows) {
-                // SAFETY: runs lie inside the window, whose reach was checked above.
-                let (a, b) = unsafe { (four(window, offset + 8 * pair), four(window, offset + 8 * pair + 4)) };
+                let at = run.offset + 8 * pair;
+                // SAFETY: the caller's word.
+                let (a, b) = unsafe { (four(window, at), four(window, at + 4)) };
                 for ((sum, first), second) in sum.iter_mut().zip(first).zip(second) {
                     *sum = vpadalq_s16(*sum, vmlal_s8(vmull_s8(first, a), second, b));
                 }
@@ -56,19 +63,17 @@ fn tile(block: &Block<i8>, x: &Windows<'_, i8>, starts: &[usize; MAX_PIXELS]) ->
         if run.groups % 2 == 1 {
             let Some(last) = next() else { break };
             for (sum, window) in sums.iter_mut().zip(windows) {
-                // SAFETY: as above.
-                let x = unsafe { four(window, offset + 4 * (run.groups - 1)) };
+                // SAFETY: the caller's word.
+                let x = unsafe { four(window, run.offset + 4 * (run.groups - 1)) };
                 for (sum, last) in sum.iter_mut().zip(last) {
                     *sum = vpadalq_s16(*sum, vmull_s8(last, x));
                 }
             }
         }
     }
-    let mut tile = [[0; MAX_OUTPUTS]; MAX_PIXELS];
     for (values, [a, b, c, d]) in tile.iter_mut().zip(sums) {
         requantise(block, [vpaddq_s32(a, b), vpaddq_s32(c, d)], values);
     }
-    tile
 }
 
 /// Four inputs, twice.

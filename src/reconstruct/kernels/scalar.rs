@@ -1,54 +1,36 @@
-//! The reference: the convolution as its definition reads. It runs where no other kernel fits, and is what the
-//! trainer emulates the device with.
+//! Plain Rust, which the compiler turns into whatever instructions there are.
 
-use super::convolution::{Convolution, requantise};
+use super::block::{At, Block, Simd, Tile};
 
-/// Writes the convolution of `input` (`height` x `width` x inputs) to `output` (rows x columns x outputs).
-pub(super) fn convolve(conv: &Convolution, input: &[i8], size: [usize; 2], output_size: [usize; 2], output: &mut [i8]) {
-    let places = (0..output_size[0]).flat_map(|y| (0..output_size[1]).map(move |x| [y, x]));
-    for (pixel, [y, x]) in output.chunks_exact_mut(conv.outputs).zip(places) {
-        let rows = Overlap::new(y * conv.stride, conv.padding.top, conv.window[0], size[0]);
-        let columns = Overlap::new(x * conv.stride, conv.padding.left, conv.window[1], size[1]);
-        for (o, value) in pixel.iter_mut().enumerate() {
-            let mut accumulator = conv.bias[o];
-            for row in 0..rows.count {
-                let from = (rows.place + row) * size[1] + columns.place;
-                let tap = (o * conv.window[0] + rows.tap + row) * conv.window[1] + columns.tap;
-                let length = columns.count * conv.inputs;
-                let x = &input[from * conv.inputs..][..length];
-                let weight = &conv.weight[tap * conv.inputs..][..length];
-                accumulator = accumulator.wrapping_add(dot(x, conv.input_zero, weight));
+/// Outputs in a block.
+const WIDTH: usize = 16;
+
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Scalar;
+
+impl Simd for Scalar {
+    type Value = i8;
+    type Weight = i16;
+    const OUTPUTS: &'static [usize] = &[WIDTH];
+    const GROUP: usize = 1;
+    const PIXELS: &'static [usize] = &[1];
+
+    fn tile(self, block: &Block<i16>, x: &[i8], at: At, tile: &mut Tile<i8>) {
+        at.check(block, x.len());
+        let window = &x[at.start..];
+        let mut sums = block.bias;
+        let mut weights = block.weights.as_chunks::<WIDTH>().0.iter();
+        for run in &block.runs {
+            for (&x, weights) in window[run.offset..run.offset + run.groups].iter().zip(weights.by_ref()) {
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
+                    *sum = sum.wrapping_add(i32::from(x) * i32::from(weight));
+                }
             }
-            *value = requantise(accumulator, conv.multiplier[o], conv.output_zero);
+        }
+        let [lowest, highest] = block.bounds;
+        for ((value, sum), multiplier) in tile[0].iter_mut().zip(sums).zip(block.multiplier) {
+            let steps = (sum as f32 * multiplier).max(lowest).min(highest);
+            *value = (steps.round_ties_even() as i32 + i32::from(block.zero)) as i8;
         }
     }
-}
-
-/// Where a window lies on the picture, along one axis; the padding around it stands for zeros and adds nothing.
-struct Overlap {
-    /// First tap on the picture.
-    tap: usize,
-    /// Where that is in the picture.
-    place: usize,
-    /// Taps on the picture.
-    count: usize,
-}
-
-impl Overlap {
-    /// `start` counts from the padding's edge.
-    fn new(start: usize, padding: usize, window: usize, size: usize) -> Self {
-        let tap = padding.saturating_sub(start);
-        let end = (size + padding).saturating_sub(start).min(window);
-        match end.checked_sub(tap) {
-            Some(count) if count > 0 => Self { tap, place: start + tap - padding, count },
-            _ => Self { tap: 0, place: 0, count: 0 },
-        }
-    }
-}
-
-fn dot(x: &[i8], zero: i8, weight: &[i8]) -> i32 {
-    let zero = i16::from(zero);
-    x.iter()
-        .zip(weight)
-        .fold(0, |sum: i32, (&x, &w)| sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(i16::from(w))))
 }

@@ -3,14 +3,81 @@
 
 use proptest::prelude::*;
 
-use super::{Convolution, Kernel, PackedConvolution, Padding, Scratch};
+use super::super::layout::View;
+use super::super::operator::{Clip, DepthToSpace};
+use super::*;
 
-/// Runs `conv` with `kernel`.
-fn run(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]) -> Vec<i8> {
+/// How a convolution is run beside its own parameters.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    /// Channels of other activations beside the input's and the output's pixels.
+    strangers: [usize; 2],
+    up: usize,
+    clip: Clip,
+}
+
+const PLAIN: Around = Around { strangers: [0, 0], up: 1, clip: Clip::NONE };
+
+/// What the definition gives.
+fn expected(conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
+    let output = conv.run(input, size);
     let [rows, columns] = conv.output_size(size[0], size[1]).unwrap();
-    let mut output = vec![0; rows * columns * conv.outputs];
-    PackedConvolution::new(conv.clone(), kernel).run(input, size, &mut output, &mut Scratch::default());
-    output
+    let shape = [rows, columns, conv.outputs];
+    let depth = conv.outputs / (around.up * around.up);
+    let mut pixels = vec![0; output.len()];
+    let dense = |width: usize, channels: usize| View { base: 0, row: width * channels, pixel: channels };
+    let (from, to) = (dense(columns, conv.outputs), dense(columns * around.up, depth));
+    DepthToSpace { block: around.up, depth_first: true }.run((&output, from), shape, (&mut pixels, to));
+    pixels.into_iter().map(|v| v.max(around.clip.lowest).min(around.clip.highest)).collect()
+}
+
+/// Runs `conv` with a kernel, among strangers' values that must stay as they are.
+fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
+    let [height, width] = size;
+    let [rows, columns] = conv.output_size(height, width).unwrap().map(|side| side * around.up);
+    let depth = conv.outputs / (around.up * around.up);
+    let padding = &conv.padding;
+    let pixel = conv.inputs + around.strangers[0];
+    let row = (padding.left + width + padding.right) * pixel;
+    let from = View { base: padding.top * row + padding.left * pixel + around.strangers[0], row, pixel };
+    let zero = K::Value::of(conv.input_zero);
+    let mut buffer = vec![zero; (padding.top + height + padding.bottom) * row + 16];
+    for (values, place) in input.chunks(conv.inputs).zip(from.pixels([height, width, conv.inputs])) {
+        buffer[place..].iter_mut().zip(values).for_each(|(to, &value)| *to = K::Value::of(value));
+        buffer[place - around.strangers[0]..place].fill(K::Value::of(99));
+    }
+    let pixel = depth + around.strangers[1];
+    let to = View { base: 0, row: columns * pixel, pixel };
+    let target = Target { view: to, up: around.up, clip: [around.clip.lowest, around.clip.highest] };
+    let mut output = vec![K::Value::of(-77); rows * columns * pixel + 16];
+    PackedConvolution::new(kernel, conv, size, from, target).run(&buffer, &mut output);
+    let places = to.pixels([rows, columns, depth]);
+    let mut values = Vec::new();
+    for place in places {
+        values.extend(output[place..place + depth].iter().map(|v| v.stored()));
+        assert!(output[place + depth..place + pixel].iter().all(|v| v.stored() == -77), "a stranger was changed");
+    }
+    values
+}
+
+fn run_around(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
+    match kernel {
+        Kernel::Scalar => run_with(Scalar, conv, input, size, around),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => run_with(Avx2::detect().unwrap(), conv, input, size, around),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => run_with(Avx512Vnni::detect().unwrap(), conv, input, size, around),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonSmlal => run_with(Smlal::detect().unwrap(), conv, input, size, around),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonSdot => run_with(Sdot::detect().unwrap(), conv, input, size, around),
+        #[allow(unreachable_patterns)]
+        other => panic!("{other} is of another processor"),
+    }
+}
+
+fn run(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]) -> Vec<i8> {
+    run_around(conv, kernel, input, size, PLAIN)
 }
 
 fn supported() -> impl Iterator<Item = Kernel> {
@@ -70,6 +137,59 @@ fn names_lead_back_to_their_kernels() {
     assert_eq!(Kernel::from_name("cuda"), None);
 }
 
+/// x2 up: four phases, each with 2 x 2 of 3 x 3 taps, shifted against each other.
+fn up(inputs: usize, depth: usize) -> Convolution {
+    let mut weight = Vec::new();
+    for o in 0..4 * depth {
+        let [py, px] = [o / depth / 2, o / depth % 2];
+        for tap in 0..9 {
+            let used = (py..py + 2).contains(&(tap / 3)) && (px..px + 2).contains(&(tap % 3));
+            weight.extend((0..inputs).map(|i| if used { ((o * 31 + tap * 7 + i * 13) % 255) as i8 } else { 0 }));
+        }
+    }
+    let weight = weight.into_iter().map(|w: i8| w.max(-127)).collect();
+    Convolution {
+        inputs,
+        outputs: 4 * depth,
+        window: [3, 3],
+        stride: 1,
+        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+        weight,
+        bias: (0..4 * depth as i32).map(|o| o * 100 - 700).collect(),
+        multiplier: vec![1.0 / 500.0; 4 * depth],
+        input_zero: -20,
+        output_zero: 5,
+    }
+}
+
+#[test]
+fn phases_go_to_their_places() {
+    for (inputs, depth) in [(32, 1), (16, 3), (5, 4), (8, 8), (16, 12), (4, 16), (3, 40)] {
+        let conv = up(inputs, depth);
+        for size in [[5, 18], [1, 1], [3, 33]] {
+            let input: Vec<i8> = (0..size[0] * size[1] * inputs).map(|i| (i * 37 % 256) as u8 as i8).collect();
+            let around = Around { strangers: [2, 3], up: 2, clip: Clip { lowest: -90, highest: 100 } };
+            let wanted = expected(&conv, &input, size, around);
+            for kernel in supported() {
+                assert_eq!(
+                    run_around(&conv, kernel, &input, size, around),
+                    wanted,
+                    "{kernel} {inputs} {depth} {size:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn narrow_phases_share_the_taps_around_a_corner() {
+    let conv = up(32, 3);
+    let packing = block::Packing { conv: &conv, row: 34 * 32, pixel: 32, up: 2, clip: [-128, 127] };
+    let [block] = packing.blocks::<Scalar>().try_into().unwrap();
+    let taps: usize = block.runs.iter().map(|run| run.groups).sum();
+    assert_eq!(taps, 4 * 32, "2 x 2 taps of 32 inputs for all four phases");
+}
+
 prop_compose! {
     fn cases()(
         inputs in prop::sample::select(vec![1, 2, 3, 4, 5, 8, 15, 16, 17, 32, 33, 64]),
@@ -107,11 +227,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn kernels_equal_the_reference((conv, input, size) in cases()) {
+    fn kernels_equal_the_reference(
+        (conv, input, size) in cases(),
+        strangers in [0..5usize, 0..20usize],
+        clip in any::<[i8; 2]>(),
+        is_up in any::<bool>(),
+    ) {
         prop_assume!(conv.output_size(size[0], size[1]).is_some());
-        let expected = run(&conv, Kernel::Scalar, &input, size);
+        let up = if is_up && conv.outputs.is_multiple_of(4) { 2 } else { 1 };
+        let around = Around { strangers, up, clip: Clip { lowest: clip[0], highest: clip[1] } };
+        let expected = expected(&conv, &input, size, around);
         for kernel in supported() {
-            prop_assert_eq!(&run(&conv, kernel, &input, size), &expected, "{}", kernel);
+            prop_assert_eq!(&run_around(&conv, kernel, &input, size, around), &expected, "{}", kernel);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Settings that are measured on normal pictures: noise map, HEE's cap, threshold. Pure: numbers in, numbers out.
 
-pub mod choice;
 pub mod noise;
 pub mod outliers;
 pub mod quantile;

@@ -42,13 +42,6 @@ impl NoiseStatistics {
             *squares += u64::from(d) * u64::from(d);
         }
     }
-
-    /// Takes in what another one collected of the same size.
-    pub fn join(&mut self, other: &Self) {
-        self.count += other.count;
-        self.sum.iter_mut().zip(&other.sum).for_each(|(a, b)| *a += b);
-        self.squares.iter_mut().zip(&other.squares).for_each(|(a, b)| *a += b);
-    }
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed

@@ -1,7 +1,7 @@
 //! The int8 network as plain numbers, and its exact emulation without tract.
 
-use beltwatch::reconstruct::kernels::{Kernel, PackedConvolution, Padding, Scratch};
-use beltwatch::reconstruct::memory::{self, PartitionMemory, Quantisation};
+use beltwatch::reconstruct::kernels::Padding;
+use beltwatch::reconstruct::memory::{PartitionMemory, Quantisation};
 use beltwatch::reconstruct::{QLinearConv, pixel_value, stored_value};
 
 use super::calibrate::{PIXELS, Ranges};
@@ -105,11 +105,7 @@ impl QuantisedNetwork {
             joined.push(match kind {
                 QuantisedSide::None => Vec::new(),
                 QuantisedSide::Skip => y.clone(),
-                QuantisedSide::Memory(memory) => {
-                    let mut drawn = vec![0; y.len()];
-                    memory.run(&y, conv.outputs, &mut drawn, &mut memory::Scratch::default());
-                    drawn
-                }
+                QuantisedSide::Memory(memory) => memory.draw(&y, conv.outputs),
             });
         }
         if let Some(QuantisedSide::Memory(_)) = self.sides.last() {
@@ -131,11 +127,7 @@ impl QuantisedNetwork {
 }
 
 fn run(conv: &QLinearConv, input: &[i8], side: usize) -> Vec<i8> {
-    let convolution = conv.to_convolution();
-    let [rows, columns] = convolution.output_size(side, side).expect("padding 1 lets a 3 x 3 window fit anywhere");
-    let mut output = vec![0; rows * columns * conv.outputs];
-    PackedConvolution::new(convolution, Kernel::Scalar).run(input, [side; 2], &mut output, &mut Scratch::default());
-    output
+    conv.to_convolution().run(input, [side; 2])
 }
 
 fn phases_to_pixels(input: &[i8], side: usize, outputs: usize) -> Vec<i8> {

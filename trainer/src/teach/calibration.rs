@@ -1,4 +1,4 @@
-//! Everything that a recipe takes from how good pictures are drawn: the way to judge, the noise, HEE's cap, the threshold.
+//! Everything that a recipe takes from how good pictures are drawn: the noise, HEE's cap, the threshold.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use beltwatch::picture::Picture;
 use beltwatch::verdict::Score;
 
-use super::choose::Choice;
 use super::data::TeachingSet;
+use super::noise::measure;
 use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
 use super::unseen::{Quantised, Unseen};
@@ -17,7 +17,6 @@ use crate::calibrate::{Threshold, threshold};
 
 /// What was measured.
 pub(super) struct Calibration {
-    pub(super) choice: Choice,
     /// As the device scores.
     pub(super) scoring: Scoring,
     pub(super) threshold: Threshold,
@@ -41,30 +40,30 @@ impl Calibration {
         further: &[Quantised],
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
-        let size = set.train.first().map_or(0, |picture| picture.width);
-        let mut choice = Choice::make(&deployed.int8, deployed.has_head, &set.train, settings)?;
-        let mut unseen = Unseen::new(set, held_out, deployed, further);
-        unseen.measure_noise(&choice)?;
+        let mut unseen = Unseen::new(set, held_out, deployed, further, settings)?;
+        let noise = |unseen: &Unseen<'_>, taught: &mut dyn Iterator<Item = &Picture>| match further {
+            [] => Ok(unseen.noise().clone()),
+            _ => measure(settings, taught, &deployed.int8),
+        };
+        let mut deployed_noise = noise(&unseen, &mut set.train.iter())?;
 
         // a first look at all of them, to find those that do not belong there
-        let uncapped = settings.uncapped(&choice.judging().forms);
-        let mut judge = Scoring::new(uncapped, choice.noise.clone(), size).judge().without_hee();
+        let first = Scoring::new(settings.uncapped(), deployed_noise.clone(), unseen.size());
+        let mut judge = first.judge().without_hee();
         let mut taught = Vec::new();
         deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
-        let first_look = unseen.first_look(&choice, settings)?;
-        let suspicious = stand_out(set, &taught, &first_look);
+        let suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
         let files: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
         let belongs = |place: &usize| !files.contains(&set.train_files[*place]);
         if !suspicious.is_empty() {
-            let kept = (0..set.train.len()).filter(belongs).map(|place| &set.train[place]);
-            choice.noise = choice.measure(&deployed.int8, kept)?;
-            unseen.leave_out(&files);
-            unseen.measure_noise(&choice)?;
+            unseen.leave_out(&files, settings)?;
+            let mut kept = (0..set.train.len()).filter(belongs).map(|place| &set.train[place]);
+            deployed_noise = noise(&unseen, &mut kept)?;
         }
         let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| taught[place]).collect();
 
         let [int8_drawn, float_drawn] = [unseen.drawn(|n| &n.int8)?, unseen.drawn(|n| &n.float)?];
-        let mut scorings = unseen.scorings(&choice, settings);
+        let mut scorings = unseen.scorings(settings);
         Scoring::calibrate(&mut scorings, &int8_drawn);
         let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
             scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()
@@ -81,8 +80,8 @@ impl Calibration {
         if !further.is_empty() {
             threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
         }
-        let scoring = Scoring::alike(&scorings[0], choice.noise.clone());
-        Ok(Self { choice, scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
+        let scoring = Scoring::alike(&scorings[0], deployed_noise);
+        Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
     }
 }
 

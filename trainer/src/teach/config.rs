@@ -25,8 +25,11 @@ const BATCH: usize = 4;
 /// The anomaly map's smoothing, as a part of the picture's side: 2 pixels at 256. It need not be wider, the score is a mean
 /// over many pixels anyway, and thin defects would fade.
 const SMOOTHING_ONE_IN: f64 = 128.0;
-/// Part of the pictures that only the learned difference learns from.
+/// Part of the pictures that only the learned difference learns from, where there are few: the reconstruction knows those by
+/// heart, and how it draws them says nothing of how it draws others.
 const SET_ASIDE: f64 = 0.25;
+/// Fewer are few.
+const FEW: usize = 100;
 /// With cross-fitting, the networks beside the deployed one.
 pub(super) const FOLDS: RangeInclusive<usize> = 2..=10;
 /// Widths of the learned difference's levels.
@@ -48,13 +51,10 @@ pub struct TeachConfig {
 pub struct RecipeConfig {
     /// Whether parts are brought to the place of a reference before anything else.
     pub position: bool,
-    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps. Left out:
-    /// chosen after training, by how well procedural defects are found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forms: Option<Vec<Form>>,
-    /// What they are measured against. Left out: chosen with the forms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise: Option<Noise>,
+    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps.
+    pub forms: Vec<Form>,
+    /// What they are measured against.
+    pub noise: Noise,
     /// Smoothing of the anomaly map in pixels of the network's picture, 0 to 8.
     pub smoothing: f64,
     /// How the anomaly map becomes a score.
@@ -140,10 +140,9 @@ impl fmt::Display for Decided {
         let network = &self.config.train.network;
         let colours = if network.channels == 1 { "grey" } else { "colour" };
         let noise = match self.config.recipe.noise {
-            Some(Noise::Pixel) => "each pixel is measured against its own past",
-            Some(Noise::Even) => "all pixels are measured alike",
-            Some(Noise::None) => "differences are measured in levels",
-            None => "how differences are measured is chosen after training",
+            Noise::Pixel => "each pixel is measured against its own past",
+            Noise::Even => "all pixels are measured alike",
+            Noise::None => "differences are measured in levels",
         };
         write!(
             f,
@@ -179,7 +178,7 @@ impl TeachConfig {
         train.network.head = HEAD.to_vec();
         train.steps = preset.steps(device);
         train.batch = BATCH;
-        train.set_aside = SET_ASIDE;
+        train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };
         let mut shown = natural(pictures, &Augmentation::default());
         let placed = !shown.texture && !shown.any_angle && !pictures.is_empty();
         let places = placed.then(|| Places::find(pictures));
@@ -191,10 +190,10 @@ impl TeachConfig {
         }
         train.augmentation = shown.augmentation.clone();
         // where nothing has a place, no pixel has a past
-        let noise = places.is_none().then_some(Noise::Even);
+        let noise = if places.is_some() { Noise::Pixel } else { Noise::Even };
         let recipe = RecipeConfig {
             position,
-            forms: None,
+            forms: vec![Form::Learned],
             noise,
             smoothing: size as f64 / SMOOTHING_ONE_IN,
             pooling: Pooling::default(),
@@ -229,13 +228,10 @@ impl TeachConfig {
         let RecipeConfig { forms, noise, smoothing, false_reject, folds, regions, position: _, pooling: _ } =
             &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
-        if let Some(forms) = forms {
-            let together = Form::go_together(forms, *noise != Some(Noise::None));
-            let learned = !forms.contains(&Form::Learned) || !self.train.network.head.is_empty();
-            if !(together && learned) {
-                let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
-                return Err(TeachError::Forms { forms: named.join(", ") });
-            }
+        let together = Form::go_together(forms, *noise != Noise::None);
+        if !together || (forms.contains(&Form::Learned) && self.train.network.head.is_empty()) {
+            let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
+            return Err(TeachError::Forms { forms: named.join(", ") });
         }
         if !regions.fit(size) {
             return Err(TeachError::Regions { size });

@@ -1,13 +1,13 @@
 //! `beltwatch-train teach`: from a folder of good pictures to a recipe.
 
 mod calibration;
-mod choose;
 pub mod config;
 pub mod data;
 mod error;
 mod learn;
 pub mod mask;
 pub mod natural;
+mod noise;
 pub mod position;
 pub mod recipe;
 mod redraw;
@@ -153,18 +153,9 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
-    let Exported { manifest, judging: (judgings, chosen), suspicious } =
-        recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
+    let Exported { manifest, suspicious } = recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
-    }
-    if judgings.len() > 1 {
-        let list = judgings.iter().map(|(judging, share)| format!("{judging} {:.1} %", 100.0 * share));
-        say::error(format_args!(
-            "judged by {}, for telling good pictures from the same with procedural defects ({})",
-            judgings[chosen].0,
-            list.collect::<Vec<_>>().join(", ")
-        ));
     }
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
     // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
@@ -227,7 +218,7 @@ fn configure(
     };
     config.train.seed = seed;
     config.train.steps = options.steps.unwrap_or(config.train.steps);
-    config.recipe.noise = options.noise.or(config.recipe.noise);
+    config.recipe.noise = options.noise.unwrap_or(config.recipe.noise);
     config.recipe.smoothing = options.smoothing.unwrap_or(config.recipe.smoothing);
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
     config.recipe.folds = options.folds.or(config.recipe.folds);

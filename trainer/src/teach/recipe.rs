@@ -22,7 +22,6 @@ use super::calibration::Calibration;
 use super::data::TeachingSet;
 use super::unseen::Quantised;
 use crate::calibrate::Noise;
-use crate::calibrate::choice::Judging;
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::QuantiseError;
 use crate::train::defects;
@@ -74,10 +73,10 @@ pub struct ExportSettings {
     pub regions: Regions,
     /// Share of good parts that may be rejected.
     pub false_reject_target: f64,
-    /// The difference images, at least one, several with noise maps only; `None` to choose.
-    pub forms: Option<Vec<Form>>,
-    /// What they are measured against; `None` to choose.
-    pub noise: Option<Noise>,
+    /// The difference images, at least one, several with noise maps only.
+    pub forms: Vec<Form>,
+    /// What they are measured against.
+    pub noise: Noise,
     /// Smoothing in pixels of the network's picture.
     pub smoothing_sigma: f64,
     /// How the anomaly map becomes a score.
@@ -93,17 +92,14 @@ pub struct ExportSettings {
 pub struct Exported {
     /// The recipe.
     pub manifest: Manifest,
-    /// The ways to judge that there were, the share of procedural defects' comparisons that each won, and the place of the one
-    /// that was taken. Without a choice nothing is compared.
-    pub judging: (Vec<(Judging, f64)>, usize),
     /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on them.
     pub suspicious: Vec<(PathBuf, Score)>,
 }
 
 impl ExportSettings {
-    /// How difference images of these forms are judged, as long as HEE has no cap yet.
-    pub(super) fn uncapped(&self, forms: &[Form]) -> Settings {
-        Settings::uncapped(forms, self.smoothing_sigma, self.pooling, &self.regions)
+    /// How differences are judged, as long as HEE has no cap yet.
+    pub(super) fn uncapped(&self) -> Settings {
+        Settings::uncapped(&self.forms, self.smoothing_sigma, self.pooling, &self.regions)
     }
 }
 
@@ -142,7 +138,7 @@ pub fn export(
         held_out.push(input);
     }
     let calibration = Calibration::make(set, &held_out, &deployed, &further, settings)?;
-    let Calibration { choice, scoring, threshold, .. } = &calibration;
+    let Calibration { scoring, threshold, .. } = &calibration;
 
     let mut names = vec![MODEL_FILE.to_owned()];
     write(&folder.join(MODEL_FILE), &deployed.model)?;
@@ -154,8 +150,7 @@ pub fn export(
         reference.save_png(&folder.join(POSITION_FILE))?;
         names.push(POSITION_FILE.to_owned());
     }
-    let forms = &choice.judging().forms;
-    for (&form, noise) in forms.iter().zip(&scoring.noise) {
+    for (&form, noise) in settings.forms.iter().zip(&scoring.noise) {
         names.extend(recipe::save_noise_map(folder, form, noise, size)?);
     }
     let mut manifest = Manifest {
@@ -167,7 +162,7 @@ pub fn export(
         difference: DifferenceSettings {
             noise_map: !scoring.noise.is_empty(),
             fraction_bits: scoring.noise.first().map_or(0, |n| n.fraction_bits),
-            forms: forms.clone(),
+            forms: settings.forms.clone(),
         },
         hee: scoring.settings.hee,
         score: ScoreSettings {
@@ -185,11 +180,7 @@ pub fn export(
         golden: Vec::new(),
     };
     manifest = recipe::write(folder, manifest, &names)?;
-    Ok(Exported {
-        manifest: add_golden(folder, manifest, &mut names, set, seed)?,
-        judging: (choice.candidates.iter().cloned().zip(choice.shares.iter().copied()).collect(), choice.chosen),
-        suspicious: calibration.suspicious,
-    })
+    Ok(Exported { manifest: add_golden(folder, manifest, &mut names, set, seed)?, suspicious: calibration.suspicious })
 }
 
 /// The pictures, `times` over, each with a procedural defect.

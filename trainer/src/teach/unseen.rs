@@ -9,8 +9,8 @@ use beltwatch::picture::Picture;
 use beltwatch::reconstruct::{InputShape, Reconstructor};
 use beltwatch::verdict::Score;
 
-use super::choose::Choice;
 use super::data::TeachingSet;
+use super::noise::measure;
 use super::recipe::{ExportError, ExportSettings, with_defects};
 use super::redraw::Redraw;
 use crate::calibrate::scoring::{Redrawn, Scoring};
@@ -26,7 +26,6 @@ pub(super) struct Quantised {
     pub(super) float_model: Vec<u8>,
     pub(super) int8: Reconstructor,
     pub(super) float: FloatReconstructor,
-    pub(super) has_head: bool,
 }
 
 impl Quantised {
@@ -40,7 +39,7 @@ impl Quantised {
         let FoldedNetwork { size, channels, .. } = networks.reconstruction;
         let int8 = Reconstructor::load(&model, InputShape { size, channels })?;
         let float = FloatReconstructor::load(&float_model)?;
-        Ok(Self { model, float_model, int8, float, has_head: networks.head.is_some() })
+        Ok(Self { model, float_model, int8, float })
     }
 }
 
@@ -49,6 +48,7 @@ struct Fold<'a> {
     network: &'a Quantised,
     taught: Vec<usize>,
     held_out: Vec<usize>,
+    /// Over what it was taught on.
     noise: Vec<NoiseMap>,
 }
 
@@ -58,8 +58,6 @@ pub(super) struct Unseen<'a> {
     /// As the device brings them before the network.
     held_out: &'a [Picture],
     folds: Vec<Fold<'a>>,
-    cross_fitted: bool,
-    size: usize,
 }
 
 impl<'a> Unseen<'a> {
@@ -69,53 +67,55 @@ impl<'a> Unseen<'a> {
         held_out: &'a [Picture],
         deployed: &'a Quantised,
         further: &'a [Quantised],
-    ) -> Self {
-        let all = |network| Fold {
-            network,
-            taught: (0..set.train.len()).collect(),
-            held_out: (0..held_out.len()).collect(),
-            noise: Vec::new(),
-        };
-        let part = |(number, network)| {
-            let (taught, held_out) = set.split(number);
-            Fold { network, taught, held_out, noise: Vec::new() }
-        };
-        let folds = match further {
-            [] => vec![all(deployed)],
-            _ => further.iter().enumerate().map(part).collect(),
-        };
-        let size = set.train.first().map_or(0, |picture| picture.width);
-        Self { set, held_out, folds, cross_fitted: !further.is_empty(), size }
+        settings: &ExportSettings,
+    ) -> Result<Self, ExportError> {
+        let networks = if further.is_empty() { std::slice::from_ref(deployed) } else { further };
+        let mut unseen = Self { set, held_out, folds: Vec::new() };
+        for (number, network) in networks.iter().enumerate() {
+            let (taught, held_out) = match further {
+                [] => ((0..set.train.len()).collect(), (0..held_out.len()).collect()),
+                _ => set.split(number),
+            };
+            let pictures = taught.iter().map(|&place: &usize| &set.train[place]);
+            let noise = measure(settings, pictures, &network.int8)?;
+            unseen.folds.push(Fold { network, taught, held_out, noise });
+        }
+        Ok(unseen)
     }
 
-    /// Measures each network's noise on what it was taught on.
-    pub(super) fn measure_noise(&mut self, choice: &Choice) -> Result<(), ExportError> {
-        for fold in &mut self.folds {
-            let taught = fold.taught.iter().map(|&place| &self.set.train[place]);
-            fold.noise = match self.cross_fitted {
-                true => choice.measure(&fold.network.int8, taught)?,
-                false => choice.noise.clone(),
-            };
-        }
-        Ok(())
+    /// Of the only network, or the first one.
+    pub(super) fn noise(&self) -> &Vec<NoiseMap> {
+        &self.folds[0].noise
+    }
+
+    /// Width and height of the pictures.
+    pub(super) fn size(&self) -> usize {
+        self.set.train.first().map_or(0, |picture| picture.width)
     }
 
     /// Each held-out picture's score before HEE.
-    pub(super) fn first_look(&self, choice: &Choice, settings: &ExportSettings) -> Result<Vec<Score>, ExportError> {
+    pub(super) fn first_look(&self, settings: &ExportSettings) -> Result<Vec<Score>, ExportError> {
         let mut scores = vec![Score::default(); self.held_out.len()];
         let drawn = self.drawn(|network| &network.int8)?;
-        for ((fold, scoring), drawn) in self.folds.iter().zip(self.scorings(choice, settings)).zip(drawn) {
+        for ((fold, scoring), drawn) in self.folds.iter().zip(self.scorings(settings)).zip(drawn) {
             fold.held_out.iter().zip(scoring.scores(&drawn, false)).for_each(|(&place, score)| scores[place] = score);
         }
         Ok(scores)
     }
 
-    /// Leaves out files, among the taught and among the held-out ones.
-    pub(super) fn leave_out(&mut self, files: &HashSet<&PathBuf>) {
+    /// Leaves out files, among the taught and among the held-out ones, and measures noise anew.
+    pub(super) fn leave_out(
+        &mut self,
+        files: &HashSet<&PathBuf>,
+        settings: &ExportSettings,
+    ) -> Result<(), ExportError> {
         for fold in &mut self.folds {
             fold.taught.retain(|&place| !files.contains(&self.set.train_files[place]));
             fold.held_out.retain(|&place| !files.contains(&self.set.held_out[place].0));
+            let taught = fold.taught.iter().map(|&place| &self.set.train[place]);
+            fold.noise = measure(settings, taught, &fold.network.int8)?;
         }
+        Ok(())
     }
 
     /// The held-out pictures as the folds' networks draw them.
@@ -123,13 +123,15 @@ impl<'a> Unseen<'a> {
         &self,
         of: fn(&'a Quantised) -> &'a N,
     ) -> Result<Vec<Vec<Redrawn>>, ExportError> {
-        let draw = |fold: &Fold<'a>| of(fold.network).all(fold.held_out.iter().map(|&place| &self.held_out[place]));
-        self.folds.iter().map(draw).collect()
+        self.folds
+            .iter()
+            .map(|fold| of(fold.network).all(fold.held_out.iter().map(|&place| &self.held_out[place])))
+            .collect()
     }
 
     /// How each fold's pictures are scored, not calibrated yet.
-    pub(super) fn scorings(&self, choice: &Choice, settings: &ExportSettings) -> Vec<Scoring> {
-        let uncapped = settings.uncapped(&choice.judging().forms);
-        self.folds.iter().map(|fold| Scoring::new(uncapped.clone(), fold.noise.clone(), self.size)).collect()
+    pub(super) fn scorings(&self, settings: &ExportSettings) -> Vec<Scoring> {
+        let scoring = |fold: &Fold<'_>| Scoring::new(settings.uncapped(), fold.noise.clone(), self.size());
+        self.folds.iter().map(scoring).collect()
     }
 }

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Times the device's network beside ONNX Runtime and tract, in all forms of the same function, on this computer.
+#     benches/peers/run.sh [--recipe FOLDER] [--rounds N] [--json FILE]
+# Needs python3 with venv; installs pinned packages into the target folder.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+recipe=models/demo
+options=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --recipe) recipe=$2; shift 2 ;;
+        *) options+=("$1"); shift ;;
+    esac
+done
+folder="${CARGO_TARGET_DIR:-target}"
+cargo build --release --workspace --bin beltwatch --example tract
+if [ ! -e "$folder/peers/ready" ]; then
+    python3 -m venv "$folder/peers"
+    "$folder/peers/bin/pip" install --quiet --requirement benches/peers/requirements.txt
+    touch "$folder/peers/ready"
+fi
+forms="$folder/peers/forms"
+rm -rf "$forms"
+"$folder/peers/bin/python" benches/peers/forms.py "$recipe/model.onnx" "$forms"
+exec "$folder/peers/bin/python" benches/peers/peers.py --recipe "$recipe" --beltwatch "$folder/release/beltwatch" \
+    --tract "$folder/release/examples/tract" --forms "$forms" "${options[@]}"

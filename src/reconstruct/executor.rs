@@ -1,0 +1,91 @@
+//! Runs a plan in buffers of its own.
+
+use std::sync::Arc;
+
+use super::graph::Graph;
+use super::kernels::{self, Kernel, Simd, Value};
+use super::memory;
+use super::plan::{Plan, Step, Work};
+use super::{pixel_value, stored_value};
+
+/// A plan for some kernel.
+pub(super) trait Execute: Send + Sync {
+    /// Runs all steps; `outputs` are as many as the model's.
+    fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]);
+
+    /// The same plan with buffers of its own.
+    fn boxed_clone(&self) -> Box<dyn Execute>;
+}
+
+/// A plan for `kernel`, which the processor must support.
+pub(super) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>> {
+    match kernel {
+        Kernel::Scalar => Some(Executor::boxed(graph, kernels::Scalar)),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => kernels::Avx2::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => kernels::Avx512Vnni::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonSmlal => kernels::Smlal::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonSdot => kernels::Sdot::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[allow(unreachable_patterns)]
+        _ => None,
+    }
+}
+
+struct Executor<K: Simd> {
+    plan: Arc<Plan<K>>,
+    buffers: Vec<Vec<K::Value>>,
+    memory: memory::Scratch,
+}
+
+impl<K: Simd> Executor<K> {
+    fn boxed(graph: &Graph, kernel: K) -> Box<dyn Execute> {
+        Box::new(Self::of(Arc::new(Plan::new(graph, kernel))))
+    }
+
+    fn of(plan: Arc<Plan<K>>) -> Self {
+        Self { buffers: plan.buffers(), plan, memory: memory::Scratch::default() }
+    }
+
+    fn step(&mut self, step: usize) {
+        let Step { from, to, shape, work } = &self.plan.steps[step];
+        let Ok([input, output]) = self.buffers.get_disjoint_mut([from.buffer, to.buffer]) else {
+            unreachable!("a plan's steps lead from one buffer to another");
+        };
+        match work {
+            Work::Convolution(conv) => conv.run(input, output),
+            Work::DepthToSpace(op) => op.run((input, from.view), *shape, (output, to.view)),
+            Work::Clip(op) => op.run((input, from.view), *shape, (output, to.view)),
+            Work::Memory(memory) => {
+                memory.run((input, from.view), shape[2], (output, to.view), &mut self.memory);
+            }
+        }
+    }
+}
+
+impl<K: Simd> Execute for Executor<K> {
+    fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]) {
+        let (place, [_, width, channels]) = (self.plan.input, self.plan.input_shape);
+        for (y, row) in input.chunks_exact(width * channels).enumerate() {
+            let buffer = &mut self.buffers[place.buffer][place.view.at(y, 0)..];
+            for (to, from) in buffer.chunks_mut(place.view.pixel).zip(row.chunks_exact(channels)) {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = K::Value::of(stored_value(from)));
+            }
+        }
+        (0..self.plan.steps.len()).for_each(|step| self.step(step));
+        for ((place, [_, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
+            for (y, row) in output.chunks_exact_mut(width * channels).enumerate() {
+                let buffer = &self.buffers[place.buffer][place.view.at(y, 0)..];
+                for (to, from) in row.chunks_exact_mut(*channels).zip(buffer.chunks(place.view.pixel)) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = pixel_value(from.stored()));
+                }
+            }
+        }
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Execute> {
+        Box::new(Self::of(Arc::clone(&self.plan)))
+    }
+}

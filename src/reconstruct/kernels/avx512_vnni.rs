@@ -1,0 +1,86 @@
+//! x86-64 with AVX-512 and its dot product instructions: `vpdpbusd` multiplies 4 inputs, as u8, by those weights of 16 outputs,
+//! 8 pixels x 32 outputs, or 16.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::*;
+
+use super::block::{At, Block, Simd, Tile};
+
+/// Proof that the CPU has the instructions.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Avx512Vnni(());
+
+impl Avx512Vnni {
+    pub(in super::super) fn detect() -> Option<Self> {
+        let has = std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512vnni");
+        has.then_some(Self(()))
+    }
+}
+
+impl Simd for Avx512Vnni {
+    type Value = u8;
+    type Weight = i8;
+    const OUTPUTS: &'static [usize] = &[32, 16];
+    const GROUP: usize = 4;
+    const PIXELS: &'static [usize] = &[8, 4, 2, 1];
+
+    fn tile(self, block: &Block<i8>, x: &[u8], at: At, out: &mut Tile<u8>) {
+        at.check(block, x.len());
+        // SAFETY: `self` exists only where the instructions were detected; the windows are inside.
+        unsafe {
+            match (at.count, block.width) {
+                (8, 32) => tile::<8, 2>(block, x, at, out),
+                (4, 32) => tile::<4, 2>(block, x, at, out),
+                (2, 32) => tile::<2, 2>(block, x, at, out),
+                (_, 32) => tile::<1, 2>(block, x, at, out),
+                (8, _) => tile::<8, 1>(block, x, at, out),
+                (4, _) => tile::<4, 1>(block, x, at, out),
+                (2, _) => tile::<2, 1>(block, x, at, out),
+                _ => tile::<1, 1>(block, x, at, out),
+            }
+        }
+    }
+}
+
+/// `P` pixels x `N` times 16 outputs.
+///
+/// # Safety
+/// `at` must have been checked, for at least `P` windows.
+#[target_feature(enable = "avx512f,avx512vnni")]
+unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: At, tile: &mut Tile<u8>) {
+    let first = x[at.start..].as_ptr();
+    let mut sums = [[_mm512_setzero_si512(); N]; P];
+    let mut weights = block.weights.as_chunks::<64>().0.as_chunks::<N>().0.iter();
+    for run in &block.runs {
+        let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
+        for (group, weights) in weights.by_ref().take(run.groups).enumerate() {
+            // SAFETY: 64 values each.
+            let weights = weights.each_ref().map(|weights| unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) });
+            for (sums, window) in sums.iter_mut().zip(windows) {
+                // SAFETY: the caller's word.
+                let four = unsafe { window.add(4 * group).cast::<i32>().read_unaligned() };
+                let four = _mm512_set1_epi32(four);
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = _mm512_dpbusd_epi32(*sum, four, weights);
+                }
+            }
+        }
+    }
+    let [lowest, highest] = block.bounds.map(|bound| _mm512_set1_ps(bound));
+    // the outputs' zero point, and what turns them into u8
+    let zero = _mm512_set1_epi32(i32::from(block.zero) + 128);
+    for n in 0..N {
+        let (bias, multiplier) = (&block.bias[16 * n..][..16], &block.multiplier[16 * n..][..16]);
+        // SAFETY: sixteen values each.
+        let (bias, multiplier) =
+            unsafe { (_mm512_loadu_si512(bias.as_ptr().cast()), _mm512_loadu_ps(multiplier.as_ptr())) };
+        for (values, sums) in tile.iter_mut().zip(&sums) {
+            // `super::convolution::requantise`, clamped before it is rounded, which is the same
+            let steps = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums[n], bias)), multiplier);
+            let steps = _mm512_min_ps(_mm512_max_ps(steps, lowest), highest);
+            let bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(steps), zero));
+            // SAFETY: 16 bytes are written to 16.
+            unsafe { _mm_storeu_si128(values[16 * n..16 * n + 16].as_mut_ptr().cast(), bytes) };
+        }
+    }
+}

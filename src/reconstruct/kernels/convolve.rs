@@ -1,0 +1,115 @@
+//! The loop over an output that all kernels share.
+
+use super::super::layout::View;
+use super::block::{At, Block, MAX_OUTPUTS, MAX_PIXELS, Packing, Segment, Simd};
+use super::convolution::Convolution;
+
+/// Output pixels of a row that share one pass over the blocks: few enough that their input stays in the first cache.
+const PASS: usize = 64;
+
+/// Where a convolution's output goes.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Target {
+    pub(in super::super) view: View,
+    /// The output's channels are `up` x `up` phases, which are laid out as so many pixels (ONNX's DepthToSpace, DCR).
+    pub(in super::super) up: usize,
+    /// Least and greatest output (ONNX's Clip).
+    pub(in super::super) clip: [i8; 2],
+}
+
+/// A convolution made ready for a kernel and for places in its input and output.
+#[derive(Clone, Debug)]
+pub(in super::super) struct PackedConvolution<K: Simd> {
+    kernel: K,
+    blocks: Vec<Block<K::Weight>>,
+    /// The window of the first pixel starts here.
+    start: usize,
+    /// From a window to the one below and the one to the right of it.
+    step: [usize; 2],
+    /// Rows and columns, before phases are laid out.
+    size: [usize; 2],
+    target: Target,
+}
+
+impl<K: Simd> PackedConvolution<K> {
+    /// Packs the weights for an input of `height` x `width` at `from`, with at least the convolution's padding around it.
+    ///
+    /// # Panics
+    /// Where the window does not fit the input, or there is less room around it.
+    pub(in super::super) fn new(
+        kernel: K,
+        conv: &Convolution,
+        [height, width]: [usize; 2],
+        from: View,
+        target: Target,
+    ) -> Self {
+        let packing = Packing { conv, row: from.row, pixel: from.pixel, up: target.up, clip: target.clip };
+        let padding = conv.padding.top * from.row + conv.padding.left * from.pixel;
+        Self {
+            kernel,
+            blocks: packing.blocks::<K>(),
+            start: from.base.checked_sub(padding).expect("room for the padding"),
+            step: [from.row, from.pixel].map(|step| step * conv.stride),
+            size: conv.output_size(height, width).expect("the window fits into the padded input"),
+            target,
+        }
+    }
+
+    /// Convolves `input` into `output`, the buffers of the views that it was packed for.
+    pub(in super::super) fn run(&self, input: &[K::Value], output: &mut [K::Value]) {
+        let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
+        let most = |axis: usize| self.blocks.iter().map(|b| self.grid(b)[axis]).max().unwrap_or(0);
+        let [rows, columns] = [most(0), most(1)];
+        for y in 0..rows {
+            for pass in (0..columns).step_by(PASS) {
+                for block in &self.blocks {
+                    let grid = self.grid(block);
+                    let end = if y < grid[0] { grid[1].min(pass + PASS) } else { pass };
+                    let mut x = pass;
+                    while x < end {
+                        let count = K::PIXELS.iter().copied().find(|&count| count <= end - x).unwrap_or(1);
+                        let start = self.start + y * self.step[0] + x * self.step[1];
+                        self.kernel.tile(block, input, At { start, step: self.step[1], count }, &mut tile);
+                        for segment in &block.segments {
+                            self.store(segment, [y, x], &tile[..count], output);
+                        }
+                        x += count;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows and columns of windows; more than pixels where phases are shifted against each other.
+    fn grid(&self, block: &Block<K::Weight>) -> [usize; 2] {
+        let shift = |axis: usize| block.segments.iter().map(|segment| segment.shift[axis]).max().unwrap_or(0);
+        [self.size[0] + shift(0), self.size[1] + shift(1)]
+    }
+
+    /// Puts a segment of a tile whose first window is that of row `y` and column `x` to its places.
+    #[inline]
+    fn store(&self, segment: &Segment, [y, x]: [usize; 2], tile: &[[K::Value; MAX_OUTPUTS]], output: &mut [K::Value]) {
+        let Target { view, up, .. } = self.target;
+        let Segment { first, count, phase, channel, shift } = *segment;
+        let Some(row) = y.checked_sub(shift[0]).filter(|&row| row < self.size[0]) else { return };
+        // windows of the tile whose pixel is in the picture
+        let from = shift[1].saturating_sub(x);
+        let to = (self.size[1] + shift[1] - x).min(tile.len());
+        if from >= to {
+            return;
+        }
+        let pixel = (x + from - shift[1]) * up + phase[1];
+        let start = view.base + (row * up + phase[0]) * view.row + pixel * view.pixel + channel;
+        let places = output[start..].chunks_mut(view.pixel * up);
+        let tiles = tile[from..to].iter().zip(places);
+        // lengths that the compiler knows become single moves
+        match count {
+            32 => tiles.for_each(|(values, place)| place[..32].copy_from_slice(&values[..32])),
+            16 => tiles.for_each(|(values, place)| place[..16].copy_from_slice(&values[first..first + 16])),
+            8 => tiles.for_each(|(values, place)| place[..8].copy_from_slice(&values[first..first + 8])),
+            3 => tiles.for_each(|(values, place)| place[..3].copy_from_slice(&values[first..first + 3])),
+            1 => tiles.for_each(|(values, place)| place[0] = values[first]),
+            _ => tiles.for_each(|(values, place)| place[..count].copy_from_slice(&values[first..first + count])),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The noise of difference images, over good pictures.
+
+use beltwatch::difference::deviation::NoiseMap;
+use beltwatch::judge::{Judge, Settings};
+use beltwatch::picture::Picture;
+use beltwatch::region::Regions;
+use beltwatch::verdict::Pooling;
+
+use super::recipe::{ExportError, ExportSettings};
+use super::redraw::Redraw;
+use crate::calibrate::noise::NoiseStatistics;
+use crate::calibrate::{Noise, even_noise_map, noise_map};
+
+/// The noise map of each form that is judged by, over square pictures that `network` draws.
+pub(super) fn measure<'a>(
+    settings: &ExportSettings,
+    pictures: impl Iterator<Item = &'a Picture>,
+    network: &impl Redraw,
+) -> Result<Vec<NoiseMap>, ExportError> {
+    let map = match settings.noise {
+        Noise::Pixel => noise_map,
+        Noise::Even => even_noise_map,
+        Noise::None => return Ok(Vec::new()),
+    };
+    let mut pictures = pictures.peekable();
+    let size = pictures.peek().map_or(0, |picture| picture.width);
+    let plain = Settings::uncapped(&settings.forms, 0.0, Pooling::Max, &Regions::default());
+    let mut judge = Judge::new(&plain, &[], size, size);
+    let mut statistics = vec![NoiseStatistics::new(size, size); settings.forms.len()];
+    network.each(pictures, |redrawn| {
+        redrawn.judge(&mut judge);
+        statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
+    })?;
+    Ok(statistics.iter().map(map).collect())
+}
