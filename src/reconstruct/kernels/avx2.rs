@@ -9,10 +9,10 @@ use super::block::{At, Block, Simd, Tile};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Avx2(());
+pub(in crate::reconstruct) struct Avx2(());
 
 impl Avx2 {
-    pub(in super::super) fn detect() -> Option<Self> {
+    pub(in crate::reconstruct) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 }

@@ -8,12 +8,12 @@
 use super::convolution::Convolution;
 
 /// Most outputs in a block, of any kernel.
-pub(in super::super) const MAX_OUTPUTS: usize = 32;
+pub(in crate::reconstruct) const MAX_OUTPUTS: usize = 32;
 /// Most pixels in a tile, of any kernel.
-pub(in super::super) const MAX_PIXELS: usize = 16;
+pub(in crate::reconstruct) const MAX_PIXELS: usize = 16;
 
 /// An activation's value as a kernel reads it.
-pub(in super::super) trait Value: Copy + Default + Send + Sync + 'static {
+pub(in crate::reconstruct) trait Value: Copy + Default + Send + Sync + 'static {
     /// What is added to the int8 number.
     const OFFSET: i32;
     /// From the int8 number.
@@ -59,10 +59,10 @@ impl Value for u8 {
 }
 
 /// Requantised outputs of a tile: `[pixel][output]`.
-pub(in super::super) type Tile<V> = [[V; MAX_OUTPUTS]; MAX_PIXELS];
+pub(in crate::reconstruct) type Tile<V> = [[V; MAX_OUTPUTS]; MAX_PIXELS];
 
 /// A kernel: computes up to `PIXELS[0]` neighbouring pixels x up to `OUTPUTS[0]` outputs at once.
-pub(in super::super) trait Simd: Copy + Send + Sync + 'static {
+pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
     /// The activations' values.
     type Value: Value;
     /// The weights.
@@ -84,7 +84,7 @@ pub(in super::super) trait Simd: Copy + Send + Sync + 'static {
 
 /// The windows of a tile.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct At {
+pub(in crate::reconstruct) struct At {
     /// Where the first one starts.
     pub(super) start: usize,
     /// From one to the next.
@@ -103,7 +103,7 @@ impl At {
 
 /// Consecutive non-zero taps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) struct Run {
+pub(in crate::reconstruct) struct Run {
     /// Values from the window's start.
     pub(super) offset: usize,
     /// Length in groups, the last one filled with zero weights.
@@ -127,7 +127,7 @@ pub(super) struct Segment {
 
 /// The outputs that a tile computes together.
 #[derive(Clone, Debug, PartialEq)]
-pub(in super::super) struct Block<W> {
+pub(in crate::reconstruct) struct Block<W> {
     /// In outputs, one of the kernel's.
     pub(super) width: usize,
     pub(super) runs: Vec<Run>,
@@ -142,6 +142,8 @@ pub(in super::super) struct Block<W> {
     pub(super) bounds: [f32; 2],
     pub(super) zero: i8,
     pub(super) segments: Vec<Segment>,
+    /// So many more rows and columns of windows than of pixels: by how much phases are shifted against each other.
+    pub(super) more: [usize; 2],
 }
 
 /// What the blocks of a convolution have in common.
@@ -232,6 +234,7 @@ impl Packing<'_> {
             bounds: self.clip.map(|bound| f32::from(bound) - zero),
             zero: conv.output_zero,
             segments: segments.clone(),
+            more: [0, 1].map(|axis| segments.iter().map(|segment| segment.shift[axis]).max().unwrap_or(0)),
         };
         let offset =
             |[row, column]: [usize; 2]| (row + window.first[0]) * self.row + (column + window.first[1]) * self.pixel;

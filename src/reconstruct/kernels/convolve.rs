@@ -9,17 +9,17 @@ const PASS: usize = 64;
 
 /// Where a convolution's output goes.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Target {
-    pub(in super::super) view: View,
+pub(in crate::reconstruct) struct Target {
+    pub(in crate::reconstruct) view: View,
     /// The output's channels are `up` x `up` phases, which are laid out as so many pixels (ONNX's DepthToSpace, DCR).
-    pub(in super::super) up: usize,
+    pub(in crate::reconstruct) up: usize,
     /// Least and greatest output (ONNX's Clip).
-    pub(in super::super) clip: [i8; 2],
+    pub(in crate::reconstruct) clip: [i8; 2],
 }
 
 /// A convolution made ready for a kernel and for places in its input and output.
 #[derive(Clone, Debug)]
-pub(in super::super) struct PackedConvolution<K: Simd> {
+pub(in crate::reconstruct) struct PackedConvolution<K: Simd> {
     kernel: K,
     blocks: Vec<Block<K::Weight>>,
     /// The window of the first pixel starts here.
@@ -36,7 +36,7 @@ impl<K: Simd> PackedConvolution<K> {
     ///
     /// # Panics
     /// Where the window does not fit the input, or there is less room around it.
-    pub(in super::super) fn new(
+    pub(in crate::reconstruct) fn new(
         kernel: K,
         conv: &Convolution,
         [height, width]: [usize; 2],
@@ -56,15 +56,15 @@ impl<K: Simd> PackedConvolution<K> {
     }
 
     /// Convolves `input` into `output`, the buffers of the views that it was packed for.
-    pub(in super::super) fn run(&self, input: &[K::Value], output: &mut [K::Value]) {
+    pub(in crate::reconstruct) fn run(&self, input: &[K::Value], output: &mut [K::Value]) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
-        let most = |axis: usize| self.blocks.iter().map(|b| self.grid(b)[axis]).max().unwrap_or(0);
-        let [rows, columns] = [most(0), most(1)];
+        let more = |axis: usize| self.blocks.iter().map(|block| block.more[axis]).max().unwrap_or(0);
+        let [rows, columns] = [0, 1].map(|axis| self.size[axis] + more(axis));
         for y in 0..rows {
             for pass in (0..columns).step_by(PASS) {
                 for block in &self.blocks {
-                    let grid = self.grid(block);
-                    let end = if y < grid[0] { grid[1].min(pass + PASS) } else { pass };
+                    let [rows, columns] = [0, 1].map(|axis| self.size[axis] + block.more[axis]);
+                    let end = if y < rows { columns.min(pass + PASS) } else { pass };
                     let mut x = pass;
                     while x < end {
                         let count = K::PIXELS.iter().copied().find(|&count| count <= end - x).unwrap_or(1);
@@ -78,12 +78,6 @@ impl<K: Simd> PackedConvolution<K> {
                 }
             }
         }
-    }
-
-    /// Rows and columns of windows; more than pixels where phases are shifted against each other.
-    fn grid(&self, block: &Block<K::Weight>) -> [usize; 2] {
-        let shift = |axis: usize| block.segments.iter().map(|segment| segment.shift[axis]).max().unwrap_or(0);
-        [self.size[0] + shift(0), self.size[1] + shift(1)]
     }
 
     /// Puts a segment of a tile whose first window is that of row `y` and column `x` to its places.

@@ -10,10 +10,10 @@ use super::neon::requantise;
 
 /// Proof that the CPU has the dot product instructions.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Sdot(());
+pub(in crate::reconstruct) struct Sdot(());
 
 impl Sdot {
-    pub(in super::super) fn detect() -> Option<Self> {
+    pub(in crate::reconstruct) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self(()))
     }
 }

@@ -10,10 +10,10 @@ use super::neon::requantise;
 
 /// Proof that the CPU has NEON.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Smlal(());
+pub(in crate::reconstruct) struct Smlal(());
 
 impl Smlal {
-    pub(in super::super) fn detect() -> Option<Self> {
+    pub(in crate::reconstruct) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
     }
 }

@@ -6,7 +6,7 @@ use super::block::{At, Block, Simd, Tile};
 const WIDTH: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Scalar;
+pub(in crate::reconstruct) struct Scalar;
 
 impl Simd for Scalar {
     type Value = i8;
