@@ -10,7 +10,7 @@ use super::convolution::Convolution;
 /// Most outputs in a block, of any kernel.
 pub(in crate::reconstruct) const MAX_OUTPUTS: usize = 32;
 /// Most pixels in a tile, of any kernel.
-pub(in crate::reconstruct) const MAX_PIXELS: usize = 16;
+pub(in crate::reconstruct) const MAX_PIXELS: usize = 8;
 
 /// An activation's value as a kernel reads it.
 pub(in crate::reconstruct) trait Value: Copy + Default + Send + Sync + 'static {

@@ -183,17 +183,6 @@ pub fn export(
     Ok(Exported { manifest: add_golden(folder, manifest, &mut names, set, seed)?, suspicious: calibration.suspicious })
 }
 
-/// The pictures, `times` over, each with a procedural defect.
-pub(super) fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64, times: usize) -> Vec<Picture> {
-    let paste = |(number, picture): (usize, &Picture)| {
-        let mut picture = picture.clone();
-        let key = [seed, number as u64, u64::from_le_bytes(*b"quantise")];
-        defects::paste(&mut Rng::new(&key), &mut picture, others);
-        picture
-    };
-    pictures.iter().cycle().take(times * pictures.len()).enumerate().map(paste).collect()
-}
-
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own
 /// code gives them.
 fn add_golden(

@@ -11,11 +11,13 @@ use beltwatch::verdict::Score;
 
 use super::data::TeachingSet;
 use super::noise::measure;
-use super::recipe::{ExportError, ExportSettings, with_defects};
+use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
 use crate::calibrate::scoring::{Redrawn, Scoring};
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor};
+use crate::train::defects;
+use crate::train::rng::Rng;
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
@@ -32,7 +34,7 @@ impl Quantised {
     /// With ranges from `pictures`, those that it was taught on.
     pub(super) fn of(networks: &FoldedNetworks, pictures: &[Picture], seed: u64) -> Result<Self, ExportError> {
         let normals = &pictures[..pictures.len().min(CALIBRATION_PICTURES)];
-        let quantised = quantise::quantise(networks, normals, &with_defects(normals, pictures, seed, 1))?;
+        let quantised = quantise::quantise(networks, normals, &with_defects(normals, pictures, seed))?;
         let model = quantise::export(&quantised);
         quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
         let float_model = quantise::export_float(networks);
@@ -41,6 +43,17 @@ impl Quantised {
         let float = FloatReconstructor::load(&float_model)?;
         Ok(Self { model, float_model, int8, float })
     }
+}
+
+/// The pictures, each with a procedural defect.
+fn with_defects(pictures: &[Picture], others: &[Picture], seed: u64) -> Vec<Picture> {
+    let paste = |(number, picture): (usize, &Picture)| {
+        let mut picture = picture.clone();
+        let key = [seed, number as u64, u64::from_le_bytes(*b"quantise")];
+        defects::paste(&mut Rng::new(&key), &mut picture, others);
+        picture
+    };
+    pictures.iter().enumerate().map(paste).collect()
 }
 
 /// A network, and places in the teaching set.
