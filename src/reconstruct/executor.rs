@@ -67,16 +67,20 @@ impl<K: Simd> Executor<K> {
 
 impl<K: Simd> Execute for Executor<K> {
     fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]) {
-        let (place, shape) = (self.plan.input, self.plan.input_shape);
-        let buffer = &mut self.buffers[place.buffer];
-        for (from, at) in input.chunks_exact(shape[2]).zip(place.view.pixels(shape)) {
-            buffer[at..].iter_mut().zip(from).for_each(|(to, &from)| *to = K::Value::of(stored_value(from)));
+        let (place, [_, width, channels]) = (self.plan.input, self.plan.input_shape);
+        for (y, row) in input.chunks_exact(width * channels).enumerate() {
+            let buffer = &mut self.buffers[place.buffer][place.view.at(y, 0)..];
+            for (to, from) in buffer.chunks_mut(place.view.pixel).zip(row.chunks_exact(channels)) {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = K::Value::of(stored_value(from)));
+            }
         }
         (0..self.plan.steps.len()).for_each(|step| self.step(step));
-        for (&(place, shape), output) in self.plan.outputs.iter().zip(outputs) {
-            let buffer = &self.buffers[place.buffer];
-            for (to, at) in output.chunks_exact_mut(shape[2]).zip(place.view.pixels(shape)) {
-                to.iter_mut().zip(&buffer[at..]).for_each(|(to, from)| *to = pixel_value(from.stored()));
+        for ((place, [_, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
+            for (y, row) in output.chunks_exact_mut(width * channels).enumerate() {
+                let buffer = &self.buffers[place.buffer][place.view.at(y, 0)..];
+                for (to, from) in row.chunks_exact_mut(*channels).zip(buffer.chunks(place.view.pixel)) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = pixel_value(from.stored()));
+                }
             }
         }
     }
