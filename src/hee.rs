@@ -59,9 +59,18 @@ impl Estimator {
 
 /// The cap from the uncapped errors of held-out normal pictures: the largest seen, and half as far again from the
 /// map's zero level.
-pub fn cap(errors: impl IntoIterator<Item = u8>, zero: u8) -> u8 {
-    let largest = errors.into_iter().max().unwrap_or(zero);
+pub fn cap(errors: &[u8], zero: u8) -> u8 {
+    let largest = errors.iter().copied().max().unwrap_or(zero);
     largest.saturating_add(largest.saturating_sub(zero).div_ceil(2))
+}
+
+/// The cap of a map of the learned difference alone: the median of those errors, the lower one of two. Such a map has no error
+/// that the light makes, for the network was taught to see none in it; where its peak lies higher than on most good parts,
+/// much of the part looks bad, and that is to stay.
+pub fn cap_of_learned(errors: &[u8], zero: u8) -> u8 {
+    let mut errors = errors.to_vec();
+    errors.sort_unstable();
+    errors.len().checked_sub(1).map_or(zero, |last| errors[last / 2])
 }
 
 /// Counts of the values' bytes. Four tables, so that runs of one byte do not wait for each other.
@@ -163,17 +172,18 @@ mod tests {
 
     #[test]
     fn a_defect_over_the_whole_part_does_not_erase_itself() {
-        let hee = Hee { estimator: Estimator::Mode, cap: cap([5, 8, 6], 0) };
+        let hee = Hee { estimator: Estimator::Mode, cap: cap(&[5, 8, 6], 0) };
         assert_eq!(hee.cap, 12);
         assert_eq!(hee.error(&[200; 4096]), 12);
     }
 
     #[test]
     fn the_cap_leaves_room_only_above_zero() {
-        assert_eq!(cap([36, 40], 32), 44);
-        assert_eq!(cap([20, 25], 32), 25);
-        assert_eq!(cap([250], 0), 255);
-        assert_eq!(cap([], 32), 32);
+        assert_eq!(cap(&[36, 40], 32), 44);
+        assert_eq!(cap(&[20, 25], 32), 25);
+        assert_eq!(cap(&[250], 0), 255);
+        assert_eq!(cap(&[], 32), 32);
+        assert_eq!([cap_of_learned(&[90, 30, 36, 28], 32), cap_of_learned(&[], 32)], [30, 32]);
     }
 
     proptest! {

@@ -168,6 +168,11 @@ impl Inspector {
         self.judge.anomaly().iter().map(|&v| (u32::from(v).min(full) * 255 / full) as u8).collect()
     }
 
+    /// See [`Reconstructor::multiply_adds`].
+    pub fn multiply_adds(&self) -> u64 {
+        self.reconstructor.multiply_adds()
+    }
+
     /// Name of the convolution kernel that this CPU runs.
     pub fn kernel_name(&self) -> &'static str {
         self.reconstructor.kernel_name()

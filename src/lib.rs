@@ -24,6 +24,7 @@ pub mod recipe;
 pub mod reconstruct;
 pub mod record;
 pub mod region;
+pub mod resize;
 pub mod say;
 pub mod smooth;
 pub mod splitmix;

@@ -113,16 +113,25 @@ impl Picture {
 
     /// The picture with `channels` (1 or 3) channels. Grey is `(77 R + 150 G + 29 B + 128) / 256`.
     pub fn with_channels(&self, channels: usize) -> Self {
-        let data = match (self.channels, channels) {
+        let mut out = Self::default();
+        self.write_channels(channels, &mut out);
+        out
+    }
+
+    /// Writes to `out` what [`Self::with_channels`] returns.
+    pub fn write_channels(&self, channels: usize, out: &mut Self) {
+        (out.width, out.height, out.channels) = (self.width, self.height, channels);
+        match (self.channels, channels) {
             (3, 1) => {
-                let mut grey = vec![0; self.data.len() / 3];
-                self.write_grey(&mut grey);
-                grey
+                out.data.resize(self.data.len() / 3, 0);
+                self.write_grey(&mut out.data);
             }
-            (1, 3) => self.data.iter().flat_map(|&v| [v, v, v]).collect(),
-            _ => self.data.clone(),
-        };
-        Self { channels, data, ..*self }
+            (1, 3) => {
+                out.data.clear();
+                out.data.extend(self.data.iter().flat_map(|&v| [v, v, v]));
+            }
+            _ => out.data.clone_from(&self.data),
+        }
     }
 
     /// Writes the levels of a grey picture, or the luma of a coloured one, to `out`, one a pixel.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the program for aarch64 and says on standard output where it is. Needs gcc-aarch64-linux-gnu, and the target's
+# Builds the program for aarch64, or with a name one of the examples, and says on standard output where it is. Needs gcc-aarch64-linux-gnu, and the target's
 # standard library: `rustup target add aarch64-unknown-linux-gnu`, or Debian's own compiler with libstd-rust-*:arm64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,5 +10,5 @@ for compiler in rustc /usr/bin/rustc none; do
     if [ -n "$libraries" ] && [ -d "$libraries" ]; then break; fi
 done
 [ "$compiler" != none ] || { echo "no standard library for $target: rustup target add $target" >&2; exit 1; }
-RUSTC="$compiler" cargo build --release --target "$target" --target-dir "$folder" -p beltwatch >&2
-echo "$folder/$target/release/beltwatch"
+RUSTC="$compiler" cargo build --release --target "$target" --target-dir "$folder" -p beltwatch "${@:+--example=$1}" >&2
+echo "$folder/$target/release/${1:+examples/}${1:-beltwatch}"

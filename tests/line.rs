@@ -181,8 +181,11 @@ fn an_operator_moves_the_threshold_and_sees_what_it_promises() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let recipe = copy_of_demo(folder.path());
         let manifest = fs::read_to_string(recipe.join("recipe.toml")).expect("a manifest");
-        let scores = "[score]\nheld_out_scores = [60.0, 61.0, 62.0, 63.0]\n";
-        fs::write(recipe.join("recipe.toml"), manifest.replacen("[score]\n", scores, 1)).expect("writable");
+        let scores = "held_out_scores = [60.0, 61.0, 62.0, 63.0]";
+        let line = |line| if str::starts_with(line, "held_out_scores") { scores } else { line };
+        let changed: Vec<&str> = manifest.lines().map(line).collect();
+        assert!(changed.contains(&scores));
+        fs::write(recipe.join("recipe.toml"), changed.join("\n")).expect("writable");
         let line = Running::start_with(&recipe, folder, &[]);
         let defects = |r: &Running| r.status()["counters"]["rejected"]["defect"].as_u64().expect("a count");
         let taught = line.status()["threshold"].clone();

@@ -22,20 +22,12 @@ pub(crate) struct Args {
     /// Frames to measure, after ten to warm up
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
-    /// The convolution kernel, in place of this processor's fastest: scalar, avx2, avx512-vnni, neon-smlal, neon-sdot
-    #[arg(long, value_parser = kernel)]
+    /// The convolution kernel, in place of this processor's fastest
+    #[arg(long, value_parser = super::kernel)]
     kernel: Option<Kernel>,
     /// Write the figures here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-fn kernel(name: &str) -> Result<Kernel, String> {
-    match Kernel::from_name(name) {
-        Some(kernel) if kernel.is_supported() => Ok(kernel),
-        Some(_) => Err("this processor does not have its instructions".to_owned()),
-        None => Err(format!("kernels are {}", Kernel::ALL.map(Kernel::name).join(", "))),
-    }
 }
 
 /// What is written as JSON.
@@ -44,6 +36,8 @@ struct Figures<'a> {
     recipe: &'a Path,
     kernel: &'static str,
     frames: u32,
+    /// Of the network, those that change something.
+    multiply_adds: u64,
     /// A frame's, one thread.
     stages: BTreeMap<&'static str, Latency>,
 }
@@ -84,8 +78,18 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     row("reconstruct", |t| t.reconstruct)?;
     row("difference, HEE, score", |t| t.judge)?;
     row("whole frame", |t| t.total())?;
+    let multiply_adds = inspector.multiply_adds();
+    let mut network: Vec<Duration> = times.iter().map(|t| t.reconstruct).collect();
+    network.sort_unstable();
+    let median = network[network.len() / 2].as_secs_f64();
+    say::out(format_args!(
+        "the network's {:.0} million multiply-adds: {:.1} thousand million a second",
+        multiply_adds as f64 / 1e6,
+        multiply_adds as f64 / median / 1e9
+    ))?;
     let Some(path) = &args.json else { return Ok(()) };
-    let figures = Figures { recipe: &recipe.folder, kernel: inspector.kernel_name(), frames: args.frames, stages };
+    let figures =
+        Figures { recipe: &recipe.folder, kernel: inspector.kernel_name(), frames: args.frames, multiply_adds, stages };
     let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
     std::fs::write(path, text + "\n").map_err(|source| Failure::Write { path: path.clone(), source })
 }

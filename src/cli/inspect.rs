@@ -8,6 +8,7 @@ use beltwatch::heatmap;
 use beltwatch::inspect::{Inspection, Inspector};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
+use beltwatch::reconstruct::Kernel;
 use beltwatch::verdict::{Cause, Score};
 use serde::Serialize;
 
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Write reconstruction, difference and heat map of each picture here
     #[arg(long, value_name = "DIR")]
     maps: Option<PathBuf>,
+    /// The convolution kernel, in place of this processor's fastest: all give the same scores
+    #[arg(long, value_parser = super::kernel)]
+    kernel: Option<Kernel>,
     /// Pictures, or folders of pictures
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
@@ -41,7 +45,8 @@ struct Line<'a> {
 }
 
 pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
-    let mut inspector = Inspector::new(&Recipe::load(&args.recipe)?)?;
+    let recipe = Recipe::load(&args.recipe)?;
+    let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
     if let Some(dir) = &args.maps {
         std::fs::create_dir_all(dir).map_err(|source| Failure::Write { path: dir.clone(), source })?;
     }

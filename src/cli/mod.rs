@@ -18,6 +18,7 @@ use beltwatch::capture::CaptureError;
 use beltwatch::line::LineError;
 use beltwatch::picture::PictureError;
 use beltwatch::recipe::RecipeError;
+use beltwatch::reconstruct::Kernel;
 use beltwatch_belt::ScenarioError;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -128,6 +129,14 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
     }
     Ok(stop)
+}
+
+fn kernel(name: &str) -> Result<Kernel, String> {
+    match Kernel::from_name(name) {
+        Some(kernel) if kernel.is_supported() => Ok(kernel),
+        Some(_) => Err("this processor does not have its instructions".to_owned()),
+        None => Err(format!("kernels are {}", Kernel::ALL.map(Kernel::name).join(", "))),
+    }
 }
 
 pub(crate) fn main() -> ExitCode {

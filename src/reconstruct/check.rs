@@ -11,6 +11,7 @@ use tract_onnx::prelude::Framework;
 use super::error::ReconstructError;
 use super::layout::Shape;
 use super::parse::{self, Kind};
+use super::tract;
 
 /// Largest file.
 const MAX_BYTES: usize = 256 << 20;
@@ -25,7 +26,7 @@ const MAX_VALUES: usize = 1 << 28;
 /// every node is one that the device runs. Also says whether there is a second output, the learned difference.
 pub(super) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), ReconstructError> {
     limit("bytes", model.len(), MAX_BYTES)?;
-    let proto = tract_onnx::onnx()
+    let proto = tract::reader()
         .proto_model_for_read(&mut { model })
         .map_err(|e| ReconstructError::NotOnnx(e.root_cause().to_string()))?;
     let Some(graph) = &proto.graph else {

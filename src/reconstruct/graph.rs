@@ -78,6 +78,19 @@ impl Graph {
         self
     }
 
+    /// Multiply-adds of a picture that change something: those with taps that are zero for an output are not counted.
+    pub(super) fn multiply_adds(&self) -> u64 {
+        let of = |node: &Node| match &node.kind {
+            Kind::Convolution { conv, up, .. } => {
+                let [height, width, _] = node.shape;
+                (height / up * (width / up) * conv.used_taps()) as u64
+            }
+            Kind::Memory(memory) => memory.multiply_adds(node.shape[2]),
+            Kind::Input | Kind::Join | Kind::DepthToSpace(_) | Kind::Clip(_) | Kind::Fused => 0,
+        };
+        self.nodes.iter().map(of).sum()
+    }
+
     /// The one node that reads a node's output, where no other does and it is not the model's.
     fn only_reader(&self, node: usize) -> Option<usize> {
         let mut readers = (0..self.nodes.len()).filter(|&n| self.nodes[n].inputs.contains(&node));

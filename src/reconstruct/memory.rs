@@ -72,6 +72,12 @@ pub(super) struct Scratch {
 }
 
 impl PartitionMemory {
+    /// Multiply-adds for a picture of so many channels: each channel of a block is compared with all items, which are then
+    /// summed up.
+    pub(super) fn multiply_adds(&self, channels: usize) -> u64 {
+        (2 * channels * self.keys.len()) as u64
+    }
+
     /// Values of an item.
     pub fn dimension(&self) -> usize {
         self.block[0] * self.block[1]

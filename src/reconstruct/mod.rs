@@ -49,6 +49,7 @@ pub struct Reconstructor {
     executor: Box<dyn Execute>,
     shape: InputShape,
     kernel: Kernel,
+    multiply_adds: u64,
     /// The last picture's learned difference; empty where the model has no head.
     learned: Vec<u8>,
 }
@@ -66,7 +67,7 @@ impl Reconstructor {
         let graph = tract::graph(&proto, hwc).map_err(ReconstructError::tract)?.fuse();
         let executor = executor(&graph, kernel).ok_or(ReconstructError::KernelNotSupported(kernel))?;
         let learned = if has_head { vec![0; shape.size * shape.size] } else { Vec::new() };
-        Ok(Self { executor, shape, kernel, learned })
+        Ok(Self { executor, shape, kernel, multiply_adds: graph.multiply_adds(), learned })
     }
 
     /// The same network, refused where a recipe needs the learned difference and the model has none.
@@ -87,6 +88,11 @@ impl Reconstructor {
     /// What it takes and gives.
     pub fn shape(&self) -> InputShape {
         self.shape
+    }
+
+    /// Multiply-adds of a picture, without those by weights that are zero for a whole output and place of its window.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
     }
 
     /// The kernel in use, for logs.
@@ -113,6 +119,7 @@ impl Clone for Reconstructor {
             executor: self.executor.boxed_clone(),
             shape: self.shape,
             kernel: self.kernel,
+            multiply_adds: self.multiply_adds,
             learned: self.learned.clone(),
         }
     }

@@ -6,26 +6,34 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use tract_onnx::Onnx;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::{ModelProto, NodeProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::TypedConcat;
 use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::ops::array::Concat;
 
 use super::graph::{Graph, Kind, Node};
 use super::layout::Shape;
 use super::operator::Operator;
 use super::parse;
 
+/// tract's reader of ONNX files without its operators: what is never named is not linked, and that is most of tract.
+pub(super) fn reader() -> Onnx {
+    Onnx::default()
+}
+
 /// The graph from height x width x channels to the same, and to height x width where there is a head.
 pub(super) fn graph(proto: &ModelProto, shape: Shape) -> TractResult<Graph> {
-    let mut onnx =
-        tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
+    let mut reader =
+        reader().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
     for operator in ["QLinearConv", "DepthToSpace", "Clip", parse::MEMORY_BANK] {
-        onnx.op_register.insert(operator, build);
+        reader.op_register.insert(operator, build);
     }
-    let model = onnx.model_for_proto_model(proto)?.into_typed()?;
+    reader.op_register.insert("Concat", |_, _| Ok((expand(Concat::new(1)), vec![])));
+    let model = reader.model_for_proto_model(proto)?.into_typed()?;
     let model = interleaved(model, shape)?.into_decluttered()?;
     let order = model.eval_order()?;
     let place = |node: usize| order.iter().position(|&n| n == node).context("a node that runs");

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
-use fast_image_resize::Resizer;
 
 use super::layout::{self, Layout};
 use super::text::{self, Align};
@@ -12,7 +11,7 @@ use super::{DARK, Frame, INK, MUTED, PANEL, View, fill};
 use crate::display::{LastReject, Reject};
 use crate::heatmap;
 use crate::picture::Picture;
-use crate::preprocess::resize;
+use crate::resize::Resizer;
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let live = captioned(frame, layout, layout.live, "CAMERA", "");
@@ -88,7 +87,7 @@ fn show(frame: &mut Frame, place: Rectangle, picture: &Picture) -> Rectangle {
     let place = layout::middle(place, size);
     let channels = picture.channels;
     let mut shown = Picture::filled(size.width as usize, size.height as usize, channels, 0);
-    resize(&mut Resizer::new(), picture, &mut shown);
+    Resizer::default().resize(picture, &mut shown);
     for (y, row) in shown.data.chunks_exact(shown.width * channels).enumerate() {
         let rgb = row.chunks_exact(channels).map(|p| match p {
             [r, g, b] => u32::from_be_bytes([0, *r, *g, *b]),

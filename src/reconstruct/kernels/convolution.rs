@@ -51,6 +51,12 @@ impl Convolution {
         Some([rows / self.stride + 1, columns / self.stride + 1])
     }
 
+    /// Weights of all outputs, without places of the window whose weights are all zero for an output.
+    pub(in crate::reconstruct) fn used_taps(&self) -> usize {
+        let is_used = |place: &&[i8]| place.iter().any(|&weight| weight != 0);
+        self.inputs * self.weight.chunks_exact(self.inputs).filter(is_used).count()
+    }
+
     /// Values in one output's window.
     pub(super) fn taps(&self) -> usize {
         self.window[0] * self.window[1] * self.inputs

@@ -1,5 +1,6 @@
 //! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught on.
 
+use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::hee;
 use beltwatch::judge::{Judge, Seen, Settings};
@@ -54,8 +55,10 @@ impl Scoring {
                 zero = judge.zero();
                 errors.extend(pictures.iter().map(|r| r.judge(&mut judge).error));
             }
-            let cap = hee::cap(errors, zero);
-            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = cap);
+            for scoring in scorings.iter_mut() {
+                let rule = if scoring.settings.forms == [Form::Learned] { hee::cap_of_learned } else { hee::cap };
+                scoring.settings.hee.cap = rule(&errors, zero);
+            }
             let pairs = scorings.iter().zip(held_out);
             let largest =
                 pairs.flat_map(|(scoring, pictures)| scoring.scores(pictures, true)).max().unwrap_or_default();
@@ -88,7 +91,6 @@ impl Scoring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use beltwatch::difference::Form;
     use beltwatch::region::Regions;
     use beltwatch::verdict::Pooling;
 

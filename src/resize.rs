@@ -1,0 +1,193 @@
+//! Pictures of another size, in fixed point: a triangle filter as wide as a new pixel, which covers its whole area where the
+//! picture becomes smaller and interpolates where it becomes larger.
+//!
+//! Nothing is allocated as long as the sizes stay. Weights sum up to one exactly, so that a flat picture stays flat.
+
+use crate::picture::Picture;
+
+/// Fractional bits of a weight.
+const WEIGHT_BITS: u32 = 14;
+/// Fractional bits of a level between the two passes.
+const LINE_BITS: u32 = 6;
+/// Neighbouring values that are summed together.
+const LANES: usize = 32;
+
+/// Stretches pictures from one size to another.
+#[derive(Clone, Debug, Default)]
+pub struct Resizer {
+    columns: Axis,
+    rows: Axis,
+    /// A row of the old picture's width, which lies where the new one's does.
+    line: Vec<i16>,
+}
+
+/// From which old pixels each new one along one axis is made.
+#[derive(Clone, Debug, Default)]
+struct Axis {
+    from: usize,
+    to: usize,
+    /// The first old pixel of each new one, and how many.
+    spans: Vec<(usize, usize)>,
+    /// Their weights, one span after the other.
+    weights: Vec<i16>,
+}
+
+impl Axis {
+    fn set(&mut self, from: usize, to: usize) {
+        if (self.from, self.to) == (from, to) {
+            return;
+        }
+        (self.from, self.to) = (from, to);
+        self.spans.clear();
+        self.weights.clear();
+        let step = from as f64 / to as f64;
+        let reach = step.max(1.0);
+        let mut exact = Vec::new();
+        for place in 0..to {
+            let centre = (place as f64 + 0.5) * step;
+            let first = (centre - reach).max(0.0) as usize;
+            let end = ((centre + reach).ceil() as usize).min(from);
+            exact.clear();
+            exact.extend((first..end).map(|at| (1.0 - (at as f64 + 0.5 - centre).abs() / reach).max(0.0)));
+            let whole = f64::from(1 << WEIGHT_BITS) / exact.iter().sum::<f64>();
+            let start = self.weights.len();
+            self.weights.extend(exact.iter().map(|weight| (weight * whole).round() as i16));
+            let weights = &mut self.weights[start..];
+            // the largest takes what rounding left over
+            let left = (1 << WEIGHT_BITS) - weights.iter().map(|&w| i32::from(w)).sum::<i32>();
+            if let Some(largest) = weights.iter_mut().max_by_key(|weight| **weight) {
+                *largest += left as i16;
+            }
+            self.spans.push((first, end - first));
+        }
+    }
+
+    /// Each new pixel's span: its first old pixel and the weights from there on.
+    fn spans(&self) -> impl Iterator<Item = (usize, &[i16])> {
+        let mut rest = self.weights.as_slice();
+        self.spans.iter().map(move |&(first, count)| {
+            let (weights, after) = rest.split_at(count);
+            rest = after;
+            (first, weights)
+        })
+    }
+}
+
+impl Resizer {
+    /// Stretches `source` to the size of `out`, which has as many channels and room for them; neither is empty.
+    pub fn resize(&mut self, source: &Picture, out: &mut Picture) {
+        let channels = source.channels;
+        let (row, new_row) = (source.width * channels, out.width * channels);
+        self.columns.set(source.width, out.width);
+        self.rows.set(source.height, out.height);
+        self.line.resize(row, 0);
+        for (out, (first, weights)) in out.data.chunks_exact_mut(new_row).zip(self.rows.spans()) {
+            down(&source.data[first * row..], weights, &mut self.line);
+            match channels {
+                1 => along::<1>(&self.line, &self.columns, out),
+                _ => along::<3>(&self.line, &self.columns, out),
+            }
+        }
+    }
+}
+
+/// The weighted sum of as many rows of `rows` as there are weights.
+fn down(rows: &[u8], weights: &[i16], line: &mut [i16]) {
+    let width = line.len();
+    let sum = |from: usize, line: &mut [i16]| {
+        let mut sums = [1 << (WEIGHT_BITS - LINE_BITS - 1); LANES];
+        for (row, &weight) in rows.chunks_exact(width).zip(weights) {
+            let values = &row[from..from + line.len()];
+            sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+        }
+        line.iter_mut().zip(sums).for_each(|(to, sum)| *to = (sum >> (WEIGHT_BITS - LINE_BITS)) as i16);
+    };
+    let (chunks, rest) = line.as_chunks_mut::<LANES>();
+    let whole = chunks.len() * LANES;
+    chunks.iter_mut().enumerate().for_each(|(place, chunk)| sum(place * LANES, chunk));
+    sum(whole, rest);
+}
+
+/// The weighted sums of neighbours in a line of `C` channels.
+fn along<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
+    let (pixels, _) = line.as_chunks::<C>();
+    for (to, (first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(columns.spans()) {
+        let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); C];
+        for (pixel, &weight) in pixels[first..].iter().zip(weights) {
+            sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+        }
+        *to = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resized(source: &Picture, width: usize, height: usize) -> Picture {
+        let mut out = Picture::filled(width, height, source.channels, 0);
+        Resizer::default().resize(source, &mut out);
+        out
+    }
+
+    /// Pixel by pixel in floating point, as the filter's definition says.
+    fn exact(source: &Picture, width: usize, height: usize, [x, y, c]: [usize; 3]) -> f64 {
+        let weights = |from: usize, to: usize, place: usize| {
+            let step = from as f64 / to as f64;
+            let off = move |at: usize| ((at as f64 + 0.5) - (place as f64 + 0.5) * step).abs() / step.max(1.0);
+            let weights: Vec<f64> = (0..from).map(|at| (1.0 - off(at)).max(0.0)).collect();
+            let whole: f64 = weights.iter().sum();
+            weights.into_iter().map(move |w| w / whole)
+        };
+        let level = |x: usize, y: usize| f64::from(source.data[(y * source.width + x) * source.channels + c]);
+        let row = |y: usize| weights(source.width, width, x).enumerate().map(|(x, w)| w * level(x, y)).sum::<f64>();
+        weights(source.height, height, y).enumerate().map(|(y, w)| w * row(y)).sum()
+    }
+
+    #[test]
+    fn half_the_size_by_hand() {
+        let source = Picture { width: 4, height: 1, channels: 1, data: vec![0, 80, 160, 240] };
+        // weights 3, 3, 1 of 7 at the border: 400 / 7 and 1280 / 7
+        assert_eq!(resized(&source, 2, 1).data, [57, 183]);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(
+            [width, height, to_width, to_height] in proptest::array::uniform4(1usize..70), colour: bool, key: u64,
+        ) {
+            let channels = if colour { 3 } else { 1 };
+            let mut state = key | 1;
+            let data = (0..width * height * channels).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 56) as u8
+            });
+            let source = Picture { width, height, channels, data: data.collect() };
+            let out = resized(&source, to_width, to_height);
+            for (place, &found) in out.data.iter().enumerate().step_by(1 + out.data.len() / 50) {
+                let (pixel, c) = (place / channels, place % channels);
+                let wanted = exact(&source, to_width, to_height, [pixel % to_width, pixel / to_width, c]);
+                prop_assert!((f64::from(found) - wanted).abs() < 0.75, "{found} {wanted}");
+            }
+        }
+
+        #[test]
+        fn flat_stays_flat([width, height, to_width, to_height] in proptest::array::uniform4(1usize..300), level: u8) {
+            let source = Picture::filled(width, height, 1, level);
+            prop_assert_eq!(resized(&source, to_width, to_height), Picture::filled(to_width, to_height, 1, level));
+        }
+    }
+
+    #[test]
+    fn one_resizer_for_pictures_of_several_sizes() {
+        let mut resizer = Resizer::default();
+        for (width, height) in [(40, 30), (8, 90), (40, 30), (1, 1)] {
+            let data = (0..width * height).map(|i| (i * 7 % 251) as u8).collect();
+            let source = Picture { width, height, channels: 1, data };
+            let mut out = Picture::filled(16, 16, 1, 0);
+            resizer.resize(&source, &mut out);
+            assert_eq!(out, resized(&source, 16, 16));
+        }
+    }
+}
