@@ -13,7 +13,9 @@ while [ $# -gt 0 ]; do
     esac
 done
 folder="${CARGO_TARGET_DIR:-target}"
-cargo build --release --workspace --bin beltwatch --example tract
+cargo build --release --workspace --bin beltwatch
+# tract at its fastest: the device's build makes it small
+cargo build --profile stock --example tract
 if [ ! -e "$folder/peers/ready" ]; then
     python3 -m venv "$folder/peers"
     "$folder/peers/bin/pip" install --quiet --requirement benches/peers/requirements.txt
@@ -23,4 +25,4 @@ forms="$folder/peers/forms"
 rm -rf "$forms"
 "$folder/peers/bin/python" benches/peers/forms.py "$recipe/model.onnx" "$forms"
 exec "$folder/peers/bin/python" benches/peers/peers.py --recipe "$recipe" --beltwatch "$folder/release/beltwatch" \
-    --tract "$folder/release/examples/tract" --forms "$forms" "${options[@]}"
+    --tract "$folder/stock/examples/tract" --forms "$forms" "${options[@]}"
