@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the program for aarch64, or with a name one of the examples, and says on standard output where it is. Needs gcc-aarch64-linux-gnu, and the target's
-# standard library: `rustup target add aarch64-unknown-linux-gnu`, or Debian's own compiler with libstd-rust-*:arm64.
+# Builds the program for aarch64, or with a name one of the examples, and says on standard output where it is. Needs
+# gcc-aarch64-linux-gnu, and the target's standard library: `rustup target add aarch64-unknown-linux-gnu`, or Debian's own
+# compiler with libstd-rust-*:arm64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=aarch64-unknown-linux-gnu

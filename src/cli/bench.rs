@@ -72,20 +72,17 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
         let latency = times.iter().map(pick).collect::<Times>().latency();
         say::out(latency.row(name, 2))?;
         stages.insert(name, latency);
-        Ok::<_, std::io::Error>(())
+        Ok::<_, std::io::Error>(latency)
     };
     row("preprocess", |t| t.preprocess)?;
-    row("reconstruct", |t| t.reconstruct)?;
+    let network = row("reconstruct", |t| t.reconstruct)?;
     row("difference, HEE, score", |t| t.judge)?;
     row("whole frame", |t| t.total())?;
     let multiply_adds = inspector.multiply_adds();
-    let mut network: Vec<Duration> = times.iter().map(|t| t.reconstruct).collect();
-    network.sort_unstable();
-    let median = network[network.len() / 2].as_secs_f64();
     say::out(format_args!(
         "the network's {:.0} million multiply-adds: {:.1} thousand million a second",
         multiply_adds as f64 / 1e6,
-        multiply_adds as f64 / median / 1e9
+        multiply_adds as f64 / network.p50_us / 1e3
     ))?;
     let Some(path) = &args.json else { return Ok(()) };
     let figures =

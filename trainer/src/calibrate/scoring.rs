@@ -55,10 +55,9 @@ impl Scoring {
                 zero = judge.zero();
                 errors.extend(pictures.iter().map(|r| r.judge(&mut judge).error));
             }
-            for scoring in scorings.iter_mut() {
-                let rule = if scoring.settings.forms == [Form::Learned] { hee::cap_of_learned } else { hee::cap };
-                scoring.settings.hee.cap = rule(&errors, zero);
-            }
+            let by_learned_alone = scorings.iter().all(|scoring| scoring.settings.forms == [Form::Learned]);
+            let cap = if by_learned_alone { hee::cap_of_learned(&errors, zero) } else { hee::cap(&errors, zero) };
+            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = cap);
             let pairs = scorings.iter().zip(held_out);
             let largest =
                 pairs.flat_map(|(scoring, pictures)| scoring.scores(pictures, true)).max().unwrap_or_default();
