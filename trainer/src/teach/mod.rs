@@ -311,7 +311,11 @@ fn steps_within(
         last = Instant::now();
     })?;
     remove(&folder)?;
-    let step = median(&mut seconds).unwrap_or(f64::INFINITY).max(1e-4);
+    // steps in which all learns take longer than those of the head alone
+    let count = seconds.len();
+    let (all, alone) = seconds.split_at_mut(count.min(trial.head_alone_from()));
+    let sum = [all, alone].map(|part| part.len() as f64 * median(part).unwrap_or(0.0)).iter().sum::<f64>();
+    let step = (sum / count.max(1) as f64).max(1e-4);
     Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, MOST_STEPS))
 }
 

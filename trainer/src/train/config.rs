@@ -19,6 +19,10 @@ pub struct TrainConfig {
     /// drawn that the reconstruction does not know by heart.
     #[serde(default)]
     pub set_aside: f64,
+    /// Share of the steps, the last ones, 0 to 0.9, in which only the head learns: it goes on longer for the same time, and what
+    /// it compares with no longer changes under it.
+    #[serde(default)]
+    pub head_alone: f64,
     /// Highest learning rate: it rises linearly over the first twentieth of the steps and falls as a cosine to 1 %.
     pub learning_rate: f64,
     /// Decoupled weight decay of AdamW.
@@ -69,6 +73,7 @@ impl TrainConfig {
             steps,
             batch: 8,
             set_aside: 0.0,
+            head_alone: 0.0,
             learning_rate: 1e-3,
             weight_decay: 1e-4,
             seed: 1,
@@ -93,6 +98,12 @@ impl TrainConfig {
         if is_part && !self.network.head.is_empty() { fewer } else { all }
     }
 
+    /// The first step (from 0) in which only the head learns.
+    pub fn head_alone_from(&self) -> usize {
+        let alone = if self.network.head.is_empty() { 0.0 } else { self.head_alone };
+        self.steps - (alone * self.steps as f64).round() as usize
+    }
+
     /// Learning rate of a step (from 0).
     pub fn learning_rate_at(&self, step: usize) -> f64 {
         let warm_up = (self.steps / 20).clamp(1, 500);
@@ -114,6 +125,7 @@ impl TrainConfig {
         range(i64::try_from(self.seed).is_ok(), "seed", &self.seed, "0 to 9223372036854775807")?;
         range((1..=1024).contains(&self.batch), "batch", &self.batch, "1 to 1024")?;
         range((0.0..=0.5).contains(&self.set_aside), "set_aside", &self.set_aside, "0 to 0.5")?;
+        range((0.0..=0.9).contains(&self.head_alone), "head_alone", &self.head_alone, "0 to 0.9")?;
         let rate = self.learning_rate;
         range(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0 and at most 1")?;
         range(not_negative(self.weight_decay), "weight_decay", &self.weight_decay, "0 or more")?;
@@ -160,6 +172,7 @@ mod tests {
         assert_eq!(with(&|c| c.steps = 0), "steps is 0: it must be at least 1");
         assert!(with(&|c| c.batch = 0).starts_with("batch"));
         assert!(with(&|c| c.set_aside = 0.6).starts_with("set_aside"));
+        assert!(with(&|c| c.head_alone = 1.0).starts_with("head_alone"));
         assert!(with(&|c| c.learning_rate = f64::NAN).starts_with("learning_rate"));
         assert!(with(&|c| c.defects.probability = 1.5).starts_with("defects.probability"));
         assert!(with(&|c| c.augmentation.shift = 65.0).starts_with("augmentation.shift"));

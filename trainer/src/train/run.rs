@@ -128,7 +128,12 @@ where
 {
     let learned = batch.learned;
     let [input, target, mask] = batch.into_tensors::<B>(device);
-    let loss = config.loss.loss(model.forward(input, None), target, mask, learned);
+    let output = if done < config.head_alone_from() {
+        model.forward(input, None)
+    } else {
+        model.with_reconstruction_done().forward(input, None)
+    };
+    let loss = config.loss.loss(output, target, mask, learned);
     let terms = [loss.total.clone(), loss.mse, loss.ssim, loss.entropy, loss.head].map(scalar);
     if !terms[0].is_finite() {
         return Err(TrainError::Diverged { step: done });

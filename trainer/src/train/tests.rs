@@ -9,7 +9,7 @@ use tempfile::tempdir;
 
 use super::rng::Rng;
 use super::{Device, Outcome, Progress, TrainConfig, TrainError, checkpoint, train};
-use crate::network::folded::Side;
+use crate::network::folded::{FoldedNetwork, Side};
 use crate::network::{FoldedNetworks, NetworkConfig, SideKind};
 
 fn config() -> TrainConfig {
@@ -23,7 +23,7 @@ fn config() -> TrainConfig {
         temperature: 0.1,
         head: vec![4, 4],
     };
-    TrainConfig { steps: 12, batch: 3, network, ..TrainConfig::quick(1) }
+    TrainConfig { steps: 12, batch: 3, head_alone: 0.5, network, ..TrainConfig::quick(1) }
 }
 
 /// Bars of one width at different places.
@@ -49,7 +49,11 @@ fn run(config: &TrainConfig, folder: &Path, stop_after: usize) -> (Outcome, Vec<
 }
 
 fn bits(networks: &FoldedNetworks) -> Vec<u32> {
-    let all = || std::iter::once(&networks.reconstruction).chain(&networks.head);
+    [std::slice::from_ref(&networks.reconstruction), networks.head.as_slice()].map(bits_of).concat()
+}
+
+fn bits_of(networks: &[FoldedNetwork]) -> Vec<u32> {
+    let all = || networks.iter();
     let convolutions = all().flat_map(|n| &n.encoder).flat_map(|c| c.weight.iter().chain(&c.bias));
     let values = convolutions.chain(all().flat_map(|n| &n.decoder).flat_map(|u| u.weight.iter().chain(&u.bias)));
     let sides = all().flat_map(|n| &n.sides);
@@ -81,6 +85,17 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
 }
 
 #[test]
+fn in_the_last_steps_only_the_head_learns() {
+    let config = config();
+    let after = [5, 6, 8].map(|steps| run(&config, tempdir().unwrap().path(), steps).0.networks);
+    let drawn = after.each_ref().map(|n| bits_of(std::slice::from_ref(&n.reconstruction)));
+    let heads = after.each_ref().map(|n| bits_of(n.head.as_slice()));
+    assert_ne!(drawn[0], drawn[1]);
+    assert_eq!(drawn[1], drawn[2]);
+    assert_ne!(heads[1], heads[2]);
+}
+
+#[test]
 fn another_seed_gives_another_network() {
     let (a, b) = (config(), TrainConfig { seed: 2, ..config() });
     let [a, b] = [a, b].map(|config| bits(&run(&config, tempdir().unwrap().path(), 2).0.networks));
@@ -89,7 +104,7 @@ fn another_seed_gives_another_network() {
 
 #[test]
 fn training_learns() {
-    let config = TrainConfig { steps: 150, learning_rate: 5e-3, ..config() };
+    let config = TrainConfig { steps: 150, learning_rate: 5e-3, head_alone: 0.0, ..config() };
     let (_, seen) = run(&config, tempdir().unwrap().path(), usize::MAX);
     let (first, last) = (&seen[0], &seen[149]);
     assert!(last.mse < 0.3 * first.mse, "{first} -> {last}");
