@@ -168,9 +168,9 @@ impl Inspector {
         self.judge.anomaly().iter().map(|&v| (u32::from(v).min(full) * 255 / full) as u8).collect()
     }
 
-    /// See [`Reconstructor::multiply_adds`].
-    pub fn multiply_adds(&self) -> u64 {
-        self.reconstructor.multiply_adds()
+    /// The network.
+    pub fn reconstructor(&self) -> &Reconstructor {
+        &self.reconstructor
     }
 
     /// Name of the convolution kernel that this CPU runs.

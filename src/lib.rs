@@ -30,4 +30,5 @@ pub mod smooth;
 pub mod splitmix;
 pub mod store;
 pub mod time;
+mod vectorised;
 pub mod verdict;

@@ -4,6 +4,7 @@
 //! Nothing is allocated as long as the sizes stay. Weights sum up to one exactly, so that a flat picture stays flat.
 
 use crate::picture::Picture;
+use crate::vectorised::vectorised;
 
 /// Fractional bits of a weight.
 const WEIGHT_BITS: u32 = 14;
@@ -11,13 +12,15 @@ const WEIGHT_BITS: u32 = 14;
 const LINE_BITS: u32 = 6;
 /// Neighbouring values that are summed together.
 const LANES: usize = 32;
+/// Values behind a line that may be read.
+const BEHIND: usize = 3;
 
 /// Stretches pictures from one size to another.
 #[derive(Clone, Debug, Default)]
 pub struct Resizer {
     columns: Axis,
     rows: Axis,
-    /// A row of the old picture's width, which lies where the new one's does.
+    /// A row of the old picture's width, which lies where the new one's does; [`BEHIND`] more values.
     line: Vec<i16>,
 }
 
@@ -26,9 +29,11 @@ pub struct Resizer {
 struct Axis {
     from: usize,
     to: usize,
-    /// The first old pixel of each new one, and how many.
-    spans: Vec<(usize, usize)>,
-    /// Their weights, one span after the other.
+    /// Old pixels of a new one.
+    taps: usize,
+    /// The first of them for each new pixel.
+    firsts: Vec<usize>,
+    /// Their weights, `taps` for each new pixel.
     weights: Vec<i16>,
 }
 
@@ -37,39 +42,35 @@ impl Axis {
         if (self.from, self.to) == (from, to) {
             return;
         }
-        (self.from, self.to) = (from, to);
-        self.spans.clear();
-        self.weights.clear();
         let step = from as f64 / to as f64;
         let reach = step.max(1.0);
-        let mut exact = Vec::new();
+        let centre = |place: usize| (place as f64 + 0.5) * step;
+        let span = |place: usize| {
+            let first = (centre(place) - reach).max(0.0) as usize;
+            (first, ((centre(place) + reach).ceil() as usize).min(from))
+        };
+        let taps = (0..to).map(span).map(|(first, end)| end - first).max().unwrap_or(0);
+        *self = Self { from, to, taps, firsts: Vec::with_capacity(to), weights: Vec::with_capacity(to * taps) };
         for place in 0..to {
-            let centre = (place as f64 + 0.5) * step;
-            let first = (centre - reach).max(0.0) as usize;
-            let end = ((centre + reach).ceil() as usize).min(from);
-            exact.clear();
-            exact.extend((first..end).map(|at| (1.0 - (at as f64 + 0.5 - centre).abs() / reach).max(0.0)));
-            let whole = f64::from(1 << WEIGHT_BITS) / exact.iter().sum::<f64>();
+            let first = span(place).0.min(from - taps);
+            let exact = |at: usize| (1.0 - (at as f64 + 0.5 - centre(place)).abs() / reach).max(0.0);
+            let whole = f64::from(1 << WEIGHT_BITS) / (first..first + taps).map(exact).sum::<f64>();
             let start = self.weights.len();
-            self.weights.extend(exact.iter().map(|weight| (weight * whole).round() as i16));
+            self.weights.extend((first..first + taps).map(|at| (exact(at) * whole).round() as i16));
             let weights = &mut self.weights[start..];
             // the largest takes what rounding left over
             let left = (1 << WEIGHT_BITS) - weights.iter().map(|&w| i32::from(w)).sum::<i32>();
             if let Some(largest) = weights.iter_mut().max_by_key(|weight| **weight) {
                 *largest += left as i16;
             }
-            self.spans.push((first, end - first));
+            self.firsts.push(first);
         }
     }
 
-    /// Each new pixel's span: its first old pixel and the weights from there on.
+    /// Each new pixel's first old pixel and the weights from there on.
+    #[inline(always)]
     fn spans(&self) -> impl Iterator<Item = (usize, &[i16])> {
-        let mut rest = self.weights.as_slice();
-        self.spans.iter().map(move |&(first, count)| {
-            let (weights, after) = rest.split_at(count);
-            rest = after;
-            (first, weights)
-        })
+        self.firsts.iter().copied().zip(self.weights.chunks_exact(self.taps))
     }
 }
 
@@ -80,44 +81,75 @@ impl Resizer {
         let (row, new_row) = (source.width * channels, out.width * channels);
         self.columns.set(source.width, out.width);
         self.rows.set(source.height, out.height);
-        self.line.resize(row, 0);
+        self.line.resize(row + BEHIND, 0);
         for (out, (first, weights)) in out.data.chunks_exact_mut(new_row).zip(self.rows.spans()) {
-            down(&source.data[first * row..], weights, &mut self.line);
+            down(&source.data[first * row..], weights, &mut self.line[..row]);
             match channels {
-                1 => along::<1>(&self.line, &self.columns, out),
-                _ => along::<3>(&self.line, &self.columns, out),
+                1 => across::<1>(&self.line, &self.columns, out),
+                _ => across::<3>(&self.line, &self.columns, out),
             }
         }
     }
 }
 
-/// The weighted sum of as many rows of `rows` as there are weights.
-fn down(rows: &[u8], weights: &[i16], line: &mut [i16]) {
-    let width = line.len();
-    let sum = |from: usize, line: &mut [i16]| {
-        let mut sums = [1 << (WEIGHT_BITS - LINE_BITS - 1); LANES];
-        for (row, &weight) in rows.chunks_exact(width).zip(weights) {
-            let values = &row[from..from + line.len()];
-            sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+vectorised! {
+    /// The weighted sum of as many rows of `rows` as there are weights.
+    fn down(rows: &[u8], weights: &[i16], line: &mut [i16]) {
+        let (chunks, rest) = line.as_chunks_mut::<LANES>();
+        let whole = chunks.len() * LANES;
+        let width = whole + rest.len();
+        chunks.iter_mut().enumerate().for_each(|(n, chunk)| sum(rows, width, weights, n * LANES, chunk));
+        sum(rows, width, weights, whole, rest);
+    }
+
+    /// The weighted sums of neighbours in a line of `C` channels with [`BEHIND`] values behind it. Four values are summed at
+    /// once, of which the last ones are not used.
+    fn along<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
+        for (to, (first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(columns.spans()) {
+            *to = neighbours(&line[first * C..], weights);
         }
-        line.iter_mut().zip(sums).for_each(|(to, sum)| *to = (sum >> (WEIGHT_BITS - LINE_BITS)) as i16);
-    };
-    let (chunks, rest) = line.as_chunks_mut::<LANES>();
-    let whole = chunks.len() * LANES;
-    chunks.iter_mut().enumerate().for_each(|(place, chunk)| sum(place * LANES, chunk));
-    sum(whole, rest);
+    }
+
+    /// The same, unrolled for `T` old pixels.
+    fn along_few<const C: usize, const T: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
+        let spans = columns.firsts.iter().zip(columns.weights.as_chunks::<T>().0);
+        for (to, (&first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(spans) {
+            *to = neighbours(&line[first * C..][..(T - 1) * C + 1 + BEHIND], weights);
+        }
+    }
 }
 
-/// The weighted sums of neighbours in a line of `C` channels.
-fn along<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
-    let (pixels, _) = line.as_chunks::<C>();
-    for (to, (first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(columns.spans()) {
-        let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); C];
-        for (pixel, &weight) in pixels[first..].iter().zip(weights) {
-            sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
-        }
-        *to = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
+fn across<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
+    match columns.taps {
+        1 => along_few::<C, 1>(line, columns, out),
+        2 => along_few::<C, 2>(line, columns, out),
+        3 => along_few::<C, 3>(line, columns, out),
+        4 => along_few::<C, 4>(line, columns, out),
+        5 => along_few::<C, 5>(line, columns, out),
+        _ => along::<C>(line, columns, out),
     }
+}
+
+/// The weighted sum of as many pixels as there are weights.
+#[inline(always)]
+fn neighbours<const C: usize>(line: &[i16], weights: &[i16]) -> [u8; C] {
+    let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); 1 + BEHIND];
+    for (place, &weight) in weights.iter().enumerate() {
+        let pixel = &line[place * C..place * C + 1 + BEHIND];
+        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+    }
+    std::array::from_fn(|c| (sums[c] >> (WEIGHT_BITS + LINE_BITS)) as u8)
+}
+
+/// [`down`] for some values of a line, [`LANES`] at most.
+#[inline(always)]
+fn sum(rows: &[u8], width: usize, weights: &[i16], from: usize, line: &mut [i16]) {
+    let mut sums = [1 << (WEIGHT_BITS - LINE_BITS - 1); LANES];
+    for (row, &weight) in rows.chunks_exact(width).zip(weights) {
+        let values = &row[from..from + line.len()];
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+    }
+    line.iter_mut().zip(sums).for_each(|(to, sum)| *to = (sum >> (WEIGHT_BITS - LINE_BITS)) as i16);
 }
 
 #[cfg(test)]

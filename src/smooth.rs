@@ -1,5 +1,7 @@
 //! Separable integer smoothing of the anomaly map.
 
+use crate::vectorised::vectorised;
+
 /// The widest smoothing, in pixels of the map.
 pub const MAX_SIGMA: f64 = 8.0;
 /// Neighbouring values that are summed together.
@@ -56,56 +58,7 @@ impl Kernel {
     /// # Panics
     /// Where `scratch` was made for another kernel or size.
     pub fn apply(&self, map: &[u8], width: usize, scratch: &mut Scratch, out: &mut [u16]) {
-        let (radius, height) = (self.radius(), map.len() / width);
-        let Scratch { row: padded, sums: [sums, lower_sums], bytes: [upper, lower] } = scratch;
-        let lines = upper.chunks_exact_mut(width).zip(lower.chunks_exact_mut(width));
-        for (row, (upper, lower)) in map.chunks_exact(width).zip(lines) {
-            let (before, rest) = padded.split_at_mut(radius);
-            let (middle, after) = rest.split_at_mut(width);
-            before.fill(row[0]);
-            middle.copy_from_slice(row);
-            after.fill(row[width - 1]);
-            self.sum(sums, |i| [&padded[radius - i..][..width], &padded[radius + i..][..width]]);
-            for ((upper, lower), sum) in upper.iter_mut().zip(lower).zip(&*sums) {
-                (*upper, *lower) = ((sum >> 8) as u8, *sum as u8);
-            }
-        }
-        // the sum of the upper bytes counts 256 times as much, so nothing is lost of what is rounded down at the end
-        for (y, out) in out.chunks_exact_mut(width).enumerate() {
-            for (bytes, sums) in [(&*upper, &mut *sums), (&*lower, &mut *lower_sums)] {
-                let line = |y: usize| &bytes[y * width..][..width];
-                self.sum(sums, |i| [line(y.saturating_sub(i)), line((y + i).min(height - 1))]);
-            }
-            for ((out, upper), lower) in out.iter_mut().zip(&*sums).zip(&*lower_sums) {
-                *out = upper + (lower >> 8);
-            }
-        }
-    }
-
-    /// Sums lines of values that lie at distance `i` on either side, weighted: 255 * 256 at most.
-    fn sum<'a>(&self, sums: &mut [u16], beside: impl Fn(usize) -> [&'a [u8]; 2]) {
-        let mut from = 0;
-        while from + LANES <= sums.len() {
-            self.sum_some::<LANES>(sums, from, &beside);
-            from += LANES;
-        }
-        while from < sums.len() {
-            self.sum_some::<1>(sums, from, &beside);
-            from += 1;
-        }
-    }
-
-    fn sum_some<'a, const N: usize>(&self, sums: &mut [u16], from: usize, beside: &impl Fn(usize) -> [&'a [u8]; 2]) {
-        let some = |line: &'a [u8]| -> &'a [u8; N] { line[from..].first_chunk().expect("as long as the sums") };
-        let centre = some(beside(0)[0]);
-        let mut kept: [u16; N] = std::array::from_fn(|x| self.half[0] * u16::from(centre[x]));
-        for (i, &weight) in self.half.iter().enumerate().skip(1) {
-            let [a, b] = beside(i).map(some);
-            for x in 0..N {
-                kept[x] += weight * (u16::from(a[x]) + u16::from(b[x]));
-            }
-        }
-        sums[from..from + N].copy_from_slice(&kept);
+        smooth(&self.half, map, width, scratch, out);
     }
 
     /// The same of values from -255 to 255, in signed Q8.8 rounded down: for evaluation, which has time.
@@ -124,6 +77,64 @@ impl Kernel {
         }
         sum
     }
+}
+
+vectorised! {
+    /// See [`Kernel::apply`].
+    fn smooth(half: &[u16], map: &[u8], width: usize, scratch: &mut Scratch, out: &mut [u16]) {
+        let (radius, height) = (half.len() - 1, map.len() / width);
+        let Scratch { row: padded, sums: [sums, lower_sums], bytes: [upper, lower] } = scratch;
+        let lines = upper.chunks_exact_mut(width).zip(lower.chunks_exact_mut(width));
+        for (row, (upper, lower)) in map.chunks_exact(width).zip(lines) {
+            let (before, rest) = padded.split_at_mut(radius);
+            let (middle, after) = rest.split_at_mut(width);
+            before.fill(row[0]);
+            middle.copy_from_slice(row);
+            after.fill(row[width - 1]);
+            sum(half, sums, |i| [&padded[radius - i..][..width], &padded[radius + i..][..width]]);
+            for ((upper, lower), sum) in upper.iter_mut().zip(lower).zip(&*sums) {
+                (*upper, *lower) = ((sum >> 8) as u8, *sum as u8);
+            }
+        }
+        // the sum of the upper bytes counts 256 times as much, so nothing is lost of what is rounded down at the end
+        for (y, out) in out.chunks_exact_mut(width).enumerate() {
+            for (bytes, sums) in [(&*upper, &mut *sums), (&*lower, &mut *lower_sums)] {
+                let line = |y: usize| &bytes[y * width..][..width];
+                sum(half, sums, |i| [line(y.saturating_sub(i)), line((y + i).min(height - 1))]);
+            }
+            for ((out, upper), lower) in out.iter_mut().zip(&*sums).zip(&*lower_sums) {
+                *out = upper + (lower >> 8);
+            }
+        }
+    }
+}
+
+/// Sums lines of values that lie at distance `i` on either side, weighted: 255 * 256 at most.
+#[inline(always)]
+fn sum<'a>(half: &[u16], sums: &mut [u16], beside: impl Fn(usize) -> [&'a [u8]; 2]) {
+    let mut from = 0;
+    while from + LANES <= sums.len() {
+        sum_some::<LANES>(half, sums, from, &beside);
+        from += LANES;
+    }
+    while from < sums.len() {
+        sum_some::<1>(half, sums, from, &beside);
+        from += 1;
+    }
+}
+
+#[inline(always)]
+fn sum_some<'a, const N: usize>(half: &[u16], sums: &mut [u16], from: usize, beside: &impl Fn(usize) -> [&'a [u8]; 2]) {
+    let some = |line: &'a [u8]| -> &'a [u8; N] { line[from..].first_chunk().expect("as long as the sums") };
+    let centre = some(beside(0)[0]);
+    let mut kept: [u16; N] = std::array::from_fn(|x| half[0] * u16::from(centre[x]));
+    for (i, &weight) in half.iter().enumerate().skip(1) {
+        let [a, b] = beside(i).map(some);
+        for x in 0..N {
+            kept[x] += weight * (u16::from(a[x]) + u16::from(b[x]));
+        }
+    }
+    sums[from..from + N].copy_from_slice(&kept);
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `beltwatch bench`
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,11 +10,16 @@ use beltwatch::inspect::{Inspector, StageTimes};
 use beltwatch::line::{Latency, Times};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::Kernel;
+use beltwatch::reconstruct::{Kernel, Reconstructor};
 use beltwatch::say;
 use serde::Serialize;
 
 use super::Failure;
+
+/// Frames that are not measured.
+const WARM_UP: u32 = 10;
+/// More than any cache of a processor that this runs on.
+const BEYOND_CACHES: usize = 64 << 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,6 +35,9 @@ pub(crate) struct Args {
     /// Write the figures here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page (Markdown) about this machine and all kernels that it can run
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// What is written as JSON.
@@ -36,10 +46,60 @@ struct Figures<'a> {
     recipe: &'a Path,
     kernel: &'static str,
     frames: u32,
-    /// Of the network, those that change something.
-    multiply_adds: u64,
     /// A frame's, one thread.
     stages: BTreeMap<&'static str, Latency>,
+    /// All but the network, as a part of the network's time (medians).
+    share_around_network: f64,
+    network: Network,
+}
+
+/// The network's work, and what one core could do at most.
+#[derive(Clone, Copy, Serialize)]
+struct Network {
+    /// A picture's, those that change something.
+    multiply_adds: u64,
+    multiply_adds_per_second: f64,
+    /// Measured with the kernel's own instructions, between registers.
+    most_multiply_adds_per_second: f64,
+    /// Of weights and activations, each once a step.
+    bytes: usize,
+    bytes_per_second: f64,
+    /// Measured by reading memory that is in no cache.
+    most_bytes_per_second: f64,
+}
+
+impl Network {
+    fn measure(network: &Reconstructor, picture: &Latency) -> Self {
+        let per_second = |count: f64| count / picture.p50_us * 1e6;
+        Self {
+            multiply_adds: network.multiply_adds(),
+            multiply_adds_per_second: per_second(network.multiply_adds() as f64),
+            most_multiply_adds_per_second: most_multiply_adds(network),
+            bytes: network.bytes(),
+            bytes_per_second: per_second(network.bytes() as f64),
+            most_bytes_per_second: most_bytes(),
+        }
+    }
+
+    fn sentences(&self) -> [String; 2] {
+        let share = |now: f64, most: f64| 100.0 * now / most;
+        [
+            format!(
+                "the network's {:.0} million multiply-adds: {:.1} thousand million a second, {:.0} % of the {:.0} that the kernel's instructions could do",
+                self.multiply_adds as f64 / 1e6,
+                self.multiply_adds_per_second / 1e9,
+                share(self.multiply_adds_per_second, self.most_multiply_adds_per_second),
+                self.most_multiply_adds_per_second / 1e9
+            ),
+            format!(
+                "its {:.1} MB of weights and activations: {:.1} GB/s, {:.0} % of the {:.1} that one core reads from memory",
+                self.bytes as f64 / 1e6,
+                self.bytes_per_second / 1e9,
+                share(self.bytes_per_second, self.most_bytes_per_second),
+                self.most_bytes_per_second / 1e9
+            ),
+        ]
+    }
 }
 
 pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
@@ -47,46 +107,130 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let recipe = Recipe::load(&args.recipe)?;
     let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
     let loaded = start.elapsed();
-    let [width, height] = recipe.manifest.input.pictures.first().copied().unwrap_or([recipe.manifest.input.size; 2]);
-    let picture = recipe.manifest.golden.first().map_or_else(
-        || Ok(Picture::filled(width, height, recipe.manifest.input.channels, 128)),
-        |golden| Picture::open(&recipe.folder.join(&golden.file)),
-    )?;
-    let mut times = Vec::with_capacity(args.frames as usize);
-    for frame in 0..args.frames + 10 {
-        let found = inspector.inspect(&picture).map_err(|e| Failure::System(e.to_string()))?;
-        if frame >= 10 {
+    let picture = picture(&recipe)?;
+    let times = measure(&mut inspector, &picture, args.frames, WARM_UP)?;
+    let mut text = format!(
+        "recipe {}, {} frames, one thread, kernel {}\nload and self-test {:.0} ms\n{}\n",
+        recipe.folder.display(),
+        args.frames,
+        inspector.kernel_name(),
+        loaded.as_secs_f64() * 1e3,
+        Latency::heading("ms a frame")
+    );
+    let mut stages = BTreeMap::new();
+    let picks: [(_, fn(&StageTimes) -> Duration); 4] = [
+        ("preprocess", |t| t.preprocess),
+        ("reconstruct", |t| t.reconstruct),
+        ("difference, HEE, score", |t| t.judge),
+        ("whole frame", StageTimes::total),
+    ];
+    for (name, pick) in picks {
+        let latency = times.iter().map(pick).collect::<Times>().latency();
+        let _ = writeln!(text, "{}", latency.row(name, 2));
+        stages.insert(name, latency);
+    }
+    let [around, through] = [["preprocess", "difference, HEE, score"].as_slice(), &["reconstruct"]]
+        .map(|names| names.iter().map(|name| stages[name].p50_us).sum::<f64>());
+    let share_around_network = around / through;
+    let _ = writeln!(text, "all around the network: {:.1} % of its time", 100.0 * share_around_network);
+    let network = Network::measure(inspector.reconstructor(), &stages["reconstruct"]);
+    network.sentences().iter().for_each(|line| text += &format!("{line}\n"));
+    say::out(text.trim_end())?;
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
+    };
+    if let Some(path) = &args.report {
+        write(path, format!("# {}\n\n```text\n{text}```\n\n{}", machine(), all_kernels(&recipe, &picture)?))?;
+    }
+    let Some(path) = &args.json else { return Ok(()) };
+    let (recipe, kernel, frames) = (recipe.folder.as_path(), inspector.kernel_name(), args.frames);
+    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network };
+    let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
+    write(path, text + "\n")
+}
+
+/// A picture that the recipe knows.
+fn picture(recipe: &Recipe) -> Result<Picture, Failure> {
+    let input = &recipe.manifest.input;
+    let [width, height] = input.pictures.first().copied().unwrap_or([input.size; 2]);
+    Ok(match recipe.manifest.golden.first() {
+        Some(golden) => Picture::open(&recipe.folder.join(&golden.file))?,
+        None => Picture::filled(width, height, input.channels, 128),
+    })
+}
+
+fn measure(
+    inspector: &mut Inspector,
+    picture: &Picture,
+    frames: u32,
+    warm_up: u32,
+) -> Result<Vec<StageTimes>, Failure> {
+    let mut times = Vec::with_capacity(frames as usize);
+    for frame in 0..frames + warm_up {
+        let found = inspector.inspect(picture).map_err(|e| Failure::System(e.to_string()))?;
+        if frame >= warm_up {
             times.push(found.times);
         }
     }
-    say::out(format_args!(
-        "recipe {}, {} frames, one thread, kernel {}",
-        recipe.folder.display(),
-        args.frames,
-        inspector.kernel_name()
-    ))?;
-    say::out(format_args!("load and self-test {:.0} ms", loaded.as_secs_f64() * 1e3))?;
-    say::out(Latency::heading("ms a frame"))?;
-    let mut stages = BTreeMap::new();
-    let mut row = |name: &'static str, pick: fn(&StageTimes) -> Duration| {
-        let latency = times.iter().map(pick).collect::<Times>().latency();
-        say::out(latency.row(name, 2))?;
-        stages.insert(name, latency);
-        Ok::<_, std::io::Error>(latency)
+    Ok(times)
+}
+
+/// How often a second the fastest of some goes at `work` does what it returns.
+fn fastest(mut work: impl FnMut() -> f64) -> f64 {
+    let rate = |_| {
+        let start = Instant::now();
+        let done = work();
+        done / start.elapsed().as_secs_f64()
     };
-    row("preprocess", |t| t.preprocess)?;
-    let network = row("reconstruct", |t| t.reconstruct)?;
-    row("difference, HEE, score", |t| t.judge)?;
-    row("whole frame", |t| t.total())?;
-    let multiply_adds = inspector.multiply_adds();
-    say::out(format_args!(
-        "the network's {:.0} million multiply-adds: {:.1} thousand million a second",
-        multiply_adds as f64 / 1e6,
-        multiply_adds as f64 / network.p50_us / 1e3
-    ))?;
-    let Some(path) = &args.json else { return Ok(()) };
-    let figures =
-        Figures { recipe: &recipe.folder, kernel: inspector.kernel_name(), frames: args.frames, multiply_adds, stages };
-    let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
-    std::fs::write(path, text + "\n").map_err(|source| Failure::Write { path: path.clone(), source })
+    (0..20).map(rate).fold(0.0, f64::max)
+}
+
+fn most_multiply_adds(network: &Reconstructor) -> f64 {
+    const ROUNDS: usize = 100_000;
+    fastest(|| (ROUNDS * network.multiply(ROUNDS)) as f64)
+}
+
+fn most_bytes() -> f64 {
+    let memory = vec![1u64; BEYOND_CACHES / size_of::<u64>()];
+    fastest(|| {
+        black_box(black_box(&memory).iter().fold(0, |sum: u64, value| sum ^ value));
+        BEYOND_CACHES as f64
+    })
+}
+
+/// The network with each kernel of this processor in turns, as a table.
+fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
+    const FRAMES: u32 = 15;
+    let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()).collect();
+    let mut inspectors = Vec::new();
+    for &kernel in &kernels {
+        inspectors.push((Inspector::with_kernel(recipe, kernel)?, Times::default()));
+    }
+    for _ in 0..FRAMES {
+        for (inspector, times) in &mut inspectors {
+            measure(inspector, picture, 1, 0)?.iter().for_each(|t| times.add(t.reconstruct));
+        }
+    }
+    let mut table = String::from("| kernel | network, ms | the fastest's time, times |\n| --- | --- | --- |\n");
+    let medians: Vec<f64> = inspectors.iter().map(|(_, times)| times.latency().p50_us / 1e3).collect();
+    let best = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    for (kernel, ms) in kernels.iter().zip(medians) {
+        let _ = writeln!(table, "| {kernel} | {ms:.2} | {:.2} |", ms / best);
+    }
+    Ok(table)
+}
+
+/// The computer and its processor.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let board = read("/proc/device-tree/model");
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let named = [board.trim_matches(['\0', '\n']), model.trim_start_matches([' ', '\t', ':'])];
+    let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
+    format!(
+        "{} ({})",
+        if named.is_empty() { "A computer".to_owned() } else { named.join(", ") },
+        std::env::consts::ARCH
+    )
 }

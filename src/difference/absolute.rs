@@ -1,5 +1,7 @@
 //! |picture - reconstruction|.
 
+use crate::vectorised::vectorised;
+
 /// The mean of the channels' absolute differences in Q8.8 levels, one value a pixel. With three channels a channel
 /// weighs 85/256, so that the sum fits 16 bits.
 pub(super) fn difference(picture: &[u8], reconstruction: &[u8], channels: usize, out: &mut [u16]) {
@@ -9,10 +11,12 @@ pub(super) fn difference(picture: &[u8], reconstruction: &[u8], channels: usize,
     }
 }
 
-fn of<const C: usize>(picture: &[u8], reconstruction: &[u8], weight: u16, out: &mut [u16]) {
-    let pixels = picture.as_chunks::<C>().0.iter().zip(reconstruction.as_chunks::<C>().0);
-    for (out, (a, b)) in out.iter_mut().zip(pixels) {
-        let sum: u16 = a.iter().zip(b).map(|(&a, &b)| u16::from(a.abs_diff(b))).sum();
-        *out = sum * weight;
+vectorised! {
+    fn of<const C: usize>(picture: &[u8], reconstruction: &[u8], weight: u16, out: &mut [u16]) {
+        let pixels = picture.as_chunks::<C>().0.iter().zip(reconstruction.as_chunks::<C>().0);
+        for (out, (a, b)) in out.iter_mut().zip(pixels) {
+            let sum: u16 = a.iter().zip(b).map(|(&a, &b)| u16::from(a.abs_diff(b))).sum();
+            *out = sum * weight;
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! *around* the zero level, and HEE sees on which side.
 
 use crate::picture::Picture;
+use crate::vectorised::vectorised;
 
 /// The zero level of a map with a noise map lies this many spreads above 0.
 const ZERO_SPREADS: u8 = 2;
@@ -68,6 +69,13 @@ impl Deviation {
             }
             return;
         };
+        measure(map, difference, out);
+    }
+}
+
+vectorised! {
+    /// So many spreads above the mean, on top of the zero level.
+    fn measure(map: &Scaled, difference: &[u16], out: &mut [u8]) {
         let noise = map.mean.iter().zip(&map.gain).zip(&map.reach);
         for ((out, &d), ((&mean, &gain), &reach)) in out.iter_mut().zip(difference).zip(noise) {
             let from_mean = (i32::from(d) - i32::from(mean)).max(-reach).min(reach);

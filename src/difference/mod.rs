@@ -10,6 +10,7 @@ mod gradient;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
+use crate::vectorised::vectorised;
 
 /// The form of the difference image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,17 +95,19 @@ impl Form {
     }
 }
 
-/// 3 x 3 binomial smoothing, borders repeated; rounds down once, after the last sum.
-fn binomial(from: &[u16], width: usize, to: &mut [u16], columns: &mut [u32]) {
-    let last = from.len() / width - 1;
-    for (y, to) in to.chunks_exact_mut(width).enumerate() {
-        let [above, here, below] = [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &from[y * width..][..width]);
-        for (sum, ((&a, &b), &c)) in columns[1..].iter_mut().zip(above.iter().zip(here).zip(below)) {
-            *sum = u32::from(a) + 2 * u32::from(b) + u32::from(c);
-        }
-        (columns[0], columns[width + 1]) = (columns[1], columns[width]);
-        for (to, ((&a, &b), &c)) in to.iter_mut().zip(columns.iter().zip(&columns[1..]).zip(&columns[2..])) {
-            *to = ((a + 2 * b + c) / 16) as u16;
+vectorised! {
+    /// 3 x 3 binomial smoothing, borders repeated; rounds down once, after the last sum.
+    fn binomial(from: &[u16], width: usize, to: &mut [u16], columns: &mut [u32]) {
+        let last = from.len() / width - 1;
+        for (y, to) in to.chunks_exact_mut(width).enumerate() {
+            let [above, here, below] = [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &from[y * width..][..width]);
+            for (sum, ((&a, &b), &c)) in columns[1..].iter_mut().zip(above.iter().zip(here).zip(below)) {
+                *sum = u32::from(a) + 2 * u32::from(b) + u32::from(c);
+            }
+            (columns[0], columns[width + 1]) = (columns[1], columns[width]);
+            for (to, ((&a, &b), &c)) in to.iter_mut().zip(columns.iter().zip(&columns[1..]).zip(&columns[2..])) {
+                *to = ((a + 2 * b + c) / 16) as u16;
+            }
         }
     }
 }

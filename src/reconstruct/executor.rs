@@ -5,13 +5,19 @@ use std::sync::Arc;
 use super::graph::Graph;
 use super::kernels::{self, Kernel, Simd, Value};
 use super::memory;
-use super::plan::{Plan, Step, Work};
+use super::plan::{Place, Plan, Step, Work};
 use super::{pixel_value, stored_value};
 
 /// A plan for some kernel.
 pub(super) trait Execute: Send + Sync {
     /// Runs all steps; `outputs` are as many as the model's.
     fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]);
+
+    /// See [`Simd::multiply`].
+    fn multiply(&self, rounds: usize) -> usize;
+
+    /// Bytes of activations and weights that all steps read and write, each once.
+    fn bytes(&self) -> usize;
 
     /// The same plan with buffers of its own.
     fn boxed_clone(&self) -> Box<dyn Execute>;
@@ -24,11 +30,15 @@ pub(super) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2 => kernels::Avx2::detect().map(|kernel| Executor::boxed(graph, kernel)),
         #[cfg(target_arch = "x86_64")]
+        Kernel::AvxVnni => kernels::AvxVnni::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[cfg(target_arch = "x86_64")]
         Kernel::Avx512Vnni => kernels::Avx512Vnni::detect().map(|kernel| Executor::boxed(graph, kernel)),
         #[cfg(target_arch = "aarch64")]
         Kernel::NeonSmlal => kernels::Smlal::detect().map(|kernel| Executor::boxed(graph, kernel)),
         #[cfg(target_arch = "aarch64")]
         Kernel::NeonSdot => kernels::Sdot::detect().map(|kernel| Executor::boxed(graph, kernel)),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonI8mm => kernels::I8mm::detect().map(|kernel| Executor::boxed(graph, kernel)),
         #[allow(unreachable_patterns)]
         _ => None,
     }
@@ -65,24 +75,61 @@ impl<K: Simd> Executor<K> {
     }
 }
 
+/// Puts a picture's row into a buffer whose pixels lie `apart`.
+#[inline(always)]
+fn put<V: Value>(channels: usize, row: &[u8], buffer: &mut [V], apart: usize) {
+    let put = |(to, &from): (&mut V, &u8)| *to = V::of(stored_value(from));
+    if apart == channels {
+        return buffer.iter_mut().zip(row).for_each(put);
+    }
+    for (to, from) in buffer.chunks_mut(apart).zip(row.chunks_exact(channels)) {
+        to.iter_mut().zip(from).for_each(put);
+    }
+}
+
+/// Takes a picture's row out of a buffer whose pixels lie `apart`.
+#[inline(always)]
+fn take<V: Value>(channels: usize, buffer: &[V], apart: usize, row: &mut [u8]) {
+    let take = |(to, from): (&mut u8, &V)| *to = pixel_value(from.stored());
+    if apart == channels {
+        return row.iter_mut().zip(buffer).for_each(take);
+    }
+    for (to, from) in row.chunks_exact_mut(channels).zip(buffer.chunks(apart)) {
+        to.iter_mut().zip(from).for_each(take);
+    }
+}
+
 impl<K: Simd> Execute for Executor<K> {
     fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]) {
-        let (place, [_, width, channels]) = (self.plan.input, self.plan.input_shape);
+        let (Place { buffer, view }, [_, width, channels]) = (self.plan.input, self.plan.input_shape);
         for (y, row) in input.chunks_exact(width * channels).enumerate() {
-            let buffer = &mut self.buffers[place.buffer][place.view.at(y, 0)..];
-            for (to, from) in buffer.chunks_mut(place.view.pixel).zip(row.chunks_exact(channels)) {
-                to.iter_mut().zip(from).for_each(|(to, &from)| *to = K::Value::of(stored_value(from)));
+            let buffer = &mut self.buffers[buffer][view.at(y, 0)..];
+            // numbers that the compiler knows
+            match channels {
+                1 => put(1, row, buffer, view.pixel),
+                3 => put(3, row, buffer, view.pixel),
+                other => put(other, row, buffer, view.pixel),
             }
         }
         (0..self.plan.steps.len()).for_each(|step| self.step(step));
-        for ((place, [_, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
+        for ((Place { buffer, view }, [_, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
             for (y, row) in output.chunks_exact_mut(width * channels).enumerate() {
-                let buffer = &self.buffers[place.buffer][place.view.at(y, 0)..];
-                for (to, from) in row.chunks_exact_mut(*channels).zip(buffer.chunks(place.view.pixel)) {
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to = pixel_value(from.stored()));
+                let buffer = &self.buffers[*buffer][view.at(y, 0)..];
+                match *channels {
+                    1 => take(1, buffer, view.pixel, row),
+                    3 => take(3, buffer, view.pixel, row),
+                    other => take(other, buffer, view.pixel, row),
                 }
             }
         }
+    }
+
+    fn multiply(&self, rounds: usize) -> usize {
+        self.plan.kernel.multiply(rounds)
+    }
+
+    fn bytes(&self) -> usize {
+        self.plan.bytes()
     }
 
     fn boxed_clone(&self) -> Box<dyn Execute> {

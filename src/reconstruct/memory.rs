@@ -78,6 +78,11 @@ impl PartitionMemory {
         (2 * channels * self.keys.len()) as u64
     }
 
+    /// Bytes of its items, as keys and as values.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.keys.as_slice()) + size_of_val(self.values.as_slice())
+    }
+
     /// Values of an item.
     pub fn dimension(&self) -> usize {
         self.block[0] * self.block[1]
@@ -180,16 +185,30 @@ fn normalise(queries: &mut [Lanes]) {
 /// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the items.
 fn multiply(matrix: &[f32], rows: usize, strides: [usize; 2], columns: &[Lanes], out: &mut Vec<Lanes>) {
     out.clear();
-    out.extend((0..rows).map(|row| {
-        let mut sums = [0.0; LANES];
-        for (i, column) in columns.iter().enumerate() {
-            let factor = matrix[row * strides[0] + i * strides[1]];
-            for (sum, value) in sums.iter_mut().zip(column) {
-                *sum += value * factor;
+    out.resize(rows, [0.0; LANES]);
+    // two rows at a time: each column is read once for both
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    pairs
+        .iter_mut()
+        .enumerate()
+        .for_each(|(pair, sums)| add_up(&matrix[2 * pair * strides[0]..], strides, columns, sums));
+    let first = 2 * pairs.len() * strides[0];
+    last.iter_mut().for_each(|sums| add_up(&matrix[first..], strides, columns, std::array::from_mut(sums)));
+}
+
+fn add_up<const ROWS: usize>(matrix: &[f32], strides: [usize; 2], columns: &[Lanes], out: &mut [Lanes; ROWS]) {
+    let mut sums = [[0.0; LANES]; ROWS];
+    let mut at = 0;
+    for column in columns {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let factor = matrix[row * strides[0] + at];
+            for lane in 0..LANES {
+                sums[lane] += column[lane] * factor;
             }
         }
-        sums
-    }));
+        at += strides[1];
+    }
+    *out = sums;
 }
 
 /// Turns similarities into weights, up to the factor that it returns: the softmax, without those below 1 / items.

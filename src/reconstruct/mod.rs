@@ -95,6 +95,17 @@ impl Reconstructor {
         self.multiply_adds
     }
 
+    /// Does `rounds` rounds of nothing but multiply-adds between registers with the kernel's own instructions, and returns how
+    /// many a round has: what this processor could do at most.
+    pub fn multiply(&self, rounds: usize) -> usize {
+        self.executor.multiply(rounds)
+    }
+
+    /// Bytes of activations and weights that all steps read and write for a picture, each once.
+    pub fn bytes(&self) -> usize {
+        self.executor.bytes()
+    }
+
     /// The kernel in use, for logs.
     pub fn kernel_name(&self) -> &'static str {
         self.kernel.name()

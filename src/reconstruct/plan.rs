@@ -16,6 +16,7 @@ const SLACK: usize = 16;
 
 /// Steps in the order in which they run.
 pub(super) struct Plan<K: Simd> {
+    pub(super) kernel: K,
     pub(super) steps: Vec<Step<K>>,
     pub(super) input: Place,
     pub(super) input_shape: Shape,
@@ -207,7 +208,27 @@ impl<K: Simd> Plan<K> {
         }
         let input = graph.nodes.iter().position(|node| matches!(node.kind, Kind::Input)).unwrap_or(0);
         let outputs = graph.outputs.iter().map(|&output| (place(output), graph.nodes[output].shape)).collect();
-        Self { steps, input: place(input), input_shape: graph.nodes[input].shape, outputs, buffers: layout.buffers }
+        Self {
+            kernel,
+            steps,
+            input: place(input),
+            input_shape: graph.nodes[input].shape,
+            outputs,
+            buffers: layout.buffers,
+        }
+    }
+
+    /// Bytes of activations and weights that all steps read and write, each once.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |step: &Step<K>| {
+            let read = step.shape.iter().product::<usize>() * size_of::<K::Value>();
+            match &step.work {
+                Work::Convolution(conv) => read + conv.bytes(),
+                Work::Memory(memory) => 2 * read + memory.bytes(),
+                Work::DepthToSpace(_) | Work::Clip(_) => 2 * read,
+            }
+        };
+        self.steps.iter().map(of).sum()
     }
 
     /// Buffers to run in; those that nobody uses are empty.

@@ -48,7 +48,7 @@ def main():
     parser.add_argument("model", help="int8 model")
     parser.add_argument("--float", help="float model to compare with")
     parser.add_argument("--reconstruct", default="target/release/examples/reconstruct")
-    parser.add_argument("--kernel", default=None, help="scalar, avx2, neon-smlal or neon-sdot; the fastest if not given")
+    parser.add_argument("--kernel", default=None, help="as `beltwatch bench --kernel` names them; the fastest if not given")
     parser.add_argument("--count", type=int, default=8, help="pictures")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tolerance", type=float, default=0.01, help="part of the values that may differ")

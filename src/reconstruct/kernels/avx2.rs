@@ -4,8 +4,9 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
-use super::block::{At, Block, Simd, Tile};
+use super::block::{At, Block, Simd};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +25,43 @@ impl Simd for Avx2 {
     const GROUP: usize = 2;
     const PIXELS: &'static [usize] = &[6, 4, 2, 1];
 
-    fn tile(self, block: &Block<i16>, x: &[i16], at: At, out: &mut Tile<i16>) {
-        at.check(block, x.len());
-        // SAFETY: `self` exists only where AVX2 was detected; the windows are inside.
+    fn tile(self, block: &Block<i16>, x: &[i16], at: At, y: &mut [i16]) {
+        at.check(block, x, y);
+        // SAFETY: `self` exists only where AVX2 was detected; windows and outputs are inside.
         unsafe {
             match (at.count, block.width) {
-                (6, 16) => tile::<6, 2>(block, x, at, out),
-                (4, 16) => tile::<4, 2>(block, x, at, out),
-                (2, 16) => tile::<2, 2>(block, x, at, out),
-                (_, 16) => tile::<1, 2>(block, x, at, out),
-                (6, _) => tile::<6, 1>(block, x, at, out),
-                (4, _) => tile::<4, 1>(block, x, at, out),
-                (2, _) => tile::<2, 1>(block, x, at, out),
-                _ => tile::<1, 1>(block, x, at, out),
+                (6, 16) => tile::<6, 2>(block, x, at, y),
+                (4, 16) => tile::<4, 2>(block, x, at, y),
+                (2, 16) => tile::<2, 2>(block, x, at, y),
+                (_, 16) => tile::<1, 2>(block, x, at, y),
+                (6, _) => tile::<6, 1>(block, x, at, y),
+                (4, _) => tile::<4, 1>(block, x, at, y),
+                (2, _) => tile::<2, 1>(block, x, at, y),
+                _ => tile::<1, 1>(block, x, at, y),
             }
         }
     }
+
+    fn multiply(self, rounds: usize) -> usize {
+        // SAFETY: `self` exists only where the instructions were detected.
+        unsafe { multiply(rounds) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn multiply(rounds: usize) -> usize {
+    let (mut sums, mut x) = ([_mm256_setzero_si256(); 12], _mm256_set1_epi16(1));
+    for _ in 0..rounds {
+        for _ in 0..4 {
+            for sum in &mut sums {
+                // the sum takes part, or all products would be the same
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(*sum, x));
+            }
+        }
+        x = black_box(x);
+    }
+    black_box(sums);
+    4 * 12 * 16
 }
 
 /// `P` pixels x `N` times 8 outputs.
@@ -47,9 +69,11 @@ impl Simd for Avx2 {
 /// # Safety
 /// `at` must have been checked, for at least `P` windows.
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at: At, tile: &mut Tile<i16>) {
+unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at: At, y: &mut [i16]) {
     let first = x[at.start..].as_ptr();
-    let mut sums = [[_mm256_setzero_si256(); N]; P];
+    let bias = block.bias.as_chunks::<8>().0;
+    // SAFETY: eight values each.
+    let mut sums: [[__m256i; N]; P] = [std::array::from_fn(|n| unsafe { load(bias[n].as_ptr()) }); P];
     let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<N>().0.iter();
     for run in &block.runs {
         let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
@@ -66,12 +90,13 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
             }
         }
     }
-    for (values, sums) in tile.iter_mut().zip(sums) {
+    for (p, sums) in sums.into_iter().enumerate() {
+        let pixel = y.as_mut_ptr().wrapping_add(p * at.apart);
         for (n, sum) in sums.into_iter().enumerate() {
             let steps = requantise(block, sum, 8 * n);
             let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
-            // SAFETY: 8 values are written to 8.
-            unsafe { _mm_storeu_si128(values[8 * n..8 * n + 8].as_mut_ptr().cast(), words) };
+            // SAFETY: 8 values are written to 8; the caller's word.
+            unsafe { _mm_storeu_si128(pixel.add(8 * n).cast(), words) };
         }
     }
 }
@@ -80,10 +105,10 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
 #[target_feature(enable = "avx2")]
 fn requantise(block: &Block<i16>, sum: __m256i, first: usize) -> __m256i {
     let [lowest, highest] = block.bounds.map(|bound| _mm256_set1_ps(bound));
-    let (bias, multiplier) = (&block.bias[first..first + 8], &block.multiplier[first..first + 8]);
-    // SAFETY: eight values each.
-    let (bias, multiplier) = unsafe { (load(bias.as_ptr()), _mm256_loadu_ps(multiplier.as_ptr())) };
-    let steps = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sum, bias)), multiplier);
+    let multiplier = &block.multiplier[first..first + 8];
+    // SAFETY: eight values.
+    let multiplier = unsafe { _mm256_loadu_ps(multiplier.as_ptr()) };
+    let steps = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier);
     let steps = _mm256_min_ps(_mm256_max_ps(steps, lowest), highest);
     _mm256_add_epi32(_mm256_cvtps_epi32(steps), _mm256_set1_epi32(i32::from(block.zero)))
 }

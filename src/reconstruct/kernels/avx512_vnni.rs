@@ -3,8 +3,9 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
-use super::block::{At, Block, Simd, Tile};
+use super::block::{At, Block, Simd};
 
 /// Proof that the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +25,38 @@ impl Simd for Avx512Vnni {
     const GROUP: usize = 4;
     const PIXELS: &'static [usize] = &[8, 4, 2, 1];
 
-    fn tile(self, block: &Block<i8>, x: &[u8], at: At, out: &mut Tile<u8>) {
-        at.check(block, x.len());
-        // SAFETY: `self` exists only where the instructions were detected; the windows are inside.
+    fn tile(self, block: &Block<i8>, x: &[u8], at: At, y: &mut [u8]) {
+        at.check(block, x, y);
+        // SAFETY: `self` exists only where the instructions were detected; windows and outputs are inside.
         unsafe {
             match (at.count, block.width) {
-                (8, 32) => tile::<8, 2>(block, x, at, out),
-                (4, 32) => tile::<4, 2>(block, x, at, out),
-                (2, 32) => tile::<2, 2>(block, x, at, out),
-                (_, 32) => tile::<1, 2>(block, x, at, out),
-                (8, _) => tile::<8, 1>(block, x, at, out),
-                (4, _) => tile::<4, 1>(block, x, at, out),
-                (2, _) => tile::<2, 1>(block, x, at, out),
-                _ => tile::<1, 1>(block, x, at, out),
+                (8, 32) => tile::<8, 2>(block, x, at, y),
+                (4, 32) => tile::<4, 2>(block, x, at, y),
+                (2, 32) => tile::<2, 2>(block, x, at, y),
+                (_, 32) => tile::<1, 2>(block, x, at, y),
+                (8, _) => tile::<8, 1>(block, x, at, y),
+                (4, _) => tile::<4, 1>(block, x, at, y),
+                (2, _) => tile::<2, 1>(block, x, at, y),
+                _ => tile::<1, 1>(block, x, at, y),
             }
         }
     }
+
+    fn multiply(self, rounds: usize) -> usize {
+        // SAFETY: `self` exists only where the instructions were detected.
+        unsafe { multiply(rounds) }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn multiply(rounds: usize) -> usize {
+    let (mut sums, mut x) = ([_mm512_setzero_si512(); 16], _mm512_set1_epi8(1));
+    for _ in 0..rounds {
+        (0..4).for_each(|_| sums.iter_mut().for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, x, x)));
+        x = black_box(x);
+    }
+    black_box(sums);
+    4 * 16 * 64
 }
 
 /// `P` pixels x `N` times 16 outputs.
@@ -47,9 +64,12 @@ impl Simd for Avx512Vnni {
 /// # Safety
 /// `at` must have been checked, for at least `P` windows.
 #[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: At, tile: &mut Tile<u8>) {
+unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: At, y: &mut [u8]) {
     let first = x[at.start..].as_ptr();
-    let mut sums = [[_mm512_setzero_si512(); N]; P];
+    let bias = block.bias.as_chunks::<16>().0;
+    // SAFETY: sixteen values each.
+    let mut sums: [[__m512i; N]; P] =
+        [std::array::from_fn(|n| unsafe { _mm512_loadu_si512(bias[n].as_ptr().cast()) }); P];
     let mut weights = block.weights.as_chunks::<64>().0.as_chunks::<N>().0.iter();
     for run in &block.runs {
         let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
@@ -70,17 +90,16 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: 
     // the outputs' zero point, and what turns them into u8
     let zero = _mm512_set1_epi32(i32::from(block.zero) + 128);
     for n in 0..N {
-        let (bias, multiplier) = (&block.bias[16 * n..][..16], &block.multiplier[16 * n..][..16]);
-        // SAFETY: sixteen values each.
-        let (bias, multiplier) =
-            unsafe { (_mm512_loadu_si512(bias.as_ptr().cast()), _mm512_loadu_ps(multiplier.as_ptr())) };
-        for (values, sums) in tile.iter_mut().zip(&sums) {
+        let multiplier = &block.multiplier[16 * n..][..16];
+        // SAFETY: sixteen values.
+        let multiplier = unsafe { _mm512_loadu_ps(multiplier.as_ptr()) };
+        for (p, sums) in sums.iter().enumerate() {
             // `super::convolution::requantise`, clamped before it is rounded, which is the same
-            let steps = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums[n], bias)), multiplier);
+            let steps = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[n]), multiplier);
             let steps = _mm512_min_ps(_mm512_max_ps(steps, lowest), highest);
             let bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(steps), zero));
-            // SAFETY: 16 bytes are written to 16.
-            unsafe { _mm_storeu_si128(values[16 * n..16 * n + 16].as_mut_ptr().cast(), bytes) };
+            // SAFETY: 16 bytes are written to 16; the caller's word.
+            unsafe { _mm_storeu_si128(y.as_mut_ptr().add(p * at.apart + 16 * n).cast(), bytes) };
         }
     }
 }

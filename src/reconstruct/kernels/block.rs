@@ -58,28 +58,30 @@ impl Value for u8 {
     }
 }
 
-/// Requantised outputs of a tile: `[pixel][output]`.
-pub(in crate::reconstruct) type Tile<V> = [[V; MAX_OUTPUTS]; MAX_PIXELS];
-
 /// A kernel: computes up to `PIXELS[0]` neighbouring pixels x up to `OUTPUTS[0]` outputs at once.
 pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
     /// The activations' values.
     type Value: Value;
     /// The weights.
-    type Weight: Copy + From<i8> + Send + Sync + 'static;
+    type Weight: Copy + From<i8> + Into<i32> + Send + Sync + 'static;
     /// Widths of blocks in outputs, the largest, at most [`MAX_OUTPUTS`], first.
     const OUTPUTS: &'static [usize];
     /// Neighbouring inputs of one output that are multiplied together.
     const GROUP: usize;
     /// Numbers of pixels that a tile may have, the largest, at most [`MAX_PIXELS`], first and 1 last.
     const PIXELS: &'static [usize];
+    /// Values that are read together, of which those behind a run are not used.
+    const READ: usize = Self::GROUP;
 
-    /// Convolves one block at `count` (one of `PIXELS`) windows, the first of which starts at `start` of `x`, the others `step`
-    /// behind each other.
+    /// Convolves one block of `x` at some windows. The block's requantised outputs of the first one go to the start of `y`, the
+    /// others' behind them.
     ///
     /// # Panics
-    /// Where a window is not inside `x`.
-    fn tile(self, block: &Block<Self::Weight>, x: &[Self::Value], at: At, tile: &mut Tile<Self::Value>);
+    /// Where a window is not inside `x`, or an output is not inside `y`.
+    fn tile(self, block: &Block<Self::Weight>, x: &[Self::Value], at: At, y: &mut [Self::Value]);
+
+    /// Does `rounds` rounds of nothing but multiply-adds between registers, and returns how many a round has.
+    fn multiply(self, rounds: usize) -> usize;
 }
 
 /// The windows of a tile.
@@ -89,15 +91,18 @@ pub(in crate::reconstruct) struct At {
     pub(super) start: usize,
     /// From one to the next.
     pub(super) step: usize,
-    /// How many there are.
+    /// How many there are, one of the kernel's `PIXELS`.
     pub(super) count: usize,
+    /// From one's outputs to the next one's.
+    pub(super) apart: usize,
 }
 
 impl At {
-    /// Makes sure that all that a kernel reads of `block`'s windows is inside of `length` values.
+    /// Makes sure that all that a kernel reads of `block`'s windows is inside of `x`, and all that it writes inside of `y`.
     #[inline]
-    pub(super) fn check<W>(self, block: &Block<W>, length: usize) {
-        assert!(self.start + (self.count - 1) * self.step + block.reach <= length, "windows inside the input");
+    pub(super) fn check<V, W>(self, block: &Block<W>, x: &[V], y: &[V]) {
+        assert!(self.start + (self.count - 1) * self.step + block.reach <= x.len(), "windows inside the input");
+        assert!((self.count - 1) * self.apart + block.width <= y.len(), "outputs inside the output");
     }
 }
 
@@ -135,11 +140,15 @@ pub(in crate::reconstruct) struct Block<W> {
     pub(super) reach: usize,
     /// `[run][group][width][GROUP]`.
     pub(super) weights: Vec<W>,
+    /// `[run][four groups]`: whether the products of four groups with whatever inputs add up within 16 bits.
+    pub(super) is_narrow: Vec<bool>,
     /// With the input's zero point folded in.
     pub(super) bias: [i32; MAX_OUTPUTS],
     pub(super) multiplier: [f32; MAX_OUTPUTS],
     /// Least and greatest output, less the zero point.
     pub(super) bounds: [f32; 2],
+    /// Least and greatest output.
+    pub(super) clip: [i8; 2],
     pub(super) zero: i8,
     pub(super) segments: Vec<Segment>,
     /// So many more rows and columns of windows than of pixels: by how much phases are shifted against each other.
@@ -164,6 +173,18 @@ pub(super) struct Packing<'a> {
 struct Used {
     first: [usize; 2],
     size: [usize; 2],
+}
+
+/// Whether so many groups' weights times whatever int8 inputs add up within 16 bits, each place of a group by itself.
+fn adds_up_within_16_bits<W: Copy + Into<i32>>(groups: &[W], length: usize) -> bool {
+    (0..length).all(|place| groups[place..].iter().step_by(length).map(|&w| w.into().abs()).sum::<i32>() <= 255)
+}
+
+impl<W> Block<W> {
+    /// Whether its outputs lie together at a pixel, all of them, so that they can be written there at once.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.segments.as_slice(), [one] if one.count == self.width && one.shift == [0, 0])
+    }
 }
 
 impl Packing<'_> {
@@ -229,9 +250,11 @@ impl Packing<'_> {
             runs: Vec::new(),
             reach: 0,
             weights: Vec::new(),
+            is_narrow: Vec::new(),
             bias: [0; MAX_OUTPUTS],
             multiplier: [0.0; MAX_OUTPUTS],
             bounds: self.clip.map(|bound| f32::from(bound) - zero),
+            clip: self.clip,
             zero: conv.output_zero,
             segments: segments.clone(),
             more: [0, 1].map(|axis| segments.iter().map(|segment| segment.shift[axis]).max().unwrap_or(0)),
@@ -250,7 +273,7 @@ impl Packing<'_> {
                 }
                 let length = (end - column) * conv.inputs;
                 let run = Run { offset: offset([row, column]), groups: length.div_ceil(K::GROUP) };
-                block.reach = block.reach.max(run.offset + run.groups * K::GROUP);
+                block.reach = block.reach.max(run.offset + (run.groups * K::GROUP).next_multiple_of(K::READ));
                 block.runs.push(run);
                 let start = block.weights.len();
                 block.weights.resize(start + run.groups * width * K::GROUP, K::Weight::from(0));
@@ -263,6 +286,8 @@ impl Packing<'_> {
                         }
                     }
                 }
+                let fours = block.weights[start..].chunks(4 * width * K::GROUP);
+                block.is_narrow.extend(fours.map(|four| adds_up_within_16_bits(four, width * K::GROUP)));
                 column = end;
             }
         }

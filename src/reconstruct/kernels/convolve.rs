@@ -55,6 +55,13 @@ impl<K: Simd> PackedConvolution<K> {
         }
     }
 
+    /// Bytes of weights that it reads and of outputs that it writes.
+    pub(in crate::reconstruct) fn bytes(&self) -> usize {
+        let outputs: usize = self.blocks.iter().flat_map(|block| &block.segments).map(|segment| segment.count).sum();
+        let weights: usize = self.blocks.iter().map(|block| block.weights.len()).sum();
+        weights * size_of::<K::Weight>() + self.size[0] * self.size[1] * outputs * size_of::<K::Value>()
+    }
+
     /// Convolves `input` into `output`, the buffers of the views that it was packed for.
     pub(in crate::reconstruct) fn run(&self, input: &[K::Value], output: &mut [K::Value]) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
@@ -66,25 +73,38 @@ impl<K: Simd> PackedConvolution<K> {
                     let [rows, columns] = [0, 1].map(|axis| self.size[axis] + block.more[axis]);
                     let end = if y < rows { columns.min(pass + PASS) } else { pass };
                     let mut x = pass;
-                    while x < end {
-                        let count = K::PIXELS.iter().copied().find(|&count| count <= end - x).unwrap_or(1);
-                        let start = self.start + y * self.step[0] + x * self.step[1];
-                        self.kernel.tile(block, input, At { start, step: self.step[1], count }, &mut tile);
-                        for segment in &block.segments {
-                            self.store(segment, [y, x], &tile[..count], output);
+                    for &count in K::PIXELS {
+                        while x + count <= end {
+                            let start = self.start + y * self.step[0] + x * self.step[1];
+                            let at = At { start, step: self.step[1], count, apart: MAX_OUTPUTS };
+                            if block.is_whole() {
+                                let (place, apart) = self.place(&block.segments[0], [y, x]);
+                                self.kernel.tile(block, input, At { apart, ..at }, &mut output[place..]);
+                            } else {
+                                self.kernel.tile(block, input, at, tile.as_flattened_mut());
+                                for segment in &block.segments {
+                                    self.store(segment, [y, x], &tile[..count], output);
+                                }
+                            }
+                            x += count;
                         }
-                        x += count;
                     }
                 }
             }
         }
     }
 
+    /// Where a segment of a pixel before phases are laid out goes, and how far behind it that of the next pixel.
+    #[inline]
+    fn place(&self, segment: &Segment, [y, x]: [usize; 2]) -> (usize, usize) {
+        let (Target { view, up, .. }, phase) = (self.target, segment.phase);
+        (view.at(y * up + phase[0], x * up + phase[1]) + segment.channel, view.pixel * up)
+    }
+
     /// Puts a segment of a tile whose first window is that of row `y` and column `x` to its places.
     #[inline]
     fn store(&self, segment: &Segment, [y, x]: [usize; 2], tile: &[[K::Value; MAX_OUTPUTS]], output: &mut [K::Value]) {
-        let Target { view, up, .. } = self.target;
-        let Segment { first, count, phase, channel, shift } = *segment;
+        let Segment { first, count, shift, .. } = *segment;
         let Some(row) = y.checked_sub(shift[0]).filter(|&row| row < self.size[0]) else { return };
         // windows of the tile whose pixel is in the picture
         let from = shift[1].saturating_sub(x);
@@ -92,13 +112,10 @@ impl<K: Simd> PackedConvolution<K> {
         if from >= to {
             return;
         }
-        let pixel = (x + from - shift[1]) * up + phase[1];
-        let start = view.base + (row * up + phase[0]) * view.row + pixel * view.pixel + channel;
-        let places = output[start..].chunks_mut(view.pixel * up);
-        let tiles = tile[from..to].iter().zip(places);
+        let (place, apart) = self.place(segment, [row, x + from - shift[1]]);
+        let tiles = tile[from..to].iter().zip(output[place..].chunks_mut(apart));
         // lengths that the compiler knows become single moves
         match count {
-            32 => tiles.for_each(|(values, place)| place[..32].copy_from_slice(&values[..32])),
             16 => tiles.for_each(|(values, place)| place[..16].copy_from_slice(&values[first..first + 16])),
             8 => tiles.for_each(|(values, place)| place[..8].copy_from_slice(&values[first..first + 8])),
             3 => tiles.for_each(|(values, place)| place[..3].copy_from_slice(&values[first..first + 3])),

@@ -4,9 +4,10 @@
 
 use std::arch::aarch64::*;
 use std::arch::asm;
+use std::hint::black_box;
 
-use super::block::{At, Block, Simd, Tile};
-use super::neon::requantise;
+use super::block::{At, Block, Simd};
+use super::neon::{biases, requantise, unrelated, windows};
 
 /// Proof that the CPU has the dot product instructions.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +25,23 @@ impl Simd for Sdot {
     const OUTPUTS: &'static [usize] = &[8];
     const GROUP: usize = 4;
     const PIXELS: &'static [usize] = &[8, 4, 1];
+    const READ: usize = 16;
 
-    fn tile(self, block: &Block<i8>, x: &[i8], at: At, out: &mut Tile<i8>) {
-        at.check(block, x.len());
-        // SAFETY: `self` exists only where the extension was detected; the windows are inside.
+    fn tile(self, block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
+        at.check(block, x, y);
+        // SAFETY: `self` exists only where the extension was detected; windows and outputs are inside.
         unsafe {
             match at.count {
-                8 => tile::<8>(block, x, at, out),
-                4 => tile::<4>(block, x, at, out),
-                _ => tile::<1>(block, x, at, out),
+                8 => tile::<8>(block, x, at, y),
+                4 => tile::<4>(block, x, at, y),
+                _ => tile::<1>(block, x, at, y),
             }
         }
+    }
+
+    fn multiply(self, rounds: usize) -> usize {
+        // SAFETY: `self` exists only where the instructions were detected.
+        unsafe { multiply(rounds) }
     }
 }
 
@@ -55,46 +62,59 @@ macro_rules! sdot {
     };
 }
 
+#[target_feature(enable = "neon,dotprod")]
+fn multiply(rounds: usize) -> usize {
+    let (mut sums, x) = ([vdupq_n_s32(0); 16], vdupq_n_s8(1));
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            sdot!(*sum, x, x, "0");
+        }
+    }
+    black_box(sums);
+    16 * 16
+}
+
 /// # Safety
 /// `at` must have been checked, for at least `P` windows.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, tile: &mut Tile<i8>) {
-    let first = x[at.start..].as_ptr();
-    let windows: [*const i8; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step));
-    let mut sums = [[vdupq_n_s32(0); 2]; P];
-    let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<2>().0.iter();
-    // SAFETY: 16 values each.
-    let mut next = || weights.next().map(|[low, high]| unsafe { (vld1q_s8(low.as_ptr()), vld1q_s8(high.as_ptr())) });
+unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
+    let windows = windows::<P>(x, at);
+    let mut sums = [biases(block); P];
+    let mut weights = block.weights.as_chunks::<32>().0;
+    macro_rules! step {
+        ($weights:expr, $pixels:expr, $lane:literal) => {
+            // SAFETY: 16 values each.
+            let [low, high] = [0, 16].map(|half| unsafe { vld1q_s8($weights[half..].as_ptr()) });
+            for (sum, pixel) in sums.iter_mut().zip($pixels) {
+                sdot!(sum[0], low, pixel, $lane);
+                sdot!(sum[1], high, pixel, $lane);
+            }
+        };
+    }
     for run in &block.runs {
-        for quad in 0..run.groups / 4 {
-            // SAFETY: the caller's word.
-            let pixels = windows.map(|window| unsafe { vld1q_s8(window.add(run.offset + 16 * quad)) });
-            macro_rules! step {
-                ($lane:literal) => {
-                    let Some((low, high)) = next() else { break };
-                    for (sum, pixel) in sums.iter_mut().zip(pixels) {
-                        sdot!(sum[0], low, pixel, $lane);
-                        sdot!(sum[1], high, pixel, $lane);
-                    }
-                };
-            }
-            step!("0");
-            step!("1");
-            step!("2");
-            step!("3");
+        let (of_run, behind) = weights.split_at(run.groups);
+        weights = behind;
+        let (fours, rest) = of_run.as_chunks::<4>();
+        // SAFETY: the caller's word; behind a run up to `READ` values may be read.
+        let sixteen = |four: usize| {
+            let at = unrelated(run.offset + 16 * four);
+            windows.map(|window| unsafe { vld1q_s8(window.add(at)) })
+        };
+        for (n, four) in fours.iter().enumerate() {
+            let pixels = sixteen(n);
+            step!(four[0], pixels, "0");
+            step!(four[1], pixels, "1");
+            step!(four[2], pixels, "2");
+            step!(four[3], pixels, "3");
         }
-        for group in run.groups / 4 * 4..run.groups {
-            let Some((low, high)) = next() else { break };
-            for (sum, window) in sums.iter_mut().zip(windows) {
-                // SAFETY: the caller's word.
-                let four = unsafe { window.add(run.offset + 4 * group).cast::<i32>().read_unaligned() };
-                let pixel = vreinterpretq_s8_s32(vdupq_n_s32(four));
-                sdot!(sum[0], low, pixel, "0");
-                sdot!(sum[1], high, pixel, "0");
-            }
-        }
+        let [first, more @ ..] = rest else { continue };
+        let pixels = sixteen(fours.len());
+        step!(first, pixels, "0");
+        let [second, more @ ..] = more else { continue };
+        step!(second, pixels, "1");
+        let [third, ..] = more else { continue };
+        step!(third, pixels, "2");
     }
-    for (values, sums) in tile.iter_mut().zip(sums) {
-        requantise(block, sums, values);
-    }
+    // SAFETY: the caller's word.
+    unsafe { requantise(block, sums, at, y) };
 }

@@ -1,6 +1,8 @@
 //! Plain Rust, which the compiler turns into whatever instructions there are.
 
-use super::block::{At, Block, Simd, Tile};
+use std::hint::black_box;
+
+use super::block::{At, Block, Simd};
 
 /// Outputs in a block.
 const WIDTH: usize = 16;
@@ -15,8 +17,8 @@ impl Simd for Scalar {
     const GROUP: usize = 1;
     const PIXELS: &'static [usize] = &[1];
 
-    fn tile(self, block: &Block<i16>, x: &[i8], at: At, tile: &mut Tile<i8>) {
-        at.check(block, x.len());
+    fn tile(self, block: &Block<i16>, x: &[i8], at: At, y: &mut [i8]) {
+        at.check(block, x, y);
         let window = &x[at.start..];
         let mut sums = block.bias;
         let mut weights = block.weights.as_chunks::<WIDTH>().0.iter();
@@ -28,9 +30,21 @@ impl Simd for Scalar {
             }
         }
         let [lowest, highest] = block.bounds;
-        for ((value, sum), multiplier) in tile[0].iter_mut().zip(sums).zip(block.multiplier) {
+        for ((value, sum), multiplier) in y[..WIDTH].iter_mut().zip(sums).zip(block.multiplier) {
             let steps = (sum as f32 * multiplier).max(lowest).min(highest);
             *value = (steps.round_ties_even() as i32 + i32::from(block.zero)) as i8;
         }
+    }
+
+    fn multiply(self, rounds: usize) -> usize {
+        let (mut sums, mut x) = ([0i32; 4 * WIDTH], [1i16; 4 * WIDTH]);
+        for _ in 0..rounds {
+            for (sum, &x) in sums.iter_mut().zip(&x) {
+                *sum = sum.wrapping_add(i32::from(*sum as i16) * i32::from(x));
+            }
+            x = black_box(x);
+        }
+        black_box(sums);
+        4 * WIDTH
     }
 }

@@ -66,11 +66,15 @@ fn run_around(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2 => run_with(Avx2::detect().unwrap(), conv, input, size, around),
         #[cfg(target_arch = "x86_64")]
+        Kernel::AvxVnni => run_with(AvxVnni::detect().unwrap(), conv, input, size, around),
+        #[cfg(target_arch = "x86_64")]
         Kernel::Avx512Vnni => run_with(Avx512Vnni::detect().unwrap(), conv, input, size, around),
         #[cfg(target_arch = "aarch64")]
         Kernel::NeonSmlal => run_with(Smlal::detect().unwrap(), conv, input, size, around),
         #[cfg(target_arch = "aarch64")]
         Kernel::NeonSdot => run_with(Sdot::detect().unwrap(), conv, input, size, around),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonI8mm => run_with(I8mm::detect().unwrap(), conv, input, size, around),
         #[allow(unreachable_patterns)]
         other => panic!("{other} is of another processor"),
     }

@@ -29,7 +29,7 @@ const SMOOTHING_ONE_IN: f64 = 128.0;
 /// heart, and how it draws them says nothing of how it draws others.
 const SET_ASIDE: f64 = 0.25;
 /// Fewer are few.
-const FEW: usize = 100;
+pub(super) const FEW: usize = 100;
 /// Part of the steps in which the learned difference learns alone.
 const HEAD_ALONE: f64 = 0.5;
 /// With cross-fitting, the networks beside the deployed one.

@@ -22,6 +22,10 @@ const MOST_CHANGED: usize = 60;
 const ROTATIONS: [f32; 7] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0];
 /// Shifts that are tried, as parts of the side.
 const SHIFTS: [f32; 3] = [1.0 / 128.0, 1.0 / 64.0, 1.0 / 32.0];
+/// Colours drift by so many times what they are spread among the pictures,
+const TINT_SPREADS: f32 = 2.0;
+/// and within these limits.
+const TINTS: [f32; 2] = [0.02, 0.2];
 /// A part's place is looked at with this shift.
 const NO_PLACE: f32 = 1.0 / 8.0;
 
@@ -52,7 +56,7 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let is_natural = |rows: Rows, shift: [f32; 2]| {
         let farther = chosen.iter().zip(&unchanged).map(|(&i, unchanged)| {
             let side = small[i].width as f32;
-            let changed = resample(&small[i], rows, shift.map(|s| s * side), |v| v);
+            let changed = resample(&small[i], rows, shift.map(|s| s * side), |_, v| v);
             // half a level is what rounding does to a picture
             f64::from((nearest(i, &thumbnail(&changed)) + 0.5) / (unchanged + 0.5))
         });
@@ -78,6 +82,7 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
             (_, true) => 180.0,
             _ => largest(&ROTATIONS, &turned).unwrap_or(0.0),
         },
+        tint: tint(&small),
         flip_horizontal: is_natural([[-1.0, 0.0], [0.0, 1.0]], [0.0; 2]),
         flip_vertical: is_natural([[1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
         half_turn: is_natural([[-1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
@@ -85,6 +90,24 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
         ..base.clone()
     };
     Natural { augmentation, texture, any_angle }
+}
+
+/// How much colours drift: by the spread of each channel's share in the picture's light. Nothing where there is no colour.
+fn tint(pictures: &[Picture]) -> f32 {
+    let channels = pictures.first().map_or(1, |p| p.channels);
+    if channels == 1 {
+        return 0.0;
+    }
+    let light = |p: &Picture, first: usize, step: usize| {
+        p.data.iter().skip(first).step_by(step).map(|&v| u32::from(v)).sum::<u32>() as f32 + 1.0
+    };
+    let spread = |c: usize| {
+        let shares: Vec<f32> = pictures.iter().map(|p| light(p, c, channels) / light(p, 0, 1)).collect();
+        let mean = shares.iter().sum::<f32>() / shares.len() as f32;
+        (shares.iter().map(|s| (s / mean - 1.0).powi(2)).sum::<f32>() / shares.len() as f32).sqrt()
+    };
+    let most = (0..channels).map(spread).fold(0.0, f32::max);
+    (TINT_SPREADS * most).clamp(TINTS[0], TINTS[1])
 }
 
 impl std::fmt::Display for Natural {
@@ -207,6 +230,16 @@ mod tests {
         let found = natural(&drawn(20, 60.0, |_| Box::new(|_, _| 128.0)), &Augmentation::default());
         assert!(found.texture && symmetries(&found.augmentation) == [true; 4]);
         assert_eq!((found.augmentation.rotation, found.augmentation.shift), (0.0, 4.0));
+    }
+
+    #[test]
+    fn colours_drift_as_far_as_among_the_pictures() {
+        let lit = |blue: u8| Picture { width: 64, height: 64, channels: 3, data: [100, 100, blue].repeat(64 * 64) };
+        let tint = |blues: &[u8]| tint(&blues.iter().map(|&blue| lit(blue)).collect::<Vec<_>>());
+        // blue's share of the light is 0.887 and 1.103 of a third: 10.9 % either way of its mean
+        assert!((tint(&[84, 116]) - 0.2).abs() < 1e-6 && (tint(&[95, 105]) - 0.067).abs() < 1e-3);
+        assert_eq!([tint(&[100, 100]), tint(&[])], [0.02, 0.0]);
+        assert_eq!(super::tint(&[Picture::filled(64, 64, 1, 9), Picture::filled(64, 64, 1, 90)]), 0.0);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct Augmentation {
     pub gain: f32,
     /// Added brightness, as a part of the full range.
     pub brightness: f32,
+    /// Relative change of each colour by itself, as the white balance of a camera drifts: 0.05 is 5 %.
+    #[serde(default)]
+    pub tint: f32,
     /// Left and right exchanged.
     pub flip_horizontal: bool,
     /// Top and bottom exchanged.
@@ -34,6 +37,7 @@ impl Default for Augmentation {
             rotation: 0.0,
             gain: 0.05,
             brightness: 0.02,
+            tint: 0.0,
             flip_horizontal: false,
             flip_vertical: false,
             half_turn: false,
@@ -49,6 +53,7 @@ impl Augmentation {
         let angle = rng.range(-self.rotation, self.rotation).to_radians();
         let gain = 1.0 + rng.range(-self.gain, self.gain);
         let offset = rng.range(-self.brightness, self.brightness) * 255.0;
+        let gains = [(); 3].map(|()| gain * (1.0 + rng.range(-self.tint, self.tint)));
         let symmetries = [self.flip_horizontal, self.flip_vertical, self.half_turn, self.quarter_turn];
         let [horizontal, vertical, half, quarter] = symmetries.map(|allowed| rng.chance(0.5) && allowed);
         // Rows of the matrix from the new picture's places to the old one's, about the centre.
@@ -63,7 +68,7 @@ impl Augmentation {
             rows.iter_mut().for_each(|row| *row = [-row[1], row[0]]);
         }
         let shift = if self.rotation == 0.0 { shift.map(f32::round) } else { shift };
-        resample(picture, rows, shift, |v| v * gain + offset)
+        resample(picture, rows, shift, |c, v| v * gains[c] + offset)
     }
 }
 
@@ -72,8 +77,9 @@ pub(crate) type Rows = [[f32; 2]; 2];
 /// No turn, no mirror.
 pub(crate) const STRAIGHT: Rows = [[1.0, 0.0], [0.0, 1.0]];
 
-/// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps values of 0 to 255.
-pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: impl Fn(f32) -> f32) -> Picture {
+/// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps a channel's values of 0
+/// to 255.
+pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: impl Fn(usize, f32) -> f32) -> Picture {
     let (width, height, channels) = (picture.width, picture.height, picture.channels);
     let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
     let limit = [width as f32 - 1.0, height as f32 - 1.0];
@@ -91,7 +97,7 @@ pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: imp
                 let value = |x, y| f32::from(picture.at(x, y, c));
                 let top = value(x0, y0) * (1.0 - u) + value(x1, y0) * u;
                 let bottom = value(x0, y1) * (1.0 - u) + value(x1, y1) * u;
-                data.push(tone(top * (1.0 - v) + bottom * v).round() as u8);
+                data.push(tone(c, top * (1.0 - v) + bottom * v).round() as u8);
             }
         }
     }
@@ -107,6 +113,7 @@ mod tests {
         rotation: 0.0,
         gain: 0.0,
         brightness: 0.0,
+        tint: 0.0,
         flip_horizontal: false,
         flip_vertical: false,
         half_turn: false,
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn shifts_move_whole_pixels_and_repeat_the_border() {
-        let moved = resample(&picture(), [[1.0, 0.0], [0.0, 1.0]], [2.0, -1.0], |v| v);
+        let moved = resample(&picture(), [[1.0, 0.0], [0.0, 1.0]], [2.0, -1.0], |_, v| v);
         for (x, y) in (0..8).flat_map(|x| (0..8).map(move |y| (x, y))) {
             let from = ((x + 2).min(7), y.max(1) - 1);
             assert_eq!(moved.at(x, y, 1), picture().at(from.0, from.1, 1));
@@ -154,8 +161,20 @@ mod tests {
             }
             assert_eq!(seen.len(), count, "{config:?}");
         }
-        let upside_down = resample(&picture(), [[-1.0, 0.0], [0.0, -1.0]], [0.0; 2], |v| v);
+        let upside_down = resample(&picture(), [[-1.0, 0.0], [0.0, -1.0]], [0.0; 2], |_, v| v);
         assert_eq!(upside_down.at(1, 2, 0), picture().at(6, 5, 0));
+    }
+
+    #[test]
+    fn each_colour_drifts_by_itself() {
+        let config = Augmentation { tint: 0.1, ..STILL };
+        let seen: Vec<_> =
+            (0..50).map(|key| config.apply(&mut Rng::new(&[key]), &Picture::filled(1, 1, 3, 100)).data).collect();
+        assert!(seen.iter().flatten().all(|v| (90..=110).contains(v)), "{seen:?}");
+        assert!(
+            seen.iter().any(|v| v[0] > 103 && v[1] < 97) && seen.iter().any(|v| v[1] > 103 && v[2] < 97),
+            "{seen:?}"
+        );
     }
 
     #[test]

@@ -142,6 +142,7 @@ impl TrainConfig {
         range((0.0..=180.0).contains(&a.rotation), "augmentation.rotation", &a.rotation, "0 to 180 degrees")?;
         range((0.0..1.0).contains(&a.gain), "augmentation.gain", &a.gain, "0 or more and below 1")?;
         range((0.0..1.0).contains(&a.brightness), "augmentation.brightness", &a.brightness, "0 or more and below 1")?;
+        range((0.0..1.0).contains(&a.tint), "augmentation.tint", &a.tint, "0 or more and below 1")?;
         let d = &self.defects;
         range((0.0..=1.0).contains(&d.probability), "defects.probability", &d.probability, "0 to 1")?;
         range((1..=100).contains(&d.most), "defects.most", &d.most, "1 to 100")
