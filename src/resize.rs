@@ -12,16 +12,21 @@ const WEIGHT_BITS: u32 = 14;
 const LINE_BITS: u32 = 6;
 /// Neighbouring values that are summed together.
 const LANES: usize = 32;
-/// Values behind a line that may be read.
-const BEHIND: usize = 3;
+/// Values of a pixel that are moved together, whether it has as many or not.
+const BESIDE: usize = 4;
 
 /// Stretches pictures from one size to another.
 #[derive(Clone, Debug, Default)]
 pub struct Resizer {
     columns: Axis,
     rows: Axis,
-    /// A row of the old picture's width, which lies where the new one's does; [`BEHIND`] more values.
+    /// A row of the old picture's width, which lies where the new one's does; [`BESIDE`] more values.
     line: Vec<i16>,
+    /// What [`gather`] does, and the weights of it: see [`Axis::beside`].
+    gathered: Vec<i16>,
+    beside: Vec<i16>,
+    /// The new row's pixels, [`BESIDE`] values each.
+    bytes: Vec<u8>,
 }
 
 /// From which old pixels each new one along one axis is made.
@@ -38,9 +43,10 @@ struct Axis {
 }
 
 impl Axis {
-    fn set(&mut self, from: usize, to: usize) {
+    /// Returns whether anything is new.
+    fn set(&mut self, from: usize, to: usize) -> bool {
         if (self.from, self.to) == (from, to) {
-            return;
+            return false;
         }
         let step = from as f64 / to as f64;
         let reach = step.max(1.0);
@@ -65,6 +71,23 @@ impl Axis {
             }
             self.firsts.push(first);
         }
+        true
+    }
+
+    /// The weights of all first old pixels, then of all second ones, and so on, [`BESIDE`] times each; with room up to a multiple
+    /// of [`LANES`].
+    fn beside(&self) -> Vec<i16> {
+        let of_tap = |tap: usize| self.weights.iter().skip(tap).step_by(self.taps);
+        let mut all = vec![0; self.taps * self.room()];
+        for (tap, to) in all.chunks_exact_mut(self.room()).enumerate() {
+            to.as_chunks_mut::<BESIDE>().0.iter_mut().zip(of_tap(tap)).for_each(|(to, &weight)| *to = [weight; BESIDE]);
+        }
+        all
+    }
+
+    /// Values of one old pixel of each new one.
+    fn room(&self) -> usize {
+        (self.to * BESIDE).next_multiple_of(LANES)
     }
 
     /// Each new pixel's first old pixel and the weights from there on.
@@ -79,15 +102,18 @@ impl Resizer {
     pub fn resize(&mut self, source: &Picture, out: &mut Picture) {
         let channels = source.channels;
         let (row, new_row) = (source.width * channels, out.width * channels);
-        self.columns.set(source.width, out.width);
         self.rows.set(source.height, out.height);
-        self.line.resize(row + BEHIND, 0);
-        for (out, (first, weights)) in out.data.chunks_exact_mut(new_row).zip(self.rows.spans()) {
+        if self.columns.set(source.width, out.width) {
+            self.beside = self.columns.beside();
+        }
+        self.line.resize(row + BESIDE - channels, 0);
+        self.gathered.resize(self.beside.len(), 0);
+        self.bytes.resize(self.columns.room(), 0);
+        for (y, (first, weights)) in self.rows.spans().enumerate() {
             down(&source.data[first * row..], weights, &mut self.line[..row]);
-            match channels {
-                1 => across::<1>(&self.line, &self.columns, out),
-                _ => across::<3>(&self.line, &self.columns, out),
-            }
+            gather(&self.line, channels, &self.columns, &mut self.gathered);
+            along(&self.gathered, &self.beside, &mut self.bytes);
+            spread(&self.bytes, channels, out.width, &mut out.data[y * new_row..]);
         }
     }
 }
@@ -102,43 +128,40 @@ vectorised! {
         sum(rows, width, weights, whole, rest);
     }
 
-    /// The weighted sums of neighbours in a line of `C` channels with [`BEHIND`] values behind it. Four values are summed at
-    /// once, of which the last ones are not used.
-    fn along<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
-        for (to, (first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(columns.spans()) {
-            *to = neighbours(&line[first * C..], weights);
-        }
-    }
-
-    /// The same, unrolled for `T` old pixels.
-    fn along_few<const C: usize, const T: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
-        let spans = columns.firsts.iter().zip(columns.weights.as_chunks::<T>().0);
-        for (to, (&first, weights)) in out.as_chunks_mut::<C>().0.iter_mut().zip(spans) {
-            *to = neighbours(&line[first * C..][..(T - 1) * C + 1 + BEHIND], weights);
+    /// The weighted sums of what was gathered.
+    fn along(gathered: &[i16], weights: &[i16], bytes: &mut [u8]) {
+        let room = bytes.len();
+        for (n, bytes) in bytes.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); LANES];
+            for (values, weights) in gathered.chunks_exact(room).zip(weights.chunks_exact(room)) {
+                let some = |all: &[i16]| -> [i16; LANES] { std::array::from_fn(|i| all[n * LANES..][..LANES][i]) };
+                let (values, weights) = (some(values), some(weights));
+                for i in 0..LANES {
+                    sums[i] += i32::from(values[i]) * i32::from(weights[i]);
+                }
+            }
+            *bytes = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
         }
     }
 }
 
-fn across<const C: usize>(line: &[i16], columns: &Axis, out: &mut [u8]) {
-    match columns.taps {
-        1 => along_few::<C, 1>(line, columns, out),
-        2 => along_few::<C, 2>(line, columns, out),
-        3 => along_few::<C, 3>(line, columns, out),
-        4 => along_few::<C, 4>(line, columns, out),
-        5 => along_few::<C, 5>(line, columns, out),
-        _ => along::<C>(line, columns, out),
+/// All first old pixels of the new ones, then all second ones, and so on.
+fn gather(line: &[i16], channels: usize, columns: &Axis, gathered: &mut [i16]) {
+    for (tap, to) in gathered.chunks_exact_mut(columns.room()).enumerate() {
+        for (to, first) in to.as_chunks_mut::<BESIDE>().0.iter_mut().zip(&columns.firsts) {
+            to.copy_from_slice(&line[(first + tap) * channels..][..BESIDE]);
+        }
     }
 }
 
-/// The weighted sum of as many pixels as there are weights.
-#[inline(always)]
-fn neighbours<const C: usize>(line: &[i16], weights: &[i16]) -> [u8; C] {
-    let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); 1 + BEHIND];
-    for (place, &weight) in weights.iter().enumerate() {
-        let pixel = &line[place * C..place * C + 1 + BEHIND];
-        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+/// Puts a row's pixels together. Of the rows behind it, which are still to come, some values are overwritten.
+fn spread(bytes: &[u8], channels: usize, width: usize, out: &mut [u8]) {
+    for (place, pixel) in bytes.as_chunks::<BESIDE>().0[..width].iter().enumerate() {
+        match out[place * channels..].first_chunk_mut() {
+            Some(out) => *out = *pixel,
+            None => out[place * channels..][..channels].copy_from_slice(&pixel[..channels]),
+        }
     }
-    std::array::from_fn(|c| (sums[c] >> (WEIGHT_BITS + LINE_BITS)) as u8)
 }
 
 /// [`down`] for some values of a line, [`LANES`] at most.

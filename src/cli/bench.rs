@@ -1,7 +1,6 @@
 //! `beltwatch bench`
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -118,21 +117,18 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
         Latency::heading("ms a frame")
     );
     let mut stages = BTreeMap::new();
-    let picks: [(_, fn(&StageTimes) -> Duration); 4] = [
-        ("preprocess", |t| t.preprocess),
-        ("reconstruct", |t| t.reconstruct),
-        ("difference, HEE, score", |t| t.judge),
-        ("whole frame", StageTimes::total),
-    ];
-    for (name, pick) in picks {
+    let mut row = |name: &'static str, pick: fn(&StageTimes) -> Duration| {
         let latency = times.iter().map(pick).collect::<Times>().latency();
-        let _ = writeln!(text, "{}", latency.row(name, 2));
+        text += &format!("{}\n", latency.row(name, 2));
         stages.insert(name, latency);
-    }
-    let [around, through] = [["preprocess", "difference, HEE, score"].as_slice(), &["reconstruct"]]
-        .map(|names| names.iter().map(|name| stages[name].p50_us).sum::<f64>());
-    let share_around_network = around / through;
-    let _ = writeln!(text, "all around the network: {:.1} % of its time", 100.0 * share_around_network);
+        latency.p50_us
+    };
+    let before = row("preprocess", |t| t.preprocess);
+    let through = row("reconstruct", |t| t.reconstruct);
+    let behind = row("difference, HEE, score", |t| t.judge);
+    row("whole frame", StageTimes::total);
+    let share_around_network = (before + behind) / through;
+    text += &format!("all around the network: {:.1} % of its time\n", 100.0 * share_around_network);
     let network = Network::measure(inspector.reconstructor(), &stages["reconstruct"]);
     network.sentences().iter().for_each(|line| text += &format!("{line}\n"));
     say::out(text.trim_end())?;
@@ -211,11 +207,11 @@ fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
             measure(inspector, picture, 1, 0)?.iter().for_each(|t| times.add(t.reconstruct));
         }
     }
-    let mut table = String::from("| kernel | network, ms | the fastest's time, times |\n| --- | --- | --- |\n");
+    let mut table = String::from("| kernel | network, ms | times the fastest's |\n| --- | --- | --- |\n");
     let medians: Vec<f64> = inspectors.iter().map(|(_, times)| times.latency().p50_us / 1e3).collect();
     let best = medians.iter().copied().fold(f64::INFINITY, f64::min);
     for (kernel, ms) in kernels.iter().zip(medians) {
-        let _ = writeln!(table, "| {kernel} | {ms:.2} | {:.2} |", ms / best);
+        table += &format!("| {kernel} | {ms:.2} | {:.2} |\n", ms / best);
     }
     Ok(table)
 }

@@ -1,0 +1,32 @@
+//! What a kernel makes of pictures, to the last bit: `fingerprint RECIPE KERNEL FOLDER` prints a line a picture with its score and
+//! the SHA-256 of the network's input, both of its outputs and the anomaly map. All kernels print the same.
+
+use std::error::Error;
+use std::path::Path;
+
+use beltwatch::capture::Folder;
+use beltwatch::inspect::Inspector;
+use beltwatch::picture::Picture;
+use beltwatch::recipe::Recipe;
+use beltwatch::reconstruct::Kernel;
+use sha2::{Digest, Sha256};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [recipe, kernel, folder] = arguments.as_slice() else {
+        return Err("give a recipe, a kernel and a folder of pictures".into());
+    };
+    let kernel = Kernel::from_name(kernel).ok_or("no such kernel")?;
+    let mut inspector = Inspector::with_kernel(&Recipe::load(Path::new(recipe))?, kernel)?;
+    for file in Folder::open(Path::new(folder))?.files() {
+        let score = inspector.inspect(&Picture::open(file)?)?.score;
+        let mut hash = Sha256::new();
+        hash.update(&inspector.input().data);
+        hash.update(&inspector.reconstruction().data);
+        hash.update(inspector.seen().learned);
+        inspector.judge().anomaly().iter().for_each(|value| hash.update(value.to_le_bytes()));
+        let bits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("{} {score} {bits}", file.display());
+    }
+    Ok(())
+}
