@@ -258,3 +258,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_device_counts_the_multiply_adds_that_the_configuration_says() {
+    use crate::network::{NetworkConfig, SideKind};
+    let mut random = Random(77);
+    let levels = [(8, Kind::None), (16, Kind::Skip), (12, Kind::Memory(2, 9))];
+    let nets = networks(32, 3, &levels, &[(8, Kind::Skip), (5, Kind::None)], &mut random);
+    let config = NetworkConfig {
+        size: 32,
+        channels: 3,
+        widths: vec![8, 16, 12],
+        sides: vec![SideKind::None, SideKind::Skip, SideKind::Pmb],
+        grids: vec![1, 1, 2],
+        items: 9,
+        temperature: 0.1,
+        head: vec![8, 5],
+    };
+    let pictures = [picture(32, 3, &mut random)];
+    let model = export(&quantise(&nets, &pictures, &pictures).unwrap());
+    let device = Reconstructor::load(&model, InputShape { size: 32, channels: 3 }).unwrap();
+    assert_eq!(device.multiply_adds(), config.multiply_adds());
+}
