@@ -45,15 +45,16 @@ impl NoiseStatistics {
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
-/// over 3 x 3 pixels, the spread raised by a quarter of its mean over the picture. No pictures: mean 0, spread 1 level.
-pub fn noise_map(statistics: &NoiseStatistics) -> NoiseMap {
+/// over 3 x 3 pixels, the spread raised by a quarter of its mean over the picture, or by `least` levels where that is more. No
+/// pictures: mean 0, spread 1 level.
+pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let n = f64::from(statistics.count.max(1));
     let mean: Vec<f64> = statistics.sum.iter().map(|&s| s as f64 / n).collect();
     let spread: Vec<f64> =
         statistics.squares.iter().zip(&mean).map(|(&q, m)| (q as f64 / n - m * m).max(0.0).sqrt()).collect();
     let floor = match statistics.count {
         0 => 256.0,
-        _ => FLOOR * spread.iter().sum::<f64>() / spread.len().max(1) as f64,
+        _ => (FLOOR * spread.iter().sum::<f64>() / spread.len().max(1) as f64).max(256.0 * least),
     };
     let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
@@ -65,15 +66,19 @@ pub fn noise_map(statistics: &NoiseStatistics) -> NoiseMap {
 }
 
 /// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and one
-/// standard deviation, of all pixels of all pictures. No pictures: mean 0, spread 1 level.
-pub fn even_noise_map(statistics: &NoiseStatistics) -> NoiseMap {
+/// standard deviation, of all pixels of all pictures, `least` levels at least. No pictures: mean 0, spread 1 level.
+pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let pixels = statistics.sum.len();
     let n = (f64::from(statistics.count) * pixels as f64).max(1.0);
     let mean = statistics.sum.iter().map(|&s| s as f64).sum::<f64>() / n;
     let square = statistics.squares.iter().map(|&q| q as f64).sum::<f64>() / n;
     let spread = if statistics.count == 0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
     let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; pixels];
-    NoiseMap { mean: everywhere(mean), spread: everywhere(spread.max(1.0)), fraction_bits: MAX_FRACTION_BITS }
+    NoiseMap {
+        mean: everywhere(mean),
+        spread: everywhere(spread.max(256.0 * least).max(1.0)),
+        fraction_bits: MAX_FRACTION_BITS,
+    }
 }
 
 fn box_3x3(plane: &[f64], width: usize) -> Vec<f64> {
@@ -96,9 +101,18 @@ mod tests {
         let mut statistics = NoiseStatistics::new(4, 4);
         statistics.add(&[1000; 16]);
         statistics.add(&[3000; 16]);
-        let map = noise_map(&statistics);
+        let map = noise_map(&statistics, 0.0);
         // mean 2000, standard deviation 1000, raised by a quarter of the mean spread
         assert_eq!((map.mean, map.spread), (vec![2000; 16], vec![1250; 16]));
+    }
+
+    #[test]
+    fn a_quiet_set_is_not_taken_for_a_quiet_line() {
+        let mut statistics = NoiseStatistics::new(4, 4);
+        statistics.add(&[7; 16]);
+        assert_eq!(noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
+        assert_eq!(even_noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
+        assert_eq!(noise_map(&statistics, 0.0).spread, [1; 16]);
     }
 
     #[test]
@@ -106,10 +120,10 @@ mod tests {
         let mut statistics = NoiseStatistics::new(4, 1);
         statistics.add(&[0, 0, 0, 4000]);
         statistics.add(&[0, 4000, 0, 0]);
-        let map = even_noise_map(&statistics);
+        let map = even_noise_map(&statistics, 0.0);
         // a quarter of the values is 4000, the others 0: standard deviation 4000 * sqrt(3) / 4
         assert_eq!((map.mean, map.spread), (vec![1000; 4], vec![1732; 4]));
-        assert_eq!(even_noise_map(&NoiseStatistics::new(2, 2)).spread, [256; 4]);
+        assert_eq!(even_noise_map(&NoiseStatistics::new(2, 2), 0.0).spread, [256; 4]);
     }
 
     #[test]
@@ -119,8 +133,8 @@ mod tests {
         statistics.add(&picture);
         picture[..32].fill(4000);
         statistics.add(&picture);
-        let map = noise_map(&statistics);
+        let map = noise_map(&statistics, 0.0);
         assert_eq!(map.spread[63], 250);
-        assert!(noise_map(&NoiseStatistics::new(2, 2)).spread.iter().all(|&s| s == 256));
+        assert!(noise_map(&NoiseStatistics::new(2, 2), 0.0).spread.iter().all(|&s| s == 256));
     }
 }
