@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [recipe, kernel, folder] = arguments.as_slice() else {
         return Err("give a recipe, a kernel and a folder of pictures".into());
     };
-    let kernel = Kernel::from_name(kernel).ok_or("no such kernel")?;
+    let kernel = Kernel::named(kernel)?;
     let mut inspector = Inspector::with_kernel(&Recipe::load(Path::new(recipe))?, kernel)?;
     for file in Folder::open(Path::new(folder))?.files() {
         let score = inspector.inspect(&Picture::open(file)?)?.score;

@@ -19,8 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shape = InputShape { size: size.parse()?, channels: channels.parse()? };
     let kernel = match kernel {
         [] => Kernel::best(),
-        [name, ..] => Kernel::from_name(name)
-            .ok_or_else(|| format!("kernels are {}", Kernel::ALL.map(Kernel::name).join(", ")))?,
+        [name, ..] => Kernel::named(name)?,
     };
     let mut reconstructor = Reconstructor::load_with(&std::fs::read(model)?, shape, kernel)?;
     let mut pictures = Vec::new();

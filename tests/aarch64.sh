@@ -54,12 +54,14 @@ for scenario in $scenarios; do
         --sheet "$work/rejects.png" > /dev/null &
 done
 wait
-cpu=cortex-a76
-for record in $scenarios; do
-    rm -f "$work/again.jsonl"
-    on_arm "$there" replay "$work/$record.jsonl" --out "$work/again.jsonl"
-    cmp "$work/$record.jsonl" "$work/again.jsonl"
+# SDOT, and a core without it
+for cpu in cortex-a76 cortex-a72; do
+    for record in $scenarios; do
+        rm -f "$work/again.jsonl"
+        on_arm "$there" replay "$work/$record.jsonl" --out "$work/again.jsonl"
+        cmp "$work/$record.jsonl" "$work/again.jsonl"
+    done
+    on_arm "$there" inspect --json --recipe models/demo "$some" > "$work/there.jsonl"
+    cmp "$work/verdicts.jsonl" "$work/there.jsonl"
+    echo "$cpu: $(wc -l < "$work/verdicts.jsonl") verdicts and 4 records, the same bytes"
 done
-on_arm "$there" inspect --json --recipe models/demo "$some" > "$work/there.jsonl"
-cmp "$work/verdicts.jsonl" "$work/there.jsonl"
-echo "aarch64: $(wc -l < "$work/verdicts.jsonl") verdicts and 4 records, the same bytes"

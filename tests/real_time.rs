@@ -35,8 +35,6 @@ const VIRTUAL: [&str; 2] = ["deadline-kept", "encoder-dead"];
 /// On a machine that withheld a processor in this many attempts, one after the other, pulses that the line itself found to
 /// be late are the machine's; all else must still be as in virtual time.
 const STRICT_ATTEMPTS: usize = 2;
-/// After so many it cannot be told here how a scenario comes out: it is named, and may be one of a minority only.
-const ATTEMPTS: usize = 5;
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
@@ -63,7 +61,8 @@ fn scenarios_come_out_as_in_virtual_time() {
         let attempts = Cell::new(0);
         steadily(|| {
             attempts.set(attempts.get() + 1);
-            if attempts.get() > ATTEMPTS {
+            // it cannot be told here how the scenario comes out: it is named, and may be one of a minority only
+            if attempts.get() == steady::ATTEMPTS {
                 return undecided.borrow_mut().push(&scenario.name);
             }
             let wrong = play(scenario, &recipe, &board, attempts.get() > STRICT_ATTEMPTS);

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let recipe = Recipe::load(Path::new(recipe))?;
     let shape = InputShape { size: recipe.manifest.input.size, channels: recipe.manifest.input.channels };
-    let kernel = Kernel::from_name(kernel).ok_or("no such kernel")?;
+    let kernel = Kernel::named(kernel)?;
     let mut network = Reconstructor::load_with(&recipe.model, shape, kernel)?;
     let mut noise = SplitMix64(7);
     let picture: Vec<u8> = (0..shape.bytes()).map(|_| noise.bits() as u8).collect();

@@ -132,10 +132,9 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 fn kernel(name: &str) -> Result<Kernel, String> {
-    match Kernel::from_name(name) {
-        Some(kernel) if kernel.is_supported() => Ok(kernel),
-        Some(_) => Err("this processor does not have its instructions".to_owned()),
-        None => Err(format!("kernels are {}", Kernel::ALL.map(Kernel::name).join(", "))),
+    match Kernel::named(name)? {
+        kernel if kernel.is_supported() => Ok(kernel),
+        _ => Err("this processor does not have its instructions".to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use beltwatch::realtime;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-const ATTEMPTS: usize = 6;
+pub(crate) const ATTEMPTS: usize = 6;
 const STEP: Duration = Duration::from_micros(500);
 
 /// Runs `check`, which panics where something is wrong, alone among the checks of this test program.

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::block::{At, Block, Simd};
+use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +28,7 @@ impl Simd for Avx2 {
     fn tile(self, block: &Block<i16>, x: &[i16], at: At, y: &mut [i16]) {
         at.check(block, x, y);
         // SAFETY: `self` exists only where AVX2 was detected; windows and outputs are inside.
-        unsafe {
-            match (at.count, block.width) {
-                (6, 16) => tile::<6, 2>(block, x, at, y),
-                (4, 16) => tile::<4, 2>(block, x, at, y),
-                (2, 16) => tile::<2, 2>(block, x, at, y),
-                (_, 16) => tile::<1, 2>(block, x, at, y),
-                (6, _) => tile::<6, 1>(block, x, at, y),
-                (4, _) => tile::<4, 1>(block, x, at, y),
-                (2, _) => tile::<2, 1>(block, x, at, y),
-                _ => tile::<1, 1>(block, x, at, y),
-            }
-        }
+        unsafe { tile_of_size!(block, x, at, y, 16: 6 4 2) }
     }
 
     fn multiply(self, rounds: usize) -> usize {
@@ -93,7 +82,7 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
     for (p, sums) in sums.into_iter().enumerate() {
         let pixel = y.as_mut_ptr().wrapping_add(p * at.apart);
         for (n, sum) in sums.into_iter().enumerate() {
-            let steps = requantise(block, sum, 8 * n);
+            let steps = requantise(block, sum, 8 * n, block.zero.into());
             let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
             // SAFETY: 8 values are written to 8; the caller's word.
             unsafe { _mm_storeu_si128(pixel.add(8 * n).cast(), words) };
@@ -101,16 +90,18 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
     }
 }
 
-/// Eight outputs from `first` on; `super::convolution::requantise`, clamped before it is rounded, which is the same.
+/// Eight outputs from `first` on, with `zero` for the zero point; `super::convolution::requantise`, clamped before it is rounded,
+/// which is the same.
+#[inline]
 #[target_feature(enable = "avx2")]
-fn requantise(block: &Block<i16>, sum: __m256i, first: usize) -> __m256i {
+pub(super) fn requantise<W>(block: &Block<W>, sum: __m256i, first: usize, zero: i32) -> __m256i {
     let [lowest, highest] = block.bounds.map(|bound| _mm256_set1_ps(bound));
     let multiplier = &block.multiplier[first..first + 8];
     // SAFETY: eight values.
     let multiplier = unsafe { _mm256_loadu_ps(multiplier.as_ptr()) };
     let steps = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier);
     let steps = _mm256_min_ps(_mm256_max_ps(steps, lowest), highest);
-    _mm256_add_epi32(_mm256_cvtps_epi32(steps), _mm256_set1_epi32(i32::from(block.zero)))
+    _mm256_add_epi32(_mm256_cvtps_epi32(steps), _mm256_set1_epi32(zero))
 }
 
 /// # Safety

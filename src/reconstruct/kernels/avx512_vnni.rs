@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::block::{At, Block, Simd};
+use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +28,7 @@ impl Simd for Avx512Vnni {
     fn tile(self, block: &Block<i8>, x: &[u8], at: At, y: &mut [u8]) {
         at.check(block, x, y);
         // SAFETY: `self` exists only where the instructions were detected; windows and outputs are inside.
-        unsafe {
-            match (at.count, block.width) {
-                (8, 32) => tile::<8, 2>(block, x, at, y),
-                (4, 32) => tile::<4, 2>(block, x, at, y),
-                (2, 32) => tile::<2, 2>(block, x, at, y),
-                (_, 32) => tile::<1, 2>(block, x, at, y),
-                (8, _) => tile::<8, 1>(block, x, at, y),
-                (4, _) => tile::<4, 1>(block, x, at, y),
-                (2, _) => tile::<2, 1>(block, x, at, y),
-                _ => tile::<1, 1>(block, x, at, y),
-            }
-        }
+        unsafe { tile_of_size!(block, x, at, y, 32: 8 4 2) }
     }
 
     fn multiply(self, rounds: usize) -> usize {

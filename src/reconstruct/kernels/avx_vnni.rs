@@ -5,7 +5,8 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::block::{At, Block, Simd};
+use super::avx2::requantise;
+use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +29,7 @@ impl Simd for AvxVnni {
     fn tile(self, block: &Block<i8>, x: &[u8], at: At, y: &mut [u8]) {
         at.check(block, x, y);
         // SAFETY: `self` exists only where the instructions were detected; windows and outputs are inside.
-        unsafe {
-            match (at.count, block.width) {
-                (6, 16) => tile::<6, 2>(block, x, at, y),
-                (4, 16) => tile::<4, 2>(block, x, at, y),
-                (2, 16) => tile::<2, 2>(block, x, at, y),
-                (_, 16) => tile::<1, 2>(block, x, at, y),
-                (6, _) => tile::<6, 1>(block, x, at, y),
-                (4, _) => tile::<4, 1>(block, x, at, y),
-                (2, _) => tile::<2, 1>(block, x, at, y),
-                _ => tile::<1, 1>(block, x, at, y),
-            }
-        }
+        unsafe { tile_of_size!(block, x, at, y, 16: 6 4 2) }
     }
 
     fn multiply(self, rounds: usize) -> usize {
@@ -86,18 +76,10 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: 
             }
         }
     }
-    let [lowest, highest] = block.bounds.map(|bound| _mm256_set1_ps(bound));
-    // the outputs' zero point, and what turns them into u8
-    let zero = _mm256_set1_epi32(i32::from(block.zero) + 128);
-    let multipliers = block.multiplier.as_chunks::<8>().0;
-    for n in 0..N {
-        // SAFETY: eight values.
-        let multiplier = unsafe { _mm256_loadu_ps(multipliers[n].as_ptr()) };
-        for (p, sums) in sums.iter().enumerate() {
-            // `super::convolution::requantise`, clamped before it is rounded, which is the same
-            let steps = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[n]), multiplier);
-            let steps = _mm256_min_ps(_mm256_max_ps(steps, lowest), highest);
-            let steps = _mm256_add_epi32(_mm256_cvtps_epi32(steps), zero);
+    for (p, sums) in sums.into_iter().enumerate() {
+        for (n, sum) in sums.into_iter().enumerate() {
+            // 128 turns the outputs into u8
+            let steps = requantise(block, sum, 8 * n, i32::from(block.zero) + 128);
             let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
             // SAFETY: 8 bytes are written to 8; the caller's word.
             unsafe {

@@ -84,6 +84,22 @@ pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
     fn multiply(self, rounds: usize) -> usize;
 }
 
+/// Calls `tile::<PIXELS, PARTS>` of the kernel around for a tile's pixels, one of those listed or 1, and a block of the `$wide`
+/// outputs of two parts, or of one.
+#[cfg(target_arch = "x86_64")]
+macro_rules! tile_of_size {
+    ($block:ident, $x:ident, $at:ident, $y:ident, $wide:literal: $($pixels:literal)*) => {
+        match ($at.count, $block.width) {
+            $(($pixels, $wide) => tile::<$pixels, 2>($block, $x, $at, $y),)*
+            (_, $wide) => tile::<1, 2>($block, $x, $at, $y),
+            $(($pixels, _) => tile::<$pixels, 1>($block, $x, $at, $y),)*
+            _ => tile::<1, 1>($block, $x, $at, $y),
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use tile_of_size;
+
 /// The windows of a tile.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::reconstruct) struct At {

@@ -72,12 +72,13 @@ impl<K: Simd> PackedConvolution<K> {
                 for block in &self.blocks {
                     let [rows, columns] = [0, 1].map(|axis| self.size[axis] + block.more[axis]);
                     let end = if y < rows { columns.min(pass + PASS) } else { pass };
+                    let is_whole = block.is_whole();
                     let mut x = pass;
                     for &count in K::PIXELS {
                         while x + count <= end {
                             let start = self.start + y * self.step[0] + x * self.step[1];
                             let at = At { start, step: self.step[1], count, apart: MAX_OUTPUTS };
-                            if block.is_whole() {
+                            if is_whole {
                                 let (place, apart) = self.place(&block.segments[0], [y, x]);
                                 self.kernel.tile(block, input, At { apart, ..at }, &mut output[place..]);
                             } else {

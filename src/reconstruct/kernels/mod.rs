@@ -106,6 +106,11 @@ impl Kernel {
         }
     }
 
+    /// The kernel of that name; otherwise what the names are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        Self::from_name(name).ok_or_else(|| format!("kernels are {}", Self::ALL.map(Self::name).join(", ")))
+    }
+
     /// The kernel of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kernel| kernel.name() == name)

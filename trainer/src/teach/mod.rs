@@ -315,7 +315,7 @@ fn steps_within(
     let count = seconds.len();
     let (all, alone) = seconds.split_at_mut(count.min(trial.head_alone_from()));
     let sum = [all, alone].map(|part| part.len() as f64 * median(part).unwrap_or(0.0)).iter().sum::<f64>();
-    let step = (sum / count.max(1) as f64).max(1e-4);
+    let step = if count == 0 { f64::INFINITY } else { (sum / count as f64).max(1e-4) };
     Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, MOST_STEPS))
 }
 
