@@ -1,8 +1,8 @@
 //! Plain loops over pixels, compiled for what processors really have.
 
 /// Functions whose loops the compiler turns into vector instructions, twice on x86-64: for any processor, which has vectors of 16
-/// bytes, and for those with AVX2, as nearly all have. What they call must be `#[inline(always)]` to be compiled with them. They
-/// calculate with integers only, so both give the same numbers.
+/// bytes, and for those with AVX2 and FMA, as nearly all have. What they call must be `#[inline(always)]` to be compiled with them.
+/// They calculate with integers, or in a fixed order with fused multiply-adds where they say so: both give the same numbers.
 macro_rules! vectorised {
     ($($(#[$about:meta])* $vis:vis fn $name:ident $(<$(const $c:ident: usize),+>)? ($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
         $(#[$about])*
@@ -11,8 +11,8 @@ macro_rules! vectorised {
             fn anywhere $(<$(const $c: usize),+>)? ($($arg: $type),*) $body
 
             #[cfg(target_arch = "x86_64")]
-            if std::arch::is_x86_feature_detected!("avx2") {
-                #[target_feature(enable = "avx2")]
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2 $(<$(const $c: usize),+>)? ($($arg: $type),*) {
                     anywhere $(::<$($c),+>)? ($($arg),*)
                 }

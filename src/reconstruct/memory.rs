@@ -1,11 +1,12 @@
 //! The partition memory bank with channel queries, after Xing and Li (2023), with int8 at both ends.
 //!
-//! Within, it computes in f32, with additions, multiplications, divisions and square roots only, each in a fixed
-//! order, and an exponential of its own: every processor gives the same bytes. Channels are the lanes, so the order
+//! Within, it computes in f32, with additions, multiplications, both fused into one, divisions and square roots only, each in a
+//! fixed order, and an exponential of its own: every processor gives the same bytes. Channels are the lanes, so the order
 //! does not depend on the width of the processor's vectors.
 
 use super::kernels::Value;
 use super::layout::View;
+use crate::vectorised::vectorised;
 
 /// Channels that are computed together.
 const LANES: usize = 32;
@@ -123,9 +124,12 @@ impl PartitionMemory {
                 let count = LANES.min(channels - first);
                 self.load(block, input, first, count, queries);
                 normalise(queries);
-                multiply(keys, items, [dimension, 1], queries, weights);
-                let total = address(weights);
-                multiply(values, dimension, [1, dimension], weights, drawn);
+                weights.resize(items, [0.0; LANES]);
+                multiply(keys, [dimension, 1], queries, weights);
+                let mut total = [0.0; LANES];
+                address(weights, &mut total);
+                drawn.resize(dimension, [0.0; LANES]);
+                multiply(values, [1, dimension], weights, drawn);
                 for (place, sum) in drawn.iter().enumerate() {
                     let to = self.place(block, place, to) + first;
                     for (lane, stored) in output[to..to + count].iter_mut().enumerate() {
@@ -164,38 +168,66 @@ impl PartitionMemory {
     }
 }
 
-/// Divides each query by its length.
-fn normalise(queries: &mut [Lanes]) {
-    let mut squares = [0.0; LANES];
-    for query in queries.iter() {
-        for (square, value) in squares.iter_mut().zip(query) {
-            *square += value * value;
+vectorised! {
+    /// Divides each query by its length.
+    fn normalise(queries: &mut [Lanes]) {
+        let mut squares = [0.0; LANES];
+        for query in queries.iter() {
+            for (square, value) in squares.iter_mut().zip(query) {
+                *square = value.mul_add(*value, *square);
+            }
+        }
+        let lengths = squares.map(|square| (square + LENGTH_EPSILON).sqrt());
+        for query in queries {
+            for (value, length) in query.iter_mut().zip(lengths) {
+                *value /= length;
+            }
         }
     }
-    let lengths = squares.map(|square| (square + LENGTH_EPSILON).sqrt());
-    for query in queries {
-        for (value, length) in query.iter_mut().zip(lengths) {
-            *value /= length;
+
+    /// `out[row] = sum over i of matrix[row][i] * columns[i]`, in the order of i; `strides` are those of rows and of i.
+    ///
+    /// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the items.
+    fn multiply(matrix: &[f32], strides: [usize; 2], columns: &[Lanes], out: &mut [Lanes]) {
+        // two rows at a time: each column is read once for both
+        let (pairs, last) = out.as_chunks_mut::<2>();
+        let first = 2 * pairs.len() * strides[0];
+        for (pair, sums) in pairs.iter_mut().enumerate() {
+            add_up(&matrix[2 * pair * strides[0]..], strides, columns, sums);
+        }
+        for sums in last {
+            add_up(&matrix[first..], strides, columns, std::array::from_mut(sums));
+        }
+    }
+
+    /// Turns similarities into weights, up to the factor that becomes `total`: the softmax, without those below 1 / items.
+    fn address(weights: &mut [Lanes], total: &mut Lanes) {
+        let mut best = [f32::MIN; LANES];
+        for similarity in weights.iter() {
+            for (best, &s) in best.iter_mut().zip(similarity) {
+                *best = larger(*best, s);
+            }
+        }
+        let mut sum = [0.0; LANES];
+        for weight in weights.iter_mut() {
+            for lane in 0..LANES {
+                weight[lane] = exp(weight[lane] - best[lane]);
+                sum[lane] += weight[lane];
+            }
+        }
+        let threshold = sum.map(|sum| sum / weights.len() as f32);
+        *total = [0.0; LANES];
+        for weight in weights {
+            for lane in 0..LANES {
+                // The best item's weight is exp(0) = 1 and the mean at most that: it stays also where all are equal.
+                weight[lane] = if weight[lane] >= threshold[lane] { weight[lane] } else { 0.0 };
+                total[lane] += weight[lane];
+            }
         }
     }
 }
 
-/// `out[row] = sum over i of matrix[row][i] * columns[i]`, in the order of i; `strides` are those of rows and of i.
-///
-/// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the items.
-fn multiply(matrix: &[f32], rows: usize, strides: [usize; 2], columns: &[Lanes], out: &mut Vec<Lanes>) {
-    out.clear();
-    out.resize(rows, [0.0; LANES]);
-    // two rows at a time: each column is read once for both
-    let (pairs, last) = out.as_chunks_mut::<2>();
-    pairs
-        .iter_mut()
-        .enumerate()
-        .for_each(|(pair, sums)| add_up(&matrix[2 * pair * strides[0]..], strides, columns, sums));
-    let first = 2 * pairs.len() * strides[0];
-    last.iter_mut().for_each(|sums| add_up(&matrix[first..], strides, columns, std::array::from_mut(sums)));
-}
-
+#[inline(always)]
 fn add_up<const ROWS: usize>(matrix: &[f32], strides: [usize; 2], columns: &[Lanes], out: &mut [Lanes; ROWS]) {
     let mut sums = [[0.0; LANES]; ROWS];
     let mut at = 0;
@@ -203,7 +235,7 @@ fn add_up<const ROWS: usize>(matrix: &[f32], strides: [usize; 2], columns: &[Lan
         for (row, sums) in sums.iter_mut().enumerate() {
             let factor = matrix[row * strides[0] + at];
             for lane in 0..LANES {
-                sums[lane] += column[lane] * factor;
+                sums[lane] = column[lane].mul_add(factor, sums[lane]);
             }
         }
         at += strides[1];
@@ -211,34 +243,8 @@ fn add_up<const ROWS: usize>(matrix: &[f32], strides: [usize; 2], columns: &[Lan
     *out = sums;
 }
 
-/// Turns similarities into weights, up to the factor that it returns: the softmax, without those below 1 / items.
-fn address(weights: &mut [Lanes]) -> Lanes {
-    let mut best = [f32::MIN; LANES];
-    for similarity in weights.iter() {
-        for (best, &s) in best.iter_mut().zip(similarity) {
-            *best = larger(*best, s);
-        }
-    }
-    let mut sum = [0.0; LANES];
-    for weight in weights.iter_mut() {
-        for lane in 0..LANES {
-            weight[lane] = exp(weight[lane] - best[lane]);
-            sum[lane] += weight[lane];
-        }
-    }
-    let threshold = sum.map(|sum| sum / weights.len() as f32);
-    let mut total = [0.0; LANES];
-    for weight in weights {
-        for lane in 0..LANES {
-            // The best item's weight is exp(0) = 1 and the mean at most that: it stays also where all are equal.
-            weight[lane] = if weight[lane] >= threshold[lane] { weight[lane] } else { 0.0 };
-            total[lane] += weight[lane];
-        }
-    }
-    total
-}
-
 /// The larger one, by comparison alone (`f32::max` leaves the sign of zeros open).
+#[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
@@ -246,14 +252,15 @@ fn larger(a: f32, b: f32) -> f32 {
 /// e^x for x <= 0, within 2e-7 of it; exactly 1 at 0.
 ///
 /// 2^n * e^r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; ln 2 in two parts after Cody and Waite.
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     let x = larger(x, -87.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
     let mut power = 1.0 / 5040.0;
     for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        power = power * r + factor;
+        power = r.mul_add(power, factor);
     }
     // The low bits of `shifted` are n; moved to the exponent, they make 2^n.
     power * f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()))

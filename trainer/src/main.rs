@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use beltwatch::say;
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
-use beltwatch_train::recalibrate::{self, CalibrateArgs};
+use beltwatch_train::recalibrate::{self, CalibrateArgs, CalibrateError};
 use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
 use beltwatch_train::teach::{self, Budget, Noise, Preset, TeachError, TeachOptions};
@@ -172,31 +172,57 @@ fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let result: Result<(), Box<dyn std::error::Error>> = match Cli::parse().command {
-        Command::Teach(args) => return teach(args),
-        Command::Study(args) => return study(args),
-        Command::Devices => say::out(list_devices()).map_err(Into::into),
-        Command::Calibrate(Calibrate { recipe, pictures, false_reject }) => {
-            recalibrate::calibrate(&CalibrateArgs { recipe, pictures, false_reject }).map(drop).map_err(Into::into)
-        }
-        Command::Evaluate(Evaluate { recipe, data, json, report }) => {
-            evaluation::run(&EvaluateArgs { recipe, data, json, report }).map(drop).map_err(Into::into)
-        }
-        Command::Synth(Synth { out, seed, size, train, test_good, test_defects }) => {
-            synth::synth(&SynthArgs { out, seed, size, train, test_good, test_defects }).map_err(Into::into)
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&*error),
+/// What ends the program, and its exit code.
+struct Failure {
+    error: Box<dyn std::error::Error>,
+    code: u8,
+}
+
+impl Failure {
+    fn new<E: std::error::Error + 'static>(error: E, exit_code: impl Fn(&E) -> u8) -> Self {
+        Self { code: exit_code(&error), error: Box::new(error) }
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    say::error(format_args!("beltwatch-train: {error}"));
-    ExitCode::FAILURE
+impl<E: std::error::Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error, |_| 1)
+    }
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { error, code }) => {
+            say::error(format_args!("beltwatch-train: {error}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Teach(args) => {
+            teach::teach(&args.into(), &*stop()?).map_err(|e| Failure::new(e, TeachError::exit_code))?;
+        }
+        Command::Study(Study { study, out, data, device }) => {
+            let args = StudyArgs { plan: study, out, data, device };
+            study::study(&args, &*stop()?).map_err(|e| Failure::new(e, StudyError::exit_code))?;
+        }
+        Command::Devices => say::out(list_devices())?,
+        Command::Calibrate(Calibrate { recipe, pictures, false_reject }) => {
+            let args = CalibrateArgs { recipe, pictures, false_reject };
+            recalibrate::calibrate(&args).map_err(|e| Failure::new(e, CalibrateError::exit_code))?;
+        }
+        Command::Evaluate(Evaluate { recipe, data, json, report }) => {
+            evaluation::run(&EvaluateArgs { recipe, data, json, report })?;
+        }
+        Command::Synth(Synth { out, seed, size, train, test_good, test_defects }) => {
+            synth::synth(&SynthArgs { out, seed, size, train, test_good, test_defects })?;
+        }
+    }
+    Ok(())
 }
 
 /// Set by the signals that end a program.
@@ -208,64 +234,27 @@ fn stop() -> std::io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn study(Study { study, out, data, device }: Study) -> ExitCode {
-    let args = StudyArgs { plan: study, out, data, device };
-    let result = stop().map_err(Into::into).and_then(|stop| study::study(&args, &stop).map_err(Box::from));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error: Box<dyn std::error::Error> = error;
-            let stopped = matches!(error.downcast_ref(), Some(StudyError::Teach { source, .. }) if matches!(**source, TeachError::Stopped { .. }));
-            let code = fail(&*error);
-            if stopped { ExitCode::from(130) } else { code }
+impl From<Teach> for TeachOptions {
+    fn from(args: Teach) -> Self {
+        Self {
+            data: args.data,
+            out: args.out,
+            run: None,
+            preset: args.preset,
+            config: args.config,
+            size: args.size,
+            steps: args.steps,
+            seed: args.seed,
+            device: args.device,
+            budget: args.budget,
+            false_reject: args.false_reject,
+            folds: args.folds,
+            noise: args.noise,
+            smoothing: args.smoothing,
+            mask: args.mask,
+            float_model: !args.no_float_model,
+            force: args.force,
+            export_now: args.export_now,
         }
-    }
-}
-
-fn teach(args: Teach) -> ExitCode {
-    let stop = match stop() {
-        Ok(stop) => stop,
-        Err(error) => return fail(&error),
-    };
-    let options = TeachOptions {
-        data: args.data,
-        out: args.out,
-        run: None,
-        preset: args.preset,
-        config: args.config,
-        size: args.size,
-        steps: args.steps,
-        seed: args.seed,
-        device: args.device,
-        budget: args.budget,
-        false_reject: args.false_reject,
-        folds: args.folds,
-        noise: args.noise,
-        smoothing: args.smoothing,
-        mask: args.mask,
-        float_model: !args.no_float_model,
-        force: args.force,
-        export_now: args.export_now,
-    };
-    match teach::teach(&options, &stop) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error @ TeachError::Stopped { .. }) => {
-            fail(&error);
-            ExitCode::from(130)
-        }
-        Err(
-            error @ (TeachError::Target(_)
-            | TeachError::Folds(_)
-            | TeachError::Smoothing(_)
-            | TeachError::Forms { .. }
-            | TeachError::Regions { .. }
-            | TeachError::Settings(_)
-            | TeachError::Size { .. }
-            | TeachError::Out { .. }),
-        ) => {
-            fail(&error);
-            ExitCode::from(2)
-        }
-        Err(error) => fail(&error),
     }
 }

@@ -67,6 +67,13 @@ pub enum CalibrateError {
     Target(f64),
 }
 
+impl CalibrateError {
+    /// The program's: 2 where an option is out of range, else 1.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Target(_)) { 2 } else { 1 }
+    }
+}
+
 /// Scores the pictures, adds them to those by which the threshold was found, and writes the recipe with the new one.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     if let Some(target) = args.false_reject.filter(|&t| !is_false_reject_target(t)) {

@@ -42,6 +42,13 @@ impl NoiseStatistics {
             *squares += u64::from(d) * u64::from(d);
         }
     }
+
+    /// Takes in all that `other` did, of the same size.
+    pub fn add_all(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum.iter_mut().zip(&other.sum).for_each(|(sum, other)| *sum += other);
+        self.squares.iter_mut().zip(&other.squares).for_each(|(squares, other)| *squares += other);
+    }
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
@@ -104,6 +111,20 @@ mod tests {
         let map = noise_map(&statistics, 0.0);
         // mean 2000, standard deviation 1000, raised by a quarter of the mean spread
         assert_eq!((map.mean, map.spread), (vec![2000; 16], vec![1250; 16]));
+    }
+
+    #[test]
+    fn parts_of_a_set_add_up_to_it() {
+        let differences: Vec<Vec<u16>> = (0..5).map(|i| (0..16).map(|p| 900 * i + 77 * p).collect()).collect();
+        let of = |some: &[Vec<u16>]| {
+            let mut statistics = NoiseStatistics::new(4, 4);
+            some.iter().for_each(|difference| statistics.add(difference));
+            statistics
+        };
+        let mut sum = of(&differences[..2]);
+        sum.add_all(&of(&differences[2..]));
+        assert_eq!(noise_map(&sum, 0.0), noise_map(&of(&differences), 0.0));
+        assert_ne!(noise_map(&sum, 0.0), noise_map(&of(&differences[..2]), 0.0));
     }
 
     #[test]

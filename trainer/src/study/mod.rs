@@ -80,6 +80,16 @@ pub enum StudyError {
     },
 }
 
+impl StudyError {
+    /// The program's: 130 where the user stopped it, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Teach { source, .. } if matches!(**source, TeachError::Stopped { .. }) => 130,
+            _ => 1,
+        }
+    }
+}
+
 /// What one recipe reached: the int8 network with HEE unless said, through the device's own code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {

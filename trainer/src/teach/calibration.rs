@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use beltwatch::picture::Picture;
 use beltwatch::verdict::Score;
 
-use super::config::FEW;
 use super::data::TeachingSet;
-use super::noise::measure;
 use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
 use super::unseen::{Quantised, Unseen};
@@ -42,22 +40,8 @@ impl Calibration {
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
         let mut unseen = Unseen::new(set, held_out, deployed, further, settings)?;
-        // how parts are drawn that were not taught on is part of the noise too, but among few pictures the places where they
-        // happened to be loud would stay blind; the threshold comes from noise maps that have not seen its pictures
-        let noise = |unseen: &Unseen<'_>, left_out: &HashSet<&PathBuf>| {
-            let taught = set.train_files.iter().zip(&set.train);
-            let further_ones = set.held_out.iter().map(|(file, _)| file).zip(held_out);
-            let kept = |(file, picture)| (!left_out.contains(file)).then_some(picture);
-            match further {
-                [] if set.train.len() < FEW => Ok(unseen.noise().clone()),
-                [] => measure(settings, taught.chain(further_ones).filter_map(kept), &deployed.int8),
-                _ => measure(settings, taught.filter_map(kept), &deployed.int8),
-            }
-        };
-        let mut deployed_noise = noise(&unseen, &HashSet::new())?;
-
         // a first look at all of them, to find those that do not belong there
-        let first = Scoring::new(settings.uncapped(), deployed_noise.clone(), unseen.size());
+        let first = Scoring::new(settings.uncapped(), unseen.noise().clone(), unseen.size());
         let mut judge = first.judge().without_hee();
         let mut taught = Vec::new();
         deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
@@ -66,7 +50,6 @@ impl Calibration {
         let belongs = |place: &usize| !files.contains(&set.train_files[*place]);
         if !suspicious.is_empty() {
             unseen.leave_out(&files, settings)?;
-            deployed_noise = noise(&unseen, &files)?;
         }
         let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| taught[place]).collect();
 
@@ -88,7 +71,7 @@ impl Calibration {
         if !further.is_empty() {
             threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
         }
-        let scoring = Scoring::alike(&scorings[0], deployed_noise);
+        let scoring = Scoring::alike(&scorings[0], unseen.noise().clone());
         Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
     }
 }

@@ -30,6 +30,11 @@ const SMOOTHING_ONE_IN: f64 = 128.0;
 const SET_ASIDE: f64 = 0.25;
 /// Fewer are few.
 pub(super) const FEW: usize = 100;
+/// No more steps a picture than this: a network that has seen few pictures too often knows them by heart, and takes every new one
+/// for a defect.
+const STEPS_A_PICTURE: usize = 50;
+/// Steps that pay however few pictures there are, and the most that do however many there are.
+const STEPS: [usize; 2] = [1500, 20_000];
 /// Part of the steps in which the learned difference learns alone.
 const HEAD_ALONE: f64 = 0.5;
 /// With cross-fitting, the networks beside the deployed one.
@@ -126,6 +131,12 @@ impl FromStr for Budget {
     }
 }
 
+/// More steps than this with so many pictures do no good, whatever the time.
+pub(super) fn steps_that_pay(pictures: usize) -> usize {
+    let [least, most] = STEPS;
+    (STEPS_A_PICTURE * pictures).clamp(least, most)
+}
+
 /// What was decided, and why, in words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decided {
@@ -179,7 +190,7 @@ impl TeachConfig {
         let mut train = TrainConfig::standard(channels).with_size(size);
         train.network.head = HEAD.to_vec();
         train.head_alone = HEAD_ALONE;
-        train.steps = preset.steps(device);
+        train.steps = preset.steps(device).min(steps_that_pay(pictures.len()));
         train.batch = BATCH;
         train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };
         let mut shown = natural(pictures, &Augmentation::default());
@@ -263,6 +274,16 @@ mod tests {
         for bad in ["", "20", "m", "1.5h", "-3m", "20min", "59s", "169h", "99999999999999999999h", "20ü"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn few_pictures_are_not_learned_by_heart() {
+        let steps = |preset: Preset, count| {
+            let pictures = vec![Picture::filled(32, 32, 1, 90); count];
+            TeachConfig::decide(preset, Device::Cpu, &pictures, 1).config.train.steps
+        };
+        assert_eq!([10, 27, 72, 300].map(|count| steps(Preset::Standard, count)), [1500, 1500, 3600, 5000]);
+        assert_eq!([10, 300].map(|count| steps(Preset::Quick, count)), [1000; 2]);
     }
 
     #[test]

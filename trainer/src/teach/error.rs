@@ -129,3 +129,21 @@ pub enum TeachError {
     #[error("--smoothing {0} must be from 0 to 8 pixels")]
     Smoothing(f64),
 }
+
+impl TeachError {
+    /// The program's: 130 where the user stopped it, 2 where an option or a setting is out of range, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stopped { .. } => 130,
+            Self::Target(_)
+            | Self::Folds(_)
+            | Self::Smoothing(_)
+            | Self::Forms { .. }
+            | Self::Regions { .. }
+            | Self::Settings(_)
+            | Self::Size { .. }
+            | Self::Out { .. } => 2,
+            _ => 1,
+        }
+    }
+}

@@ -33,7 +33,7 @@ use crate::calibrate::quantile::median;
 use crate::dataset::Dataset;
 use crate::train::{self, Device, TrainConfig, Wanted};
 pub use config::{Budget, Preset};
-use config::{Decided, FOLDS, TeachConfig};
+use config::{Decided, FOLDS, TeachConfig, steps_that_pay};
 use data::{Odd, TeachingSet};
 pub use error::TeachError;
 use learn::Learn;
@@ -46,8 +46,6 @@ pub const LOOK_AT: &str = "look-at-these";
 pub const CONFIG_FILE: &str = "teach.toml";
 /// Steps that are timed for a budget; they are not part of the run.
 const SPEED_STEPS: usize = 24;
-/// More steps than this do no good, whatever the budget.
-const MOST_STEPS: usize = 20_000;
 
 /// What `teach` is told.
 #[derive(Clone, Debug, Default)]
@@ -316,7 +314,7 @@ fn steps_within(
     let (all, alone) = seconds.split_at_mut(count.min(trial.head_alone_from()));
     let sum = [all, alone].map(|part| part.len() as f64 * median(part).unwrap_or(0.0)).iter().sum::<f64>();
     let step = if count == 0 { f64::INFINITY } else { (sum / count as f64).max(1e-4) };
-    Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, MOST_STEPS))
+    Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, steps_that_pay(set.train.len())))
 }
 
 /// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe. Neither the data nor

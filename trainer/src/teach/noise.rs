@@ -16,19 +16,16 @@ use crate::calibrate::{Noise, even_noise_map, noise_map};
 /// taught on by heart: nothing moves there any more, and each new part would be infinitely far from them.
 const LEAST_OF_LEARNED: f64 = 8.0;
 
-/// The noise map of each form that is judged by, over square pictures that `network` draws.
-pub(super) fn measure<'a>(
+/// The differences of square pictures that `network` draws: of each form that is judged by. Nothing without noise maps.
+pub(super) fn collect<'a>(
     settings: &ExportSettings,
     pictures: impl Iterator<Item = &'a Picture>,
+    size: usize,
     network: &impl Redraw,
-) -> Result<Vec<NoiseMap>, ExportError> {
-    let map = match settings.noise {
-        Noise::Pixel => noise_map,
-        Noise::Even => even_noise_map,
-        Noise::None => return Ok(Vec::new()),
-    };
-    let mut pictures = pictures.peekable();
-    let size = pictures.peek().map_or(0, |picture| picture.width);
+) -> Result<Vec<NoiseStatistics>, ExportError> {
+    if settings.noise == Noise::None {
+        return Ok(Vec::new());
+    }
     let plain = Settings::uncapped(&settings.forms, 0.0, Pooling::Max, &Regions::default());
     let mut judge = Judge::new(&plain, &[], size, size);
     let mut statistics = vec![NoiseStatistics::new(size, size); settings.forms.len()];
@@ -36,6 +33,21 @@ pub(super) fn measure<'a>(
         redrawn.judge(&mut judge);
         statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
     })?;
+    Ok(statistics)
+}
+
+/// The noise map of each form, over what is in `seen` and in all `shares`, or in all but one of them.
+pub(super) fn maps(
+    settings: &ExportSettings,
+    seen: &[NoiseStatistics],
+    shares: &[Vec<NoiseStatistics>],
+    without: Option<usize>,
+) -> Vec<NoiseMap> {
+    let mut all = seen.to_vec();
+    for (_, share) in shares.iter().enumerate().filter(|(number, _)| Some(*number) != without) {
+        all.iter_mut().zip(share).for_each(|(all, share)| all.add_all(share));
+    }
+    let map = if settings.noise == Noise::Even { even_noise_map } else { noise_map };
     let of_form = |(form, statistics)| map(statistics, if form == &Form::Learned { LEAST_OF_LEARNED } else { 0.0 });
-    Ok(settings.forms.iter().zip(&statistics).map(of_form).collect())
+    settings.forms.iter().zip(&all).map(of_form).collect()
 }

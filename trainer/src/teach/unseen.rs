@@ -9,8 +9,9 @@ use beltwatch::picture::Picture;
 use beltwatch::reconstruct::{InputShape, Reconstructor};
 use beltwatch::verdict::Score;
 
+use super::config::FEW;
 use super::data::TeachingSet;
-use super::noise::measure;
+use super::noise::{collect, maps};
 use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
 use crate::calibrate::scoring::{Redrawn, Scoring};
@@ -21,6 +22,8 @@ use crate::train::rng::Rng;
 
 /// Pictures that set the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
+/// Held-out pictures are scored with a noise map without them: of so many shares of theirs one at a time is left out.
+const MOST_SHARES: usize = 32;
 
 /// A network in its two forms, as files and ready to draw.
 pub(super) struct Quantised {
@@ -61,16 +64,19 @@ struct Fold<'a> {
     network: &'a Quantised,
     taught: Vec<usize>,
     held_out: Vec<usize>,
-    /// Over what it was taught on.
+    /// Over pictures of which none is held out here.
     noise: Vec<NoiseMap>,
 }
 
-/// The held-out pictures with the networks that have not seen them.
+/// The held-out pictures with networks and noise maps that have not seen them.
 pub(super) struct Unseen<'a> {
     set: &'a TeachingSet,
     /// As the device brings them before the network.
     held_out: &'a [Picture],
+    deployed: &'a Quantised,
     folds: Vec<Fold<'a>>,
+    /// For the recipe.
+    noise: Vec<NoiseMap>,
 }
 
 impl<'a> Unseen<'a> {
@@ -82,23 +88,63 @@ impl<'a> Unseen<'a> {
         further: &'a [Quantised],
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
-        let networks = if further.is_empty() { std::slice::from_ref(deployed) } else { further };
-        let mut unseen = Self { set, held_out, folds: Vec::new() };
-        for (number, network) in networks.iter().enumerate() {
-            let (taught, held_out) = match further {
-                [] => ((0..set.train.len()).collect(), (0..held_out.len()).collect()),
-                _ => set.split(number),
-            };
-            let pictures = taught.iter().map(|&place: &usize| &set.train[place]);
-            let noise = measure(settings, pictures, &network.int8)?;
-            unseen.folds.push(Fold { network, taught, held_out, noise });
-        }
+        let fold = |network, (taught, held_out)| Fold { network, taught, held_out, noise: Vec::new() };
+        let all = || (0..set.train.len()).collect();
+        let folds = match further {
+            // among few pictures the places where the held-out ones happen to be loud would stay blind: no noise map sees them
+            [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..held_out.len()).collect()))],
+            [] => {
+                let shares = held_out.len().min(MOST_SHARES);
+                let share = |first| (first..held_out.len()).step_by(shares).collect();
+                (0..shares).map(|first| fold(deployed, (all(), share(first)))).collect()
+            }
+            _ => further.iter().enumerate().map(|(number, network)| fold(network, set.split(number))).collect(),
+        };
+        let mut unseen = Self { set, held_out, deployed, folds, noise: Vec::new() };
+        unseen.measure(settings)?;
         Ok(unseen)
     }
 
-    /// Of the only network, or the first one.
+    /// Measures the noise: of each fold, and for the recipe.
+    fn measure(&mut self, settings: &ExportSettings) -> Result<(), ExportError> {
+        let Self { set, held_out, deployed, .. } = *self;
+        let size = self.size();
+        let taught = |places: &[usize], network: &Quantised| {
+            collect(settings, places.iter().map(|&place| &set.train[place]), size, &network.int8)
+        };
+        match self.folds.as_mut_slice() {
+            // one network has drawn all of them: what is held out in one share belongs to the noise of the others
+            folds if folds.len() > 1 && folds.iter().all(|fold| std::ptr::eq(fold.network, deployed)) => {
+                let seen = taught(&folds[0].taught, deployed)?;
+                let share = |fold: &Fold<'_>| {
+                    collect(settings, fold.held_out.iter().map(|&place| &held_out[place]), size, &deployed.int8)
+                };
+                let shares = folds.iter().map(share).collect::<Result<Vec<_>, _>>()?;
+                folds
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(own, fold)| fold.noise = maps(settings, &seen, &shares, Some(own)));
+                self.noise = maps(settings, &seen, &shares, None);
+            }
+            [only] => {
+                only.noise = maps(settings, &taught(&only.taught, deployed)?, &[], None);
+                self.noise.clone_from(&only.noise);
+            }
+            folds => {
+                let mut all: Vec<usize> = folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
+                all.sort_unstable();
+                self.noise = maps(settings, &taught(&all, deployed)?, &[], None);
+                for fold in folds {
+                    fold.noise = maps(settings, &taught(&fold.taught, fold.network)?, &[], None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The noise maps for the recipe.
     pub(super) fn noise(&self) -> &Vec<NoiseMap> {
-        &self.folds[0].noise
+        &self.noise
     }
 
     /// Width and height of the pictures.
@@ -125,10 +171,8 @@ impl<'a> Unseen<'a> {
         for fold in &mut self.folds {
             fold.taught.retain(|&place| !files.contains(&self.set.train_files[place]));
             fold.held_out.retain(|&place| !files.contains(&self.set.held_out[place].0));
-            let taught = fold.taught.iter().map(|&place| &self.set.train[place]);
-            fold.noise = measure(settings, taught, &fold.network.int8)?;
         }
-        Ok(())
+        self.measure(settings)
     }
 
     /// The held-out pictures as the folds' networks draw them.
