@@ -11,7 +11,8 @@ pub use threshold::{Threshold, threshold};
 
 use beltwatch::verdict::Score;
 
-/// Its logarithm; of none, that of the least score there is.
-fn log(score: &Score) -> f64 {
-    score.to_f64().max(1.0 / 256.0).ln()
+/// Its square root. Scores are means of large deviations: their tails are about normal on this scale, while logarithms make much of
+/// how parts without any deviation differ.
+fn root(score: &Score) -> f64 {
+    score.to_f64().sqrt()
 }

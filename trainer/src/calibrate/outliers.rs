@@ -2,28 +2,34 @@
 
 use beltwatch::verdict::Score;
 
-use super::log;
 use super::quantile::median;
+use super::root;
 
 /// A score this many robust standard deviations above the median is suspicious.
 const SUSPICIOUS: f64 = 5.0;
-/// The logarithms' standard deviation is taken as at least this: a set may be quieter than its future.
-const LEAST_SPREAD: f64 = 0.05;
+/// The standard deviation is taken as at least this share of the median's root: a set may be quieter than its future.
+const LEAST_SPREAD: f64 = 0.025;
 /// At most this share, rounded up, is taken out: a set that is worse is the engineer's to look at.
 pub const MOST: f64 = 0.05;
+/// By this quantile of the scores and the median the standard deviation is estimated, so that it takes more bad pictures than
+/// anyone has among the good ones to hide each other,
+const HIGH: f64 = 0.8;
+/// and here it lies in a normal distribution, in standard deviations.
+const NORMAL_HIGH: f64 = 0.8416;
 
 /// Places of the scores that stand out above the others, the largest first: by more than five standard deviations of the
-/// logarithms, estimated by median and median absolute deviation, and at most a twentieth of all. Fewer than 8 scores
-/// have no outliers.
+/// square roots, estimated by the median and the eightieth percentile, and at most a twentieth of all. So parts of several kinds,
+/// of which some score far lower than others, do not make those stand out. Fewer than 8 scores have no outliers.
 pub fn outliers(scores: &[Score]) -> Vec<usize> {
     if scores.len() < 8 {
         return Vec::new();
     }
-    let logs: Vec<f64> = scores.iter().map(log).collect();
-    let middle = median(&mut logs.clone()).unwrap_or(0.0);
-    let mut deviations: Vec<f64> = logs.iter().map(|l| (l - middle).abs()).collect();
-    let spread = (1.4826 * median(&mut deviations).unwrap_or(0.0)).max(LEAST_SPREAD);
-    let mut found: Vec<usize> = (0..logs.len()).filter(|&i| logs[i] > middle + SUSPICIOUS * spread).collect();
+    let roots: Vec<f64> = scores.iter().map(root).collect();
+    let mut sorted = roots.clone();
+    let middle = median(&mut sorted).unwrap_or(0.0);
+    let high = sorted[(HIGH * (sorted.len() - 1) as f64) as usize];
+    let spread = ((high - middle) / NORMAL_HIGH).max(LEAST_SPREAD * middle);
+    let mut found: Vec<usize> = (0..roots.len()).filter(|&i| roots[i] > middle + SUSPICIOUS * spread).collect();
     found.sort_by(|&a, &b| scores[b].cmp(&scores[a]));
     found.truncate((MOST * scores.len() as f64).ceil() as usize);
     found
@@ -44,6 +50,16 @@ mod tests {
         (0..10).for_each(|i| scores[i] = Score(30_000));
         assert_eq!(outliers(&scores).len(), 3);
         assert!(outliers(&[Score(1), Score(60_000)]).is_empty());
+    }
+
+    #[test]
+    fn two_kinds_of_parts_are_both_good() {
+        // most are known by heart, a third is not
+        let mut scores: Vec<Score> =
+            (0..90u16).map(|i| Score(if i % 3 == 0 { 1000 + 10 * i } else { 50 + i })).collect();
+        assert!(outliers(&scores).is_empty());
+        scores[3] = Score(40_000);
+        assert_eq!(outliers(&scores), [3]);
     }
 
     proptest! {

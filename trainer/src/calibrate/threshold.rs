@@ -3,8 +3,8 @@
 use beltwatch::promise;
 use beltwatch::verdict::Score;
 
-use super::log;
 use super::quantile::student_t;
+use super::root;
 
 /// The threshold of few pictures is at most this many times the largest score.
 const MOST_ABOVE: f64 = 1.25;
@@ -23,7 +23,7 @@ pub struct Threshold {
 ///
 /// With enough scores it is one of them, such that the share is no larger with 95 % confidence, whatever the distribution
 /// (Wilks, 1941). With fewer, but so many that the next score is above all of them with a probability of at most `target`, it is
-/// the largest. With fewer still it is a one-sided prediction bound for the next score, the logarithms taken as normal, their
+/// the largest. With fewer still it is a one-sided prediction bound for the next score, the square roots taken as normal, their
 /// spread pooled with that of the `taught` pictures' scores about a mean of their own; and never below the largest score seen
 /// nor more than a quarter above it: a few scattered scores would otherwise put it where nothing is ever rejected. The words
 /// then say how much less is promised.
@@ -52,19 +52,19 @@ pub fn threshold(held_out: &[Score], taught: &[Score], target: f64) -> Threshold
     if (n + 1) as f64 * target >= 1.0 {
         return Threshold { score: largest, basis };
     }
-    let (mean, squares) = logs(&scores);
+    let (mean, squares) = roots(&scores);
     let freedom = n - 1 + taught.len().saturating_sub(1);
-    let variance = (squares + logs(taught).1) / freedom as f64;
-    let bound = (mean + student_t(1.0 - target, freedom) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).exp();
+    let variance = (squares + roots(taught).1) / freedom as f64;
+    let bound = (mean + student_t(1.0 - target, freedom) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).powi(2);
     let score = Score::from_f64(bound.min(MOST_ABOVE * largest.to_f64())).max(largest);
     Threshold { score, basis }
 }
 
-/// Mean of the scores' logarithms, and the sum of the squares about it.
-fn logs(scores: &[Score]) -> (f64, f64) {
-    let logs: Vec<f64> = scores.iter().map(log).collect();
-    let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
-    (mean, logs.iter().map(|l| (l - mean).powi(2)).sum())
+/// Mean of the scores' square roots, and the sum of the squares about it.
+fn roots(scores: &[Score]) -> (f64, f64) {
+    let roots: Vec<f64> = scores.iter().map(root).collect();
+    let mean = roots.iter().sum::<f64>() / roots.len().max(1) as f64;
+    (mean, roots.iter().map(|r| (r - mean).powi(2)).sum())
 }
 
 #[cfg(test)]
@@ -96,11 +96,9 @@ mod tests {
     #[test]
     fn few_pictures_get_a_bound_above_the_largest() {
         let few = threshold(&scores([500, 520, 540, 560]), &[], 0.01);
-        // mean of logs ln(529.5), spread 0.0485, t(0.99; 3) = 4.541
-        assert!(
-            (few.score.to_f64() * 256.0 / 529.5 - (4.541f64 * 0.0485 * 1.25f64.sqrt()).exp()).abs() < 0.02,
-            "{few:?}"
-        );
+        // roots of levels: mean 1.4387, spread 0.0349, t(0.99; 3) = 4.541
+        let bound = (1.4387 + 4.541 * 0.0349 * 1.25f64.sqrt()).powi(2);
+        assert!((few.score.to_f64() / bound - 1.0).abs() < 0.005, "{few:?} {bound}");
         assert!(few.basis.contains("no more than 52.7 %") && few.basis.contains("295 more held-out"), "{few:?}");
         assert_eq!(threshold(&[], &[], 0.01).score, Score(u16::MAX));
     }

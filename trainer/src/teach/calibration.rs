@@ -21,7 +21,7 @@ pub(super) struct Calibration {
     pub(super) threshold: Threshold,
     /// Scores of held-out pictures,
     pub(super) held_out: Vec<Score>,
-    /// and before HEE of those that were taught on.
+    /// and of those that were taught on.
     pub(super) taught: Vec<Score>,
     /// Of the float network, and without HEE.
     pub(super) comparison_thresholds: BTreeMap<String, Score>,
@@ -51,11 +51,14 @@ impl Calibration {
         if !suspicious.is_empty() {
             unseen.leave_out(&files, settings)?;
         }
-        let taught: Vec<Score> = (0..set.train.len()).filter(belongs).map(|place| taught[place]).collect();
 
         let [int8_drawn, float_drawn] = [unseen.drawn(|n| &n.int8)?, unseen.drawn(|n| &n.float)?];
         let mut scorings = unseen.scorings(settings);
         Scoring::calibrate(&mut scorings, &int8_drawn);
+        let scoring = Scoring::alike(&scorings[0], unseen.noise().clone());
+        let (mut judge, mut taught) = (scoring.judge(), Vec::new());
+        let belonging = (0..set.train.len()).filter(belongs).map(|place| &set.train[place]);
+        deployed.int8.each(belonging, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
         let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
             scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()
         };
@@ -71,7 +74,6 @@ impl Calibration {
         if !further.is_empty() {
             threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
         }
-        let scoring = Scoring::alike(&scorings[0], unseen.noise().clone());
         Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
     }
 }
