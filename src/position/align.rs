@@ -1,9 +1,12 @@
 //! Registration on one level of the pyramid.
 
 use super::Pose;
+use crate::vectorised::vectorised;
 
 /// Errors are clipped to this many levels, in Q8.
 const CLIP: i32 = 40 << 8;
+/// The largest side of a level.
+pub(super) const MOST_SIDE: usize = 128;
 /// Unknowns: right, down, turn, and a difference in brightness that is none of the part's.
 const UNKNOWNS: usize = 4;
 /// What one of each slope is in levels a pixel, a radian and a level.
@@ -17,19 +20,23 @@ pub(super) struct Level {
     factor: usize,
     steps: usize,
     reference: Vec<u8>,
-    /// How a reference pixel changes with each of the first three unknowns: twice as much a pixel to the right, twice a
+    /// How reference pixels change with each of the first three unknowns: twice as much a pixel to the right, twice a
     /// pixel down, four times a radian.
-    slopes: Vec<[i32; 3]>,
+    slopes: [Vec<i32>; 3],
     inverse: [[f64; UNKNOWNS]; UNKNOWNS],
     picture: Vec<u8>,
+    /// Of some reference pixels; has room for all.
+    errors: Vec<i32>,
+    /// Of columns of the whole picture.
+    sums: Vec<u32>,
 }
 
 impl Level {
     /// `reference` is `full` x `full`; `side` divides `full`.
     pub(super) fn new(reference: &[u8], full: usize, side: usize, steps: usize) -> Self {
         let factor = full / side;
-        let mut small = vec![0; side * side];
-        reduce(reference, full, factor, &mut small);
+        let (mut small, mut sums) = (vec![0; side * side], vec![0; full]);
+        reduce(reference, factor, &mut sums, &mut small);
         let at = |x: usize, y: usize| i32::from(small[y * side + x]);
         let slopes = (0..side * side).map(|i| {
             let (x, y) = (i % side, i / side);
@@ -50,24 +57,32 @@ impl Level {
                 normal[i][j] += row[i] * row[j];
             }
         }
-        Self { side, factor, steps, inverse: invert(normal), reference: small, slopes, picture: vec![0; side * side] }
+        Self {
+            side,
+            factor,
+            steps,
+            inverse: invert(normal),
+            reference: small,
+            slopes: std::array::from_fn(|k| slopes.iter().map(|slope| slope[k]).collect()),
+            picture: vec![0; side * side],
+            errors: Vec::with_capacity(side * side),
+            sums,
+        }
     }
 
-    /// Takes a picture of `full` x `full` pixels.
-    pub(super) fn look(&mut self, grey: &[u8], full: usize) {
-        reduce(grey, full, self.factor, &mut self.picture);
+    /// Takes a picture of the side that the reference had.
+    pub(super) fn look(&mut self, grey: &[u8]) {
+        reduce(grey, self.factor, &mut self.sums, &mut self.picture);
     }
 
-    /// Goes from `pose` downhill; returns where it came, and how well reference and picture agree there.
-    pub(super) fn register(&self, mut pose: Pose, limits: Pose) -> (Pose, u64) {
+    /// Goes from `pose` downhill.
+    pub(super) fn register(&self, mut pose: Pose, limits: Pose) -> Pose {
         let mut brighter = 0;
         for _ in 0..self.steps {
             let mut sums = [0i64; UNKNOWNS];
-            self.compare(pose, |i, error| {
-                let clipped = (error - brighter).clamp(-CLIP, CLIP);
-                let slope = self.slopes[i];
-                (0..3).for_each(|k| sums[k] += i64::from(slope[k]) * i64::from(clipped));
-                sums[3] += i64::from(clipped);
+            self.compare(pose, |first, errors| {
+                let slopes = self.slopes.each_ref().map(|slopes| &slopes[first..][..errors.len()]);
+                add_up(slopes, errors, brighter, &mut sums);
             });
             // from Q8 levels and the slopes' units to pixels, radians and levels
             let step = self
@@ -76,7 +91,7 @@ impl Level {
             brighter += (step[3] * 256.0) as i32;
             pose = self.step_back(pose, step).within(limits);
         }
-        (pose, self.error(pose))
+        pose
     }
 
     /// `pose` after the inverse of a small step `[right, down, turn, _]` of the reference.
@@ -96,57 +111,81 @@ impl Level {
 
     /// Sum of the clipped errors at `pose`, the mean difference in brightness taken off, as a mean of the pixels that both
     /// show.
-    pub(super) fn error(&self, pose: Pose) -> u64 {
-        let (mut sum, mut count) = (0i64, 0i64);
-        self.compare(pose, |_, error| {
-            sum += i64::from(error);
-            count += 1;
-        });
+    pub(super) fn error(&mut self, pose: Pose) -> u64 {
+        let mut errors = std::mem::take(&mut self.errors);
+        errors.clear();
+        self.compare(pose, |_, some| errors.extend_from_slice(some));
+        let count = errors.len();
         // less than half of the reference in view is no place at all
-        if 2 * count < (self.side * self.side) as i64 {
-            return u64::MAX;
-        }
-        let (mean, mut total) = ((sum / count) as i32, 0);
-        self.compare(pose, |_, error| total += u64::from((error - mean).unsigned_abs().min(CLIP as u32)));
-        total * 256 / count as u64
+        let error = if 2 * count < self.side * self.side {
+            u64::MAX
+        } else {
+            let mean = (errors.iter().map(|&error| i64::from(error)).sum::<i64>() / count as i64) as i32;
+            let clipped = errors.iter().map(|error| u64::from((error - mean).unsigned_abs().min(CLIP as u32)));
+            clipped.sum::<u64>() * 256 / count as u64
+        };
+        self.errors = errors;
+        error
     }
 
-    /// Calls `each` with every reference pixel whose place at `pose` lies in the picture, and by how many levels (Q8) the
-    /// picture is brighter there.
-    fn compare(&self, pose: Pose, mut each: impl FnMut(usize, i32)) {
+    /// Calls `each` with the reference pixels whose places at `pose` lie in the picture, row by row: the first one of a row, and by
+    /// how many levels (Q8) the picture is brighter there and at the next ones.
+    fn compare(&self, pose: Pose, mut each: impl FnMut(usize, &[i32])) {
+        let side = self.side;
         let of_level = |v: i32| v / self.factor as i32;
         let pose = Pose { x: of_level(pose.x), y: of_level(pose.y), ..pose };
-        let inside = 0..(self.side as i64 - 1) << 16;
-        for row in 0..self.side {
-            for (column, [x, y]) in pose.places(row, self.side, self.side).enumerate() {
-                if inside.contains(&x) && inside.contains(&y) {
-                    let i = row * self.side + column;
-                    each(i, self.sample(x, y) - (i32::from(self.reference[i]) << 8));
-                }
+        let mut errors = [0; MOST_SIDE];
+        for row in 0..side {
+            let line = pose.line(row, [side, side]);
+            let columns = line.inside((side as i64 - 1) << 16, side);
+            let first = row * side + columns.start;
+            let errors = &mut errors[..columns.len()];
+            let reference = &self.reference[first..][..errors.len()];
+            for ((error, &reference), column) in errors.iter_mut().zip(reference).zip(columns) {
+                *error = self.sample(line.at(column)) - (i32::from(reference) << 8);
             }
+            each(first, errors);
         }
     }
 
     /// The picture between four pixels, in Q8 levels; place in 1/65536 pixel, inside of the picture.
-    fn sample(&self, x: i64, y: i64) -> i32 {
-        let (column, row) = ((x >> 16) as usize, (y >> 16) as usize);
+    #[inline]
+    fn sample(&self, [x, y]: [i64; 2]) -> i32 {
+        let at = (y >> 16) as usize * self.side + (x >> 16) as usize;
         let [u, v] = [x, y].map(|p| ((p >> 8) & 255) as i32);
-        let at = |dx: usize, dy: usize| i32::from(self.picture[(row + dy) * self.side + column + dx]);
-        let upper = at(0, 0) * (256 - u) + at(1, 0) * u;
-        let lower = at(0, 1) * (256 - u) + at(1, 1) * u;
+        let between = |pair: &[u8]| i32::from(pair[0]) * (256 - u) + i32::from(pair[1]) * u;
+        let [upper, lower] = [at, at + self.side].map(|at| between(&self.picture[at..][..2]));
         (upper * (256 - v) + lower * v) >> 8
     }
 }
 
-/// Box means of a square grey picture.
-fn reduce(from: &[u8], full: usize, factor: usize, out: &mut [u8]) {
-    let side = full / factor;
-    let area = (factor * factor) as u32;
-    for (y, row) in out.chunks_exact_mut(side).enumerate() {
-        for (x, out) in row.iter_mut().enumerate() {
-            let line = |i: usize| &from[(y * factor + i) * full + x * factor..][..factor];
-            let sum: u32 = (0..factor).flat_map(line).map(|&v| u32::from(v)).sum();
-            *out = ((sum + area / 2) / area) as u8;
+vectorised! {
+    /// Adds the slopes times the clipped errors, and the clipped errors.
+    fn add_up(slopes: [&[i32]; 3], errors: &[i32], brighter: i32, sums: &mut [i64; UNKNOWNS]) {
+        let [right, down, turn] = slopes;
+        let mut added = [0; UNKNOWNS];
+        for (((error, &right), &down), &turn) in errors.iter().zip(right).zip(down).zip(turn) {
+            let clipped = i64::from((error - brighter).clamp(-CLIP, CLIP));
+            for (sum, slope) in added.iter_mut().zip([right, down, turn, 1]) {
+                *sum += i64::from(slope) * clipped;
+            }
+        }
+        sums.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
+    }
+
+    /// Box means of a square grey picture with as many columns as there are `sums`.
+    fn reduce(from: &[u8], factor: usize, sums: &mut [u32], out: &mut [u8]) {
+        let full = sums.len();
+        let area = (factor * factor) as u32;
+        for (rows, out) in from.chunks_exact(full * factor).zip(out.chunks_exact_mut(full / factor)) {
+            sums.fill(0);
+            for row in rows.chunks_exact(full) {
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += u32::from(value));
+            }
+            for (out, columns) in out.iter_mut().zip(sums.chunks_exact(factor)) {
+                let sum = columns.iter().sum::<u32>() + area / 2;
+                *out = if area.is_power_of_two() { sum >> area.trailing_zeros() } else { sum / area } as u8;
+            }
         }
     }
 }

@@ -9,15 +9,17 @@
 mod align;
 mod warp;
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
-use align::Level;
+use align::{Level, MOST_SIDE};
 use warp::Warp;
 
 /// Sides of the pyramid, coarse to fine, with the registration steps at each. A side that does not divide the picture's is
 /// left out; 32 divides every recipe's.
-const PYRAMID: [(usize, usize); 3] = [(32, 6), (64, 4), (128, 4)];
+const PYRAMID: [(usize, usize); 3] = [(32, 6), (64, 4), (MOST_SIDE, 4)];
 /// The coarsest side is tried from turns this far apart, in degrees.
 const START_EVERY: f64 = 4.0;
 /// The largest turn that can be corrected, in degrees.
@@ -74,20 +76,53 @@ impl Pose {
         [(1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth]
     }
 
-    /// Where the pixels of a row of the reference lie in a picture of `width` x `height`: column and row in 1/65536 pixel.
-    fn places(self, row: usize, width: usize, height: usize) -> impl Iterator<Item = [i64; 2]> {
+    /// Where a row of the reference lies in a picture of that width and height.
+    fn line(self, row: usize, [width, height]: [usize; 2]) -> Line {
         let [cos, sin] = self.cos_sin();
         let (columns, rows) = (width as i64, height as i64);
         let (right, down) = (1 - columns, 2 * row as i64 + 1 - rows);
         // from the centre in half pixels to the first pixel's own centre
         let x = i64::from(self.x) + (columns << 15) - (1 << 15) + (cos * right - sin * down) / 2;
         let y = i64::from(self.y) + (rows << 15) - (1 << 15) + (sin * right + cos * down) / 2;
-        (0..columns).map(move |column| [x + column * cos, y + column * sin])
+        Line { first: [x, y], step: [cos, sin] }
     }
 
     fn within(self, limits: Self) -> Self {
         let clamp = |v: i32, most: i32| v.clamp(-most, most);
         Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn) }
+    }
+}
+
+/// Places in a picture at equal steps, column and row in 1/65536 pixel.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    first: [i64; 2],
+    step: [i64; 2],
+}
+
+impl Line {
+    #[inline(always)]
+    fn at(self, number: usize) -> [i64; 2] {
+        [0, 1].map(|axis| self.first[axis] + number as i64 * self.step[axis])
+    }
+
+    /// The same places, moved along both axes.
+    #[inline(always)]
+    fn moved(self, by: i64) -> Self {
+        Self { first: self.first.map(|p| p + by), ..self }
+    }
+
+    /// Which of the first `count` places lie from 0 up to, but not at, `end` along both axes.
+    fn inside(self, end: i64, count: usize) -> Range<usize> {
+        let along = |first: i64, step: i64| match step.signum() {
+            0 if (0..end).contains(&first) => 0..count as i64,
+            0 => 0..0,
+            1 => -first.div_euclid(step)..(end - 1 - first).div_euclid(step) + 1,
+            _ => (first - end).div_euclid(-step) + 1..first.div_euclid(-step) + 1,
+        };
+        let [x, y] = [0, 1].map(|axis| along(self.first[axis], self.step[axis]));
+        let [from, to] = [x.start.max(y.start), x.end.min(y.end)].map(|number| number.clamp(0, count as i64) as usize);
+        from..to.max(from)
     }
 }
 
@@ -140,15 +175,18 @@ impl Corrector {
     pub fn find(&mut self, picture: &Picture) -> Pose {
         assert_eq!(picture.width * picture.height, self.grey.len(), "a picture of the reference's size");
         picture.write_grey(&mut self.grey);
-        self.levels.iter_mut().for_each(|level| level.look(&self.grey, picture.width));
-        let Some((coarse, finer)) = self.levels.split_first() else { return Pose::default() };
-        let reached = self.starts.iter().map(|&start| coarse.register(start, self.limits));
+        self.levels.iter_mut().for_each(|level| level.look(&self.grey));
+        let Some((coarse, finer)) = self.levels.split_first_mut() else { return Pose::default() };
+        let reached = self.starts.iter().map(|&start| {
+            let pose = coarse.register(start, self.limits);
+            (pose, coarse.error(pose))
+        });
         let (mut found, _) = reached.min_by_key(|&(_, error)| error).unwrap_or_default();
-        for level in finer {
-            found = level.register(found, self.limits).0;
+        for level in finer.iter() {
+            found = level.register(found, self.limits);
         }
         // what looks like nothing that was taught stays where it is
-        let finest = finer.last().unwrap_or(coarse);
+        let finest = finer.last_mut().unwrap_or(coarse);
         if finest.error(found) < finest.error(Pose::default()) { found } else { Pose::default() }
     }
 
@@ -255,6 +293,16 @@ mod tests {
     fn the_same_pose_on_every_target() {
         let found = Corrector::new(&part(64, Pose::default()), LIMITS).find(&part(64, Pose::new(3.0, -2.0, 7.0)));
         assert_eq!(found, Pose { x: 197_586, y: -131_818, turn: 8020 });
+    }
+
+    proptest! {
+        #[test]
+        fn places_inside_are_all_those_that_are(first in prop::array::uniform2(-900i64..900), step in prop::array::uniform2(-70i64..70), end in 0i64..500) {
+            let line = Line { first, step };
+            let inside: Vec<usize> = (0..40).filter(|&n| line.at(n).iter().all(|p| (0..end).contains(p))).collect();
+            let found: Vec<usize> = line.inside(end, 40).collect();
+            prop_assert_eq!(found, inside);
+        }
     }
 
     proptest! {

@@ -1,61 +1,105 @@
 //! Resampling a whole picture at a pose: Catmull and Rom's cubic (1974), which keeps edges as sharp between pixels as on them.
 
-use super::Pose;
+use super::{Line, Pose};
 use crate::picture::Picture;
+use crate::vectorised::vectorised;
 
 /// Places between two pixels.
 const PHASES: i64 = 256;
 /// Weights of four neighbours add up to this.
 const ONE: i32 = 1 << 11;
 
-/// The weights of four neighbours for each place between the middle two.
+/// A pixel's values, whether it has as many or not: all are computed together.
+type Pixel = [u8; 4];
+
+/// The weights of four neighbours for each place between the middle two, and memory to work in.
 #[derive(Clone, Debug)]
 pub(super) struct Warp {
     weights: Vec<[i32; 4]>,
+    pixels: Vec<Pixel>,
+    row: Vec<Pixel>,
 }
 
 impl Warp {
     pub(super) fn new() -> Self {
-        Self { weights: (0..PHASES).map(weights).collect() }
+        Self { weights: (0..PHASES).map(weights).collect(), pixels: Vec::new(), row: Vec::new() }
     }
 
-    /// Writes `picture` as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as the
-    /// nearest pixel within.
-    pub(super) fn apply(&self, picture: &Picture, pose: Pose, out: &mut [u8]) {
+    /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as
+    /// the nearest pixel within.
+    pub(super) fn apply(&mut self, picture: &Picture, pose: Pose, out: &mut [u8]) {
         match picture.channels {
             1 => self.channels::<1>(picture, pose, out),
             _ => self.channels::<3>(picture, pose, out),
         }
     }
 
-    fn channels<const C: usize>(&self, picture: &Picture, pose: Pose, out: &mut [u8]) {
-        let (width, height) = (picture.width as i64, picture.height as i64);
-        for (row, out) in out.chunks_exact_mut(picture.width * C).enumerate() {
-            let places = pose.places(row, picture.width, picture.height);
-            for (out, [at_x, at_y]) in out.chunks_exact_mut(C).zip(places) {
-                let phase = |p: i64| &self.weights[((p >> 8) & (PHASES - 1)) as usize];
-                let (across, along) = (phase(at_x), phase(at_y));
-                let columns: [usize; 4] = std::array::from_fn(|i| near(at_x, i, width) * C);
-                let mut sums = [0i32; C];
-                for (i, &weight) in along.iter().enumerate() {
-                    let line = &picture.data[near(at_y, i, height) * picture.width * C..];
-                    for (c, sum) in sums.iter_mut().enumerate() {
-                        let row: i32 = (0..4).map(|k| across[k] * i32::from(line[columns[k] + c])).sum();
-                        // Q4 levels: the product with the second weight still fits
-                        *sum += weight * (row >> 7);
-                    }
-                }
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = ((sum + (ONE << 3)) / (ONE << 4)).clamp(0, 255) as u8;
-                }
-            }
+    fn channels<const C: usize>(&mut self, picture: &Picture, pose: Pose, out: &mut [u8]) {
+        let Self { weights, pixels, row: drawn } = self;
+        let side = picture.width;
+        pixels.clear();
+        pixels.extend(picture.data.as_chunks::<C>().0.iter().map(|values| {
+            let mut pixel = Pixel::default();
+            pixel[..C].copy_from_slice(values);
+            pixel
+        }));
+        drawn.resize(side, Pixel::default());
+        for (row, out) in out.chunks_exact_mut(side * C).enumerate() {
+            draw(weights, pixels, pose.line(row, [side, side]), drawn);
+            out.as_chunks_mut::<C>()
+                .0
+                .iter_mut()
+                .zip(&*drawn)
+                .for_each(|(out, pixel)| out.copy_from_slice(&pixel[..C]));
         }
     }
 }
 
-/// The `i`-th of the four pixels around a place in 1/65536 pixel, within the picture.
-fn near(place: i64, i: usize, side: i64) -> usize {
-    ((place >> 16) + i as i64 - 1).clamp(0, side - 1) as usize
+vectorised! {
+    /// A row of a square picture, from the picture's pixels.
+    fn draw(weights: &[[i32; 4]], pixels: &[Pixel], line: Line, out: &mut [Pixel]) {
+        let side = out.len();
+        // all four neighbours along both axes are in the picture
+        let inner = line.moved(-1 << 16).inside((side as i64 - 3) << 16, side);
+        for (column, out) in out.iter_mut().enumerate() {
+            let at = line.at(column);
+            let [across, along] = at.map(|p| &weights[((p >> 8) & (PHASES - 1)) as usize]);
+            let first = at.map(|p| (p >> 16) - 1);
+            *out = if inner.contains(&column) {
+                let first = first[1] as usize * side + first[0] as usize;
+                between(|i| pixels[first + i * side..].first_chunk().copied().unwrap_or_default(), along, across)
+            } else {
+                between(|i| beyond(pixels, side, first, i), along, across)
+            };
+        }
+    }
+}
+
+/// Four neighbours of a row where not all lie in the picture: the nearest ones that do.
+fn beyond(pixels: &[Pixel], side: usize, [left, top]: [i64; 2], row: usize) -> [Pixel; 4] {
+    let near = |from: i64, i: usize| (from + i as i64).clamp(0, side as i64 - 1) as usize;
+    std::array::from_fn(|i| pixels[near(top, row) * side + near(left, i)])
+}
+
+/// What lies between four rows of four pixels. In loops over all sixteen values, which become vector instructions.
+#[inline(always)]
+fn between(row: impl Fn(usize) -> [Pixel; 4], along: &[i32; 4], across: &[i32; 4]) -> Pixel {
+    let mut values = [0; 16];
+    for (i, &weight) in along.iter().enumerate() {
+        let row = row(i);
+        for (value, &level) in values.iter_mut().zip(row.as_flattened()) {
+            *value += weight * i32::from(level);
+        }
+    }
+    for (place, value) in values.iter_mut().enumerate() {
+        // Q4 levels: the product with the second weight still fits
+        *value = (*value >> 7) * across[place / 4];
+    }
+    let mut sums = [ONE << 3; 4];
+    for (place, value) in values.iter().enumerate() {
+        sums[place % 4] += value;
+    }
+    sums.map(|sum| (sum >> 15).clamp(0, 255) as u8)
 }
 
 /// Weights for `phase` / 256 of the way from the second neighbour to the third.
