@@ -75,27 +75,37 @@ impl<K: Simd> Executor<K> {
     }
 }
 
+/// Values of a pixel that are moved together where it has no more: what is written behind one is written again later, with the next
+/// pixel or by a step of the plan.
+const BESIDE: usize = 4;
+
 /// Puts a picture's row into a buffer whose pixels lie `apart`.
 #[inline(always)]
 fn put<V: Value>(channels: usize, row: &[u8], buffer: &mut [V], apart: usize) {
-    let put = |(to, &from): (&mut V, &u8)| *to = V::of(stored_value(from));
+    let value = |from: u8| V::of(stored_value(from));
     if apart == channels {
-        return buffer.iter_mut().zip(row).for_each(put);
+        return buffer.iter_mut().zip(row).for_each(|(to, &from)| *to = value(from));
     }
-    for (to, from) in buffer.chunks_mut(apart).zip(row.chunks_exact(channels)) {
-        to.iter_mut().zip(from).for_each(put);
+    for (to, at) in buffer.chunks_mut(apart).zip((0..row.len()).step_by(channels)) {
+        match (to.first_chunk_mut::<BESIDE>(), row[at..].first_chunk::<BESIDE>()) {
+            (Some(to), Some(from)) if channels <= BESIDE => *to = from.map(value),
+            _ => to.iter_mut().zip(&row[at..at + channels]).for_each(|(to, &from)| *to = value(from)),
+        }
     }
 }
 
 /// Takes a picture's row out of a buffer whose pixels lie `apart`.
 #[inline(always)]
 fn take<V: Value>(channels: usize, buffer: &[V], apart: usize, row: &mut [u8]) {
-    let take = |(to, from): (&mut u8, &V)| *to = pixel_value(from.stored());
+    let value = |from: V| pixel_value(from.stored());
     if apart == channels {
-        return row.iter_mut().zip(buffer).for_each(take);
+        return row.iter_mut().zip(buffer).for_each(|(to, &from)| *to = value(from));
     }
-    for (to, from) in row.chunks_exact_mut(channels).zip(buffer.chunks(apart)) {
-        to.iter_mut().zip(from).for_each(take);
+    for (from, at) in buffer.chunks(apart).zip((0..row.len()).step_by(channels)) {
+        match (row[at..].first_chunk_mut::<BESIDE>(), from.first_chunk::<BESIDE>()) {
+            (Some(to), Some(from)) if channels <= BESIDE => *to = from.map(value),
+            _ => row[at..at + channels].iter_mut().zip(from).for_each(|(to, &from)| *to = value(from)),
+        }
     }
 }
 
