@@ -156,4 +156,22 @@ mod tests {
         // overshoot is cut: a stripe stays black or white inside
         assert!(out[64 * 30 + 1..64 * 30 + 60].contains(&255) && out.contains(&0));
     }
+
+    #[test]
+    fn the_inside_is_drawn_as_the_rim_is() {
+        let mut warp = Warp::new();
+        let data = (0..48 * 48 * 3).map(|i: usize| (i * i / 7 % 253) as u8).collect();
+        let picture = Picture { width: 48, height: 48, channels: 3, data };
+        for pose in [Pose::new(0.0, 0.0, 7.0), Pose::new(-3.4, 2.6, -20.0), Pose::new(0.25, -0.75, 0.0)] {
+            let mut out = vec![0; picture.data.len()];
+            warp.apply(&picture, pose, &mut out);
+            for (place, drawn) in out.chunks_exact(3).enumerate() {
+                let at = pose.line(place / 48, [48, 48]).at(place % 48);
+                let [across, along] = at.map(|p| &warp.weights[((p >> 8) & 255) as usize]);
+                let first = at.map(|p| (p >> 16) - 1);
+                let exact = between(|i| beyond(&warp.pixels, 48, first, i), along, across);
+                assert_eq!(drawn, &exact[..3], "{pose:?} {place}");
+            }
+        }
+    }
 }

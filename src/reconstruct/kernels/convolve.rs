@@ -109,7 +109,7 @@ impl<K: Simd> PackedConvolution<K> {
         let Some(row) = y.checked_sub(shift[0]).filter(|&row| row < self.size[0]) else { return };
         // windows of the tile whose pixel is in the picture
         let from = shift[1].saturating_sub(x);
-        let to = (self.size[1] + shift[1] - x).min(tile.len());
+        let to = (self.size[1] + shift[1]).saturating_sub(x).min(tile.len());
         if from >= to {
             return;
         }

@@ -186,6 +186,32 @@ fn phases_go_to_their_places() {
 }
 
 #[test]
+fn phases_may_lie_two_pixels_apart() {
+    // the second phase uses the last of three columns only, the others use none
+    let mut conv = Convolution {
+        inputs: 1,
+        outputs: 8,
+        window: [1, 3],
+        stride: 1,
+        padding: Padding { top: 1, left: 2, bottom: 0, right: 2 },
+        weight: vec![0; 24],
+        bias: vec![0; 8],
+        multiplier: vec![1.0; 8],
+        input_zero: 0,
+        output_zero: 0,
+    };
+    conv.weight[11] = -1;
+    let around = Around { strangers: [0, 0], up: 2, clip: Clip { lowest: -128, highest: 127 } };
+    for width in 1..20 {
+        let input: Vec<i8> = (0..3 * width as i8).collect();
+        let wanted = expected(&conv, &input, [3, width], around);
+        for kernel in supported() {
+            assert_eq!(run_around(&conv, kernel, &input, [3, width], around), wanted, "{kernel} {width}");
+        }
+    }
+}
+
+#[test]
 fn narrow_phases_share_the_taps_around_a_corner() {
     let conv = up(32, 3);
     let packing = block::Packing { conv: &conv, row: 34 * 32, pixel: 32, up: 2, clip: [-128, 127] };
