@@ -113,7 +113,7 @@ impl Resizer {
             down(&source.data[first * row..], weights, &mut self.line[..row]);
             gather(&self.line, channels, &self.columns, &mut self.gathered);
             along(&self.gathered, &self.beside, &mut self.bytes);
-            spread(&self.bytes, channels, out.width, &mut out.data[y * new_row..]);
+            spread(&self.bytes.as_chunks().0[..out.width], channels, &mut out.data[y * new_row..]);
         }
     }
 }
@@ -154,9 +154,9 @@ fn gather(line: &[i16], channels: usize, columns: &Axis, gathered: &mut [i16]) {
     }
 }
 
-/// Puts a row's pixels together. Of the rows behind it, which are still to come, some values are overwritten.
-fn spread(bytes: &[u8], channels: usize, width: usize, out: &mut [u8]) {
-    for (place, pixel) in bytes.as_chunks::<BESIDE>().0[..width].iter().enumerate() {
+/// Puts a row's pixels together, so many values of each. Of the rows behind it, which are still to come, some values are overwritten.
+pub(crate) fn spread(pixels: &[[u8; BESIDE]], channels: usize, out: &mut [u8]) {
+    for (place, pixel) in pixels.iter().enumerate() {
         match out[place * channels..].first_chunk_mut() {
             Some(out) => *out = *pixel,
             None => out[place * channels..][..channels].copy_from_slice(&pixel[..channels]),

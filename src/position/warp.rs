@@ -2,6 +2,7 @@
 
 use super::{Line, Pose};
 use crate::picture::Picture;
+use crate::resize::spread;
 use crate::vectorised::vectorised;
 
 /// Places between two pixels.
@@ -28,29 +29,21 @@ impl Warp {
     /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as
     /// the nearest pixel within.
     pub(super) fn apply(&mut self, picture: &Picture, pose: Pose, out: &mut [u8]) {
-        match picture.channels {
-            1 => self.channels::<1>(picture, pose, out),
-            _ => self.channels::<3>(picture, pose, out),
-        }
-    }
-
-    fn channels<const C: usize>(&mut self, picture: &Picture, pose: Pose, out: &mut [u8]) {
         let Self { weights, pixels, row: drawn } = self;
-        let side = picture.width;
+        let Picture { width: side, channels, .. } = *picture;
         pixels.clear();
-        pixels.extend(picture.data.as_chunks::<C>().0.iter().map(|values| {
-            let mut pixel = Pixel::default();
-            pixel[..C].copy_from_slice(values);
-            pixel
+        pixels.extend(picture.data.chunks_exact(channels).enumerate().map(|(place, values)| {
+            // what lies behind a pixel is computed with it and not drawn
+            picture.data[place * channels..].first_chunk().copied().unwrap_or_else(|| {
+                let mut last = Pixel::default();
+                last[..channels].copy_from_slice(values);
+                last
+            })
         }));
         drawn.resize(side, Pixel::default());
-        for (row, out) in out.chunks_exact_mut(side * C).enumerate() {
+        for row in 0..side {
             draw(weights, pixels, pose.line(row, [side, side]), drawn);
-            out.as_chunks_mut::<C>()
-                .0
-                .iter_mut()
-                .zip(&*drawn)
-                .for_each(|(out, pixel)| out.copy_from_slice(&pixel[..C]));
+            spread(drawn, channels, &mut out[row * side * channels..]);
         }
     }
 }
@@ -67,7 +60,7 @@ vectorised! {
             let first = at.map(|p| (p >> 16) - 1);
             *out = if inner.contains(&column) {
                 let first = first[1] as usize * side + first[0] as usize;
-                between(|i| pixels[first + i * side..].first_chunk().copied().unwrap_or_default(), along, across)
+                between(|i| *pixels[first + i * side..].first_chunk().expect("inner pixels have four neighbours"), along, across)
             } else {
                 between(|i| beyond(pixels, side, first, i), along, across)
             };

@@ -49,6 +49,17 @@ impl NoiseStatistics {
         self.sum.iter_mut().zip(&other.sum).for_each(|(sum, other)| *sum += other);
         self.squares.iter_mut().zip(&other.squares).for_each(|(squares, other)| *squares += other);
     }
+
+    /// What it is without `other`, all of which it took in.
+    pub fn without(&self, other: &Self) -> Self {
+        let less = |all: &[u64], part: &[u64]| all.iter().zip(part).map(|(all, part)| all - part).collect();
+        Self {
+            width: self.width,
+            count: self.count - other.count,
+            sum: less(&self.sum, &other.sum),
+            squares: less(&self.squares, &other.squares),
+        }
+    }
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
@@ -125,6 +136,7 @@ mod tests {
         sum.add_all(&of(&differences[2..]));
         assert_eq!(noise_map(&sum, 0.0), noise_map(&of(&differences), 0.0));
         assert_ne!(noise_map(&sum, 0.0), noise_map(&of(&differences[..2]), 0.0));
+        assert_eq!(noise_map(&sum.without(&of(&differences[2..])), 0.0), noise_map(&of(&differences[..2]), 0.0));
     }
 
     #[test]

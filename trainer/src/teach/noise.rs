@@ -36,18 +36,9 @@ pub(super) fn collect<'a>(
     Ok(statistics)
 }
 
-/// The noise map of each form, over what is in `seen` and in all `shares`, or in all but one of them.
-pub(super) fn maps(
-    settings: &ExportSettings,
-    seen: &[NoiseStatistics],
-    shares: &[Vec<NoiseStatistics>],
-    without: Option<usize>,
-) -> Vec<NoiseMap> {
-    let mut all = seen.to_vec();
-    for (_, share) in shares.iter().enumerate().filter(|(number, _)| Some(*number) != without) {
-        all.iter_mut().zip(share).for_each(|(all, share)| all.add_all(share));
-    }
+/// The noise map of each form.
+pub(super) fn maps(settings: &ExportSettings, statistics: &[NoiseStatistics]) -> Vec<NoiseMap> {
     let map = if settings.noise == Noise::Even { even_noise_map } else { noise_map };
     let of_form = |(form, statistics)| map(statistics, if form == &Form::Learned { LEAST_OF_LEARNED } else { 0.0 });
-    settings.forms.iter().zip(&all).map(of_form).collect()
+    settings.forms.iter().zip(statistics).map(of_form).collect()
 }

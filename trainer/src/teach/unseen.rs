@@ -74,6 +74,8 @@ pub(super) struct Unseen<'a> {
     /// As the device brings them before the network.
     held_out: &'a [Picture],
     deployed: &'a Quantised,
+    /// Whether each fold has a network of its own.
+    is_cross_fitted: bool,
     folds: Vec<Fold<'a>>,
     /// For the recipe.
     noise: Vec<NoiseMap>,
@@ -91,7 +93,6 @@ impl<'a> Unseen<'a> {
         let fold = |network, (taught, held_out)| Fold { network, taught, held_out, noise: Vec::new() };
         let all = || (0..set.train.len()).collect();
         let folds = match further {
-            // among few pictures the places where the held-out ones happen to be loud would stay blind: no noise map sees them
             [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..held_out.len()).collect()))],
             [] => {
                 let shares = held_out.len().min(MOST_SHARES);
@@ -100,45 +101,45 @@ impl<'a> Unseen<'a> {
             }
             _ => further.iter().enumerate().map(|(number, network)| fold(network, set.split(number))).collect(),
         };
-        let mut unseen = Self { set, held_out, deployed, folds, noise: Vec::new() };
+        let mut unseen =
+            Self { set, held_out, deployed, is_cross_fitted: !further.is_empty(), folds, noise: Vec::new() };
         unseen.measure(settings)?;
         Ok(unseen)
     }
 
     /// Measures the noise: of each fold, and for the recipe.
     fn measure(&mut self, settings: &ExportSettings) -> Result<(), ExportError> {
-        let Self { set, held_out, deployed, .. } = *self;
+        let Self { set, held_out, deployed, is_cross_fitted, .. } = *self;
         let size = self.size();
-        let taught = |places: &[usize], network: &Quantised| {
-            collect(settings, places.iter().map(|&place| &set.train[place]), size, &network.int8)
+        let collect = |from: &[Picture], places: &[usize], network: &Quantised| {
+            collect(settings, places.iter().map(|&place| &from[place]), size, &network.int8)
         };
-        match self.folds.as_mut_slice() {
-            // one network has drawn all of them: what is held out in one share belongs to the noise of the others
-            folds if folds.len() > 1 && folds.iter().all(|fold| std::ptr::eq(fold.network, deployed)) => {
-                let seen = taught(&folds[0].taught, deployed)?;
-                let share = |fold: &Fold<'_>| {
-                    collect(settings, fold.held_out.iter().map(|&place| &held_out[place]), size, &deployed.int8)
-                };
-                let shares = folds.iter().map(share).collect::<Result<Vec<_>, _>>()?;
-                folds
-                    .iter_mut()
-                    .enumerate()
-                    .for_each(|(own, fold)| fold.noise = maps(settings, &seen, &shares, Some(own)));
-                self.noise = maps(settings, &seen, &shares, None);
+        if is_cross_fitted {
+            let mut all: Vec<usize> = self.folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
+            all.sort_unstable();
+            self.noise = maps(settings, &collect(&set.train, &all, deployed)?);
+            for fold in &mut self.folds {
+                fold.noise = maps(settings, &collect(&set.train, &fold.taught, fold.network)?);
             }
-            [only] => {
-                only.noise = maps(settings, &taught(&only.taught, deployed)?, &[], None);
-                self.noise.clone_from(&only.noise);
-            }
-            folds => {
-                let mut all: Vec<usize> = folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
-                all.sort_unstable();
-                self.noise = maps(settings, &taught(&all, deployed)?, &[], None);
-                for fold in folds {
-                    fold.noise = maps(settings, &taught(&fold.taught, fold.network)?, &[], None);
-                }
-            }
+            return Ok(());
         }
+        let mut all = collect(&set.train, &self.folds[0].taught, deployed)?;
+        if let [only] = self.folds.as_mut_slice() {
+            // among few pictures the places where the held-out ones happen to be loud would stay blind
+            only.noise = maps(settings, &all);
+            self.noise.clone_from(&only.noise);
+            return Ok(());
+        }
+        let share = |fold: &Fold<'_>| collect(held_out, &fold.held_out, deployed);
+        let shares = self.folds.iter().map(share).collect::<Result<Vec<_>, _>>()?;
+        for share in &shares {
+            all.iter_mut().zip(share).for_each(|(all, share)| all.add_all(share));
+        }
+        for (fold, share) in self.folds.iter_mut().zip(&shares) {
+            let others: Vec<_> = all.iter().zip(share).map(|(all, share)| all.without(share)).collect();
+            fold.noise = maps(settings, &others);
+        }
+        self.noise = maps(settings, &all);
         Ok(())
     }
 
