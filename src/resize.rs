@@ -10,22 +10,21 @@ use crate::vectorised::vectorised;
 const WEIGHT_BITS: u32 = 14;
 /// Fractional bits of a level between the two passes.
 const LINE_BITS: u32 = 6;
-/// Neighbouring values that are summed together.
-const LANES: usize = 32;
-/// Values of a pixel that are moved together, whether it has as many or not.
-const BESIDE: usize = 4;
+/// Values that are summed together: so many that they are seen as one vector, whatever the number of weights.
+const LANES: usize = 64;
+/// New pixels of a row that are made together: what they are made from fits the innermost cache.
+const TOGETHER: usize = 32;
 
 /// Stretches pictures from one size to another.
 #[derive(Clone, Debug, Default)]
 pub struct Resizer {
     columns: Axis,
     rows: Axis,
-    /// A row of the old picture's width, which lies where the new one's does; [`BESIDE`] more values.
-    line: Vec<i16>,
-    /// What [`gather`] does, and the weights of it: see [`Axis::beside`].
-    gathered: Vec<i16>,
+    /// Rows of the old picture's width, which lie where new ones do.
+    lines: Vec<i16>,
+    /// Some of their pixels, those of all rows beside each other.
     beside: Vec<i16>,
-    /// The new row's pixels, [`BESIDE`] values each.
+    /// The new rows' pixels, those of all rows beside each other.
     bytes: Vec<u8>,
 }
 
@@ -43,10 +42,9 @@ struct Axis {
 }
 
 impl Axis {
-    /// Returns whether anything is new.
-    fn set(&mut self, from: usize, to: usize) -> bool {
+    fn set(&mut self, from: usize, to: usize) {
         if (self.from, self.to) == (from, to) {
-            return false;
+            return;
         }
         let step = from as f64 / to as f64;
         let reach = step.max(1.0);
@@ -71,23 +69,6 @@ impl Axis {
             }
             self.firsts.push(first);
         }
-        true
-    }
-
-    /// The weights of all first old pixels, then of all second ones, and so on, [`BESIDE`] times each; with room up to a multiple
-    /// of [`LANES`].
-    fn beside(&self) -> Vec<i16> {
-        let of_tap = |tap: usize| self.weights.iter().skip(tap).step_by(self.taps);
-        let mut all = vec![0; self.taps * self.room()];
-        for (tap, to) in all.chunks_exact_mut(self.room()).enumerate() {
-            to.as_chunks_mut::<BESIDE>().0.iter_mut().zip(of_tap(tap)).for_each(|(to, &weight)| *to = [weight; BESIDE]);
-        }
-        all
-    }
-
-    /// Values of one old pixel of each new one.
-    fn room(&self) -> usize {
-        (self.to * BESIDE).next_multiple_of(LANES)
     }
 
     /// Each new pixel's first old pixel and the weights from there on.
@@ -98,22 +79,30 @@ impl Axis {
 }
 
 impl Resizer {
-    /// Stretches `source` to the size of `out`, which has as many channels and room for them; neither is empty.
+    /// Stretches `source` to the size of `out`, which has as many channels (1 or 3) and room for them; neither is empty.
     pub fn resize(&mut self, source: &Picture, out: &mut Picture) {
-        let channels = source.channels;
-        let (row, new_row) = (source.width * channels, out.width * channels);
+        self.columns.set(source.width, out.width);
         self.rows.set(source.height, out.height);
-        if self.columns.set(source.width, out.width) {
-            self.beside = self.columns.beside();
-        }
-        self.line.resize(row + BESIDE - channels, 0);
-        self.gathered.resize(self.beside.len(), 0);
-        self.bytes.resize(self.columns.room(), 0);
-        for (y, (first, weights)) in self.rows.spans().enumerate() {
-            down(&source.data[first * row..], weights, &mut self.line[..row]);
-            gather(&self.line, channels, &self.columns, &mut self.gathered);
-            along(&self.gathered, &self.beside, &mut self.bytes);
-            spread(&self.bytes.as_chunks().0[..out.width], channels, &mut out.data[y * new_row..]);
+        // three values are moved fastest as four
+        if source.channels == 1 { self.stretch::<1, 1>(source, out) } else { self.stretch::<3, 4>(source, out) }
+    }
+
+    /// `WIDE` values are moved for the `CHANNELS` of a pixel.
+    fn stretch<const CHANNELS: usize, const WIDE: usize>(&mut self, source: &Picture, out: &mut Picture) {
+        let (row, new_row) = (source.width * CHANNELS, out.width * CHANNELS);
+        let room = row + WIDE - CHANNELS;
+        self.lines.resize(LANES / WIDE * room, 0);
+        self.beside.resize(source.width * LANES, 0);
+        self.bytes.resize(out.width * LANES, 0);
+        let mut spans = self.rows.spans();
+        for y in (0..out.height).step_by(LANES / WIDE) {
+            let lines = self.lines.chunks_exact_mut(room).zip(&mut spans);
+            lines.for_each(|(line, (first, weights))| down(&source.data[first * row..], weights, &mut line[..row]));
+            along::<CHANNELS, WIDE>(&self.lines, &self.columns, &mut self.beside, &mut self.bytes);
+            let pixels = self.bytes.as_chunks::<WIDE>().0;
+            for (line, y) in (y..out.height.min(y + LANES / WIDE)).enumerate() {
+                spread(pixels.iter().skip(line).step_by(LANES / WIDE), CHANNELS, &mut out.data[y * new_row..]);
+            }
         }
     }
 }
@@ -128,35 +117,37 @@ vectorised! {
         sum(rows, width, weights, whole, rest);
     }
 
-    /// The weighted sums of what was gathered.
-    fn along(gathered: &[i16], weights: &[i16], bytes: &mut [u8]) {
-        let room = bytes.len();
-        for (n, bytes) in bytes.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); LANES];
-            for (values, weights) in gathered.chunks_exact(room).zip(weights.chunks_exact(room)) {
-                let some = |all: &[i16]| -> [i16; LANES] { std::array::from_fn(|i| all[n * LANES..][..LANES][i]) };
-                let (values, weights) = (some(values), some(weights));
-                for i in 0..LANES {
-                    sums[i] += i32::from(values[i]) * i32::from(weights[i]);
-                }
+    /// The weighted sums along several lines.
+    fn along<const CHANNELS: usize, const WIDE: usize>(lines: &[i16], columns: &Axis, beside: &mut [i16], bytes: &mut [u8]) {
+        let room = lines.len() / (LANES / WIDE);
+        let beside = beside.as_chunks_mut::<LANES>().0;
+        let new = columns.firsts.chunks(TOGETHER).zip(columns.weights.chunks(TOGETHER * columns.taps));
+        for ((firsts, weights), bytes) in new.zip(bytes.as_chunks_mut::<LANES>().0.chunks_mut(TOGETHER)) {
+            let from = firsts[0];
+            let beside = &mut beside[..firsts[firsts.len() - 1] + columns.taps - from];
+            for (n, line) in lines.chunks_exact(room).enumerate() {
+                let pixels = line[from * CHANNELS..].windows(WIDE).step_by(CHANNELS);
+                beside.iter_mut().zip(pixels).for_each(|(to, pixel)| to[n * WIDE..][..WIDE].copy_from_slice(pixel));
             }
-            *bytes = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
-        }
-    }
-}
-
-/// All first old pixels of the new ones, then all second ones, and so on.
-fn gather(line: &[i16], channels: usize, columns: &Axis, gathered: &mut [i16]) {
-    for (tap, to) in gathered.chunks_exact_mut(columns.room()).enumerate() {
-        for (to, first) in to.as_chunks_mut::<BESIDE>().0.iter_mut().zip(&columns.firsts) {
-            to.copy_from_slice(&line[(first + tap) * channels..][..BESIDE]);
+            for ((first, weights), bytes) in firsts.iter().zip(weights.chunks_exact(columns.taps)).zip(bytes) {
+                let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); LANES];
+                for (pixel, &weight) in beside[first - from..].iter().zip(weights) {
+                    sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += i32::from(value) * i32::from(weight));
+                }
+                *bytes = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
+            }
         }
     }
 }
 
 /// Puts a row's pixels together, so many values of each. Of the rows behind it, which are still to come, some values are overwritten.
-pub(crate) fn spread(pixels: &[[u8; BESIDE]], channels: usize, out: &mut [u8]) {
-    for (place, pixel) in pixels.iter().enumerate() {
+#[inline(always)]
+pub(crate) fn spread<'a, const WIDE: usize>(
+    pixels: impl Iterator<Item = &'a [u8; WIDE]>,
+    channels: usize,
+    out: &mut [u8],
+) {
+    for (place, pixel) in pixels.enumerate() {
         match out[place * channels..].first_chunk_mut() {
             Some(out) => *out = *pixel,
             None => out[place * channels..][..channels].copy_from_slice(&pixel[..channels]),

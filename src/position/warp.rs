@@ -43,7 +43,7 @@ impl Warp {
         drawn.resize(side, Pixel::default());
         for row in 0..side {
             draw(weights, pixels, pose.line(row, [side, side]), drawn);
-            spread(drawn, channels, &mut out[row * side * channels..]);
+            spread(drawn.iter(), channels, &mut out[row * side * channels..]);
         }
     }
 }
