@@ -6,9 +6,6 @@ use super::float::{FloatNetwork, Map};
 use super::histogram::Histogram;
 use crate::network::folded::{FoldedNetwork, Side};
 
-/// Inputs that are looked at, evenly spread over those given.
-const MOST: usize = 48;
-
 /// The picture's and the reconstruction's: `(u8 - 128) / 128`.
 pub const PIXELS: Quantisation = Quantisation { scale: 1.0 / 128.0, zero_point: 0 };
 
@@ -26,22 +23,26 @@ pub struct Ranges {
     pub ups: Vec<Quantisation>,
 }
 
-/// Runs the network over inputs and chooses the ranges; `output` is given.
-pub fn calibrate(net: &FoldedNetwork, inputs: &[Map], output: Quantisation) -> Ranges {
+/// Runs the network over inputs; `range` is chosen for each activation but the `output`.
+pub(super) fn calibrate(
+    net: &FoldedNetwork,
+    inputs: &[Map],
+    output: Quantisation,
+    range: fn(&Histogram) -> [f32; 2],
+) -> Ranges {
     let float = FloatNetwork::new(net);
     let levels = net.encoder.len();
     let mut features = vec![Histogram::default(); levels];
     let mut drawn = features.clone();
     let mut ups = features.clone();
-    let step = inputs.len().div_ceil(MOST).max(1);
-    for input in inputs.iter().step_by(step) {
+    for input in inputs {
         let activations = float.run(input);
         let all = [(&mut features, activations.features), (&mut drawn, activations.drawn), (&mut ups, activations.ups)];
         for (histograms, maps) in all {
             histograms.iter_mut().zip(&maps).for_each(|(histogram, map)| histogram.add(&map.data));
         }
     }
-    let quantise = |histograms: &[Histogram]| histograms.iter().map(|h| quantisation(h.range())).collect::<Vec<_>>();
+    let quantise = |histograms: &[Histogram]| histograms.iter().map(|h| quantisation(range(h))).collect::<Vec<_>>();
     let mut ranges = Ranges { features: quantise(&features), drawn: quantise(&drawn), ups: quantise(&ups) };
     // What is joined shares one scale and zero point: the range that covers both.
     for (level, side) in net.sides[..levels - 1].iter().enumerate() {
@@ -51,7 +52,7 @@ pub fn calibrate(net: &FoldedNetwork, inputs: &[Map], output: Quantisation) -> R
             Side::Skip => (&mut ranges.features[level], &features[level]),
             Side::Memory(_) => (&mut ranges.drawn[level], &drawn[level]),
         };
-        let (a, b) = (ups[up].range(), histogram.range());
+        let (a, b) = (range(&ups[up]), range(histogram));
         let shared = quantisation([a[0].min(b[0]), a[1].max(b[1])]);
         *other = shared;
         ranges.ups[up] = shared;

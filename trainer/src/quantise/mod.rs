@@ -7,6 +7,7 @@ use beltwatch::picture::Picture;
 use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
 use self::float::Map;
+use self::histogram::Histogram;
 use crate::network::folded::FoldedNetworks;
 
 pub mod calibrate;
@@ -22,6 +23,9 @@ mod tests;
 pub use float_model::FloatReconstructor;
 pub use network::{QuantisedNetwork, QuantisedNetworks, QuantisedSide};
 pub use onnx::{export, export_float};
+
+/// Pictures that ranges are measured on.
+const MOST: usize = 48;
 
 /// Why a network cannot be quantised, or a model is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -94,22 +98,25 @@ pub fn quantise(
     }
     check_pictures(net.size, net.channels, normals)?;
     check_pictures(net.size, net.channels, defective)?;
-    let inputs: Vec<Map> = normals.iter().map(Map::of_picture).collect();
-    let reconstruction = QuantisedNetwork::new(net, &calibrate::calibrate(net, &inputs, calibrate::PIXELS));
-    let mut all = QuantisedNetworks { reconstruction, head: None };
+    let inputs: Vec<Map> = some(normals, MOST).map(Map::of_picture).collect();
+    let ranges = calibrate::calibrate(net, &inputs, calibrate::PIXELS, Histogram::least_error);
+    let mut all = QuantisedNetworks { reconstruction: QuantisedNetwork::new(net, &ranges), head: None };
     if let Some(head) = &nets.head {
-        // one of each in turns: calibration looks at every so-manieth only
-        let longest = normals.len().max(defective.len());
-        let pictures = (0..longest).flat_map(|n| normals.get(n).into_iter().chain(defective.get(n)));
-        let inputs: Vec<Map> = pictures
-            .map(|picture| {
-                let [drawn, _] = all.emulate(&picture.data);
-                Map::of_picture(picture).beside(&Map::of_picture(&Picture { data: drawn, ..picture.clone() }))
-            })
-            .collect();
-        all.head = Some(QuantisedNetwork::new(head, &calibrate::calibrate(head, &inputs, calibrate::LOG_ODDS)));
+        let beside_its_redrawing = |picture: &Picture| {
+            let [drawn, _] = all.emulate(&picture.data);
+            Map::of_picture(picture).beside(&Map::of_picture(&Picture { data: drawn, ..picture.clone() }))
+        };
+        let pictures = some(normals, MOST / 2).chain(some(defective, MOST / 2));
+        let inputs: Vec<Map> = pictures.map(beside_its_redrawing).collect();
+        let ranges = calibrate::calibrate(head, &inputs, calibrate::LOG_ODDS, Histogram::whole);
+        all.head = Some(QuantisedNetwork::new(head, &ranges));
     }
     Ok(all)
+}
+
+/// At most so many, evenly spread.
+fn some(pictures: &[Picture], most: usize) -> impl Iterator<Item = &Picture> {
+    pictures.iter().step_by(pictures.len().div_ceil(most).max(1))
 }
 
 /// Loads a written model as the device does and compares all that it computes with the emulation, byte for byte.

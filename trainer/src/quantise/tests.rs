@@ -200,6 +200,22 @@ fn int8_is_close_to_float() {
 }
 
 #[test]
+fn a_head_s_range_ends_where_defects_do_however_many_pictures_there_are() {
+    let (net, pictures) = cases().remove(2);
+    let head = net.head.as_ref().unwrap();
+    for count in [1, 27, 48, 64] {
+        let (dull, loud) = (vec![Picture::filled(32, 32, 3, 120); count], vec![pictures[0].clone(); count]);
+        let q = quantise(&net, &dull, &loud).unwrap();
+        let [drawn, _] = q.emulate(&loud[0].data);
+        let drawn = Picture { data: drawn, ..loud[0].clone() };
+        let seen = FloatNetwork::new(head).run(&Map::of_picture(&loud[0]).beside(&Map::of_picture(&drawn)));
+        let loudest = seen.features[0].data.iter().copied().fold(0.0, f32::max);
+        let most = q.head.unwrap().encoder[0].output.value(127);
+        assert!(most > 0.99 * loudest, "{count} pictures: {most} of {loudest}");
+    }
+}
+
+#[test]
 fn a_changed_model_is_caught() {
     let (net, pictures) = cases().remove(2);
     let q = quantise(&net, &pictures, &[]).unwrap();
