@@ -99,9 +99,10 @@ impl Resizer {
             let lines = self.lines.chunks_exact_mut(room).zip(&mut spans);
             lines.for_each(|(line, (first, weights))| down(&source.data[first * row..], weights, &mut line[..row]));
             along::<CHANNELS, WIDE>(&self.lines, &self.columns, &mut self.beside, &mut self.bytes);
-            let pixels = self.bytes.as_chunks::<WIDE>().0;
+            let pixels = self.bytes.as_chunks::<LANES>().0;
             for (line, y) in (y..out.height.min(y + LANES / WIDE)).enumerate() {
-                spread(pixels.iter().skip(line).step_by(LANES / WIDE), CHANNELS, &mut out.data[y * new_row..]);
+                let of_line = pixels.iter().flat_map(|all| all.as_chunks().0.get(line));
+                spread::<WIDE>(of_line, CHANNELS, &mut out.data[y * new_row..]);
             }
         }
     }
@@ -113,7 +114,9 @@ vectorised! {
         let (chunks, rest) = line.as_chunks_mut::<LANES>();
         let whole = chunks.len() * LANES;
         let width = whole + rest.len();
-        chunks.iter_mut().enumerate().for_each(|(n, chunk)| sum(rows, width, weights, n * LANES, chunk));
+        for (n, chunk) in chunks.iter_mut().enumerate() {
+            sum(rows, width, weights, n * LANES, chunk);
+        }
         sum(rows, width, weights, whole, rest);
     }
 
@@ -127,7 +130,9 @@ vectorised! {
             let beside = &mut beside[..firsts[firsts.len() - 1] + columns.taps - from];
             for (n, line) in lines.chunks_exact(room).enumerate() {
                 let pixels = line[from * CHANNELS..].windows(WIDE).step_by(CHANNELS);
-                beside.iter_mut().zip(pixels).for_each(|(to, pixel)| to[n * WIDE..][..WIDE].copy_from_slice(pixel));
+                for (to, pixel) in beside.iter_mut().zip(pixels) {
+                    to[n * WIDE..][..WIDE].copy_from_slice(pixel);
+                }
             }
             for ((first, weights), bytes) in firsts.iter().zip(weights.chunks_exact(columns.taps)).zip(bytes) {
                 let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); LANES];

@@ -8,9 +8,12 @@ u8_phases     x2 up as four 2 x 2 convolutions: no zero taps
 qdq_*         QuantizeLinear / DequantizeLinear around float convolutions, which runtimes fuse
 f32           float convolutions with the dequantised weights, and nothing quantised
 f32_transposed  the same with transposed convolutions (4 x 4, stride 2) for x2 up
+ncnn/f32_transposed  the same without the memory banks, whose operators ncnn lacks, with what pnnx makes of it
 """
 
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -193,13 +196,31 @@ FORMS = {
 }
 
 
+def copied(model):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def without_memory(model):
+    model = copied(model)
+    for node in model.graph.node:
+        if node.op_type == "PartitionMemoryBank":
+            node.CopyFrom(helper.make_node("Identity", [node.input[0]], [node.output[0]], name=node.name))
+    return model
+
+
 def main():
     model, folder = onnx.load(sys.argv[1]), Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ncnn").mkdir(parents=True, exist_ok=True)
     for name, form in FORMS.items():
-        copy = onnx.ModelProto()
-        copy.CopyFrom(model)
-        onnx.save(Form(copy, *form).convert(), str(folder / f"{name}.onnx"))
+        onnx.save(Form(copied(model), *form).convert(), str(folder / f"{name}.onnx"))
+    file = folder / "ncnn/f32_transposed.onnx"
+    onnx.save(Form(without_memory(model), *FORMS["f32_transposed"]).convert(), str(file))
+    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    # its Python module wants PyTorch, the program in it does not
+    pnnx = Path(find_spec("pnnx").origin).parent / "pnnx"
+    subprocess.run([pnnx, file.name, f"inputshape={shape}"], cwd=file.parent, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     peers.py --recipe FOLDER --beltwatch PROGRAM --tract PROGRAM --forms FOLDER [--rounds N] [--json FILE]
 
 benches/peers/run.sh sets up what it needs and calls it. Milliseconds are medians of the rounds; a ratio is our time divided by
-theirs. ONNX Runtime's outputs are compared with those of the form `i8`, in levels.
+theirs. Outputs are compared with those of ONNX Runtime's form `i8`, in levels. ncnn runs the network without its memory banks, which it
+has no operators for: its outputs are compared with ONNX Runtime's of that form, and its time is less than the whole network's would be.
 """
 
 import argparse
@@ -12,44 +13,90 @@ import subprocess
 import time
 from pathlib import Path
 
+import ncnn
 import numpy as np
 import onnx
 import onnxruntime
+import openvino
 from onnx import numpy_helper
 
 FRAMES = 12
 
 
-class OnnxRuntime:
-    """A form in ONNX Runtime."""
-
-    def __init__(self, file, stored, known):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        scale, zero = known["x"]
-        values = {
-            "tensor(int8)": stored,
-            "tensor(uint8)": (stored.astype(np.int16) + 128).astype(np.uint8),
-            "tensor(float)": ((stored.astype(np.float32) - np.float32(zero)) * np.float32(scale)),
-        }
-        self.feed = {"x": values[self.session.get_inputs()[0].type]}
-        self.outputs = []
-        for output, found in zip(self.session.get_outputs(), self.session.run(None, self.feed)):
-            scale, zero = known[output.name]
-            if found.dtype == np.uint8:
-                found = found.astype(np.int16) - 128
-            elif found.dtype == np.float32:
-                found = found / scale + zero
-            self.outputs.append(found.astype(np.float64))
+class Runtime:
+    """A form in one runtime, on one thread."""
 
     def time(self):
         times = []
         for _ in range(FRAMES):
             start = time.perf_counter()
-            self.session.run(None, self.feed)
+            self.run()
             times.append(time.perf_counter() - start)
         return float(np.median(times)) * 1e3
+
+
+class OnnxRuntime(Runtime):
+    def __init__(self, file, stored, known):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        kind = self.session.get_inputs()[0].type.removeprefix("tensor(").removesuffix(")")
+        self.feed = {"x": as_kind(stored, {"float": "float32"}.get(kind, kind), known)}
+        names = [output.name for output in self.session.get_outputs()]
+        self.outputs = [in_levels(found, known[name]) for name, found in zip(names, self.run())]
+
+    def run(self):
+        return self.session.run(None, self.feed)
+
+
+class OpenVino(Runtime):
+    def __init__(self, file, stored, known):
+        one = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
+        compiled = openvino.Core().compile_model(str(file), "CPU", {**one, "INFERENCE_PRECISION_HINT": "f32"})
+        kind = compiled.inputs[0].get_element_type().to_dtype().name
+        self.request, self.feed = compiled.create_infer_request(), [as_kind(stored, kind, known)]
+        names = [output.get_any_name() for output in compiled.outputs]
+        self.outputs = [in_levels(found, known[name]) for name, found in zip(names, self.run())]
+
+    def run(self):
+        return list(self.request.infer(self.feed).values())
+
+
+class Ncnn(Runtime):
+    def __init__(self, file, stored, known, outputs):
+        self.net = ncnn.Net()
+        self.net.opt.num_threads = 1
+        for load, kind in ((self.net.load_param, "param"), (self.net.load_model, "bin")):
+            if load(str(file.with_suffix(f".ncnn.{kind}"))) != 0:
+                raise SystemExit(f"ncnn cannot read {file.with_suffix(f'.ncnn.{kind}')}")
+        self.feed = as_kind(stored, "float32", known)[0]
+        self.names = [f"out{i}" for i in range(len(outputs))]
+        self.outputs = [in_levels(found[None], known[name]) for name, found in zip(outputs, self.run())]
+
+    def run(self):
+        extractor = self.net.create_extractor()
+        extractor.input("in0", ncnn.Mat(self.feed))
+        return [np.array(extractor.extract(name)[1]) for name in self.names]
+
+
+def as_kind(stored, kind, known):
+    """The int8 input as a form takes it."""
+    if kind == "int8":
+        return stored
+    if kind == "uint8":
+        return (stored.astype(np.int16) + 128).astype(np.uint8)
+    scale, zero = known["x"]
+    return (stored.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+
+
+def in_levels(found, quantisation):
+    """An output in steps of the int8 model's."""
+    if found.dtype == np.uint8:
+        return found.astype(np.float64) - 128
+    if found.dtype == np.float32:
+        scale, zero = quantisation
+        return found.astype(np.float64) / scale + zero
+    return found.astype(np.float64)
 
 
 def quantisations(model):
@@ -77,7 +124,14 @@ def main():
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     stored = np.random.default_rng(1).integers(-128, 128, shape).astype(np.int8)
     files = {file.stem: file for file in sorted(arguments.forms.glob("*.onnx"))}
-    sessions = {name: OnnxRuntime(file, stored, known) for name, file in files.items()}
+    peers = {f"ONNX Runtime, {name}": OnnxRuntime(file, stored, known) for name, file in files.items()}
+    for name in ("qdq_i8", "qdq_u8", "qdq_u8_phases", "f32", "f32_transposed"):
+        peers[f"OpenVINO, {name}"] = OpenVino(files[name], stored, known)
+    reference = {name: peers["ONNX Runtime, i8"].outputs for name in peers}
+    plain = arguments.forms / "ncnn/f32_transposed.onnx"
+    name = "ncnn, f32_transposed without memory banks"
+    reference[name] = OnnxRuntime(plain, stored, known).outputs
+    peers[name] = Ncnn(plain, stored, known, [output.name for output in model.graph.output])
 
     def ours():
         figures = arguments.forms / "ours.json"
@@ -95,8 +149,8 @@ def main():
         kernel, stage = ours()
         stages.append(stage)
         times.setdefault("beltwatch", []).append(stage["reconstruct"])
-        for name, session in sessions.items():
-            times.setdefault(f"ONNX Runtime, {name}", []).append(session.time())
+        for name, peer in peers.items():
+            times.setdefault(name, []).append(peer.time())
         for name in ("f32", "f32_transposed"):
             times.setdefault(f"tract, {name}", []).append(tract(name, FRAMES))
         # two orders of magnitude slower where its AVX2 kernel mixes in SSE
@@ -110,28 +164,34 @@ def main():
         fitting = {n: t for n, t in medians.items() if n.startswith(prefix) and ("f32" in n) == is_float}
         return min(fitting, key=fitting.get)
 
-    peers = {
+    fastest = {
         "ort_int8": best("ONNX Runtime", False),
         "ort_f32": best("ONNX Runtime", True),
+        "openvino_int8": best("OpenVINO", False),
+        "openvino_f32": best("OpenVINO", True),
+        "ncnn_f32_without_memory": best("ncnn", True),
         "tract_f32": best("tract", True),
         "tract_int8": "tract, i8",
     }
     around = np.median([(s["preprocess"] + s["difference, HEE, score"]) / s["reconstruct"] for s in stages])
-    print(f"\nwhole network, one thread, kernel {kernel}, {arguments.rounds} rounds, ONNX Runtime {onnxruntime.__version__}\n")
+    versions = {module.__name__: module.__version__ for module in (onnxruntime, openvino, ncnn)}
+    versions = ", ".join(f"{name} {version}" for name, version in versions.items())
+    print(f"\nwhole network, one thread, kernel {kernel}, {arguments.rounds} rounds, {versions}\n")
     for name, milliseconds in sorted(medians.items(), key=lambda item: item[1]):
         off = ""
-        if name.startswith("ONNX Runtime"):
-            pairs = zip(sessions[name.split(", ")[1]].outputs, sessions["i8"].outputs)
-            off = ", ".join(f"{np.abs(a - b).max():.0f}" for a, b in pairs)
-            off = f"off by {off} levels" if off.strip("0, ") else "same bytes as i8"
-        print(f"{name:<32} {milliseconds:9.2f} ms   {own / milliseconds:6.3f}   {off}")
-    ratios = {name: own / medians[peer] for name, peer in peers.items()}
-    print("\nour time divided by theirs: " + ", ".join(f"{n} {r:.3f} ({peers[n]})" for n, r in ratios.items()))
+        if name in peers:
+            off = ", ".join(f"{np.abs(a - b).max():.2g}" for a, b in zip(peers[name].outputs, reference[name]))
+            off = f"off by {off} levels"
+        print(f"{name:<41} {milliseconds:9.2f} ms   {own / milliseconds:6.3f}   {off}")
+    ratios = {name: own / medians[peer] for name, peer in fastest.items()}
+    print("\nour time divided by theirs:")
+    for name, ratio in ratios.items():
+        print(f"{name:<24} {ratio:6.3f}   {fastest[name]}")
     print(f"everything around the network: {100 * around:.1f} % of the network's time")
     if arguments.json:
         report = {
             "kernel": kernel,
-            "onnxruntime": onnxruntime.__version__,
+            "versions": versions,
             "milliseconds": medians,
             "ratios": ratios,
             "share_around_network": float(around),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Times the device's network beside ONNX Runtime and tract, in all forms of the same function, on this computer.
+# Times the device's network beside ONNX Runtime, OpenVINO, ncnn and tract, in all forms of the same function, on this computer.
 #     benches/peers/run.sh [--recipe FOLDER] [--rounds N] [--json FILE]
 # Needs python3 with venv; installs pinned packages into the target folder.
 set -euo pipefail
@@ -19,6 +19,8 @@ cargo build --profile stock --example tract
 if [ ! -e "$folder/peers/ready" ]; then
     python3 -m venv "$folder/peers"
     "$folder/peers/bin/pip" install --quiet --requirement benches/peers/requirements.txt
+    # only the program in it is used: PyTorch, which its module asks for, is not
+    "$folder/peers/bin/pip" install --quiet --no-deps pnnx==20261020
     touch "$folder/peers/ready"
 fi
 forms="$folder/peers/forms"
