@@ -220,7 +220,9 @@ def main():
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     # its Python module wants PyTorch, the program in it does not
     pnnx = Path(find_spec("pnnx").origin).parent / "pnnx"
-    subprocess.run([pnnx, file.name, f"inputshape={shape}"], cwd=file.parent, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([pnnx, file.name, f"inputshape={shape}"], cwd=file.parent, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"pnnx cannot convert {file}:\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":
