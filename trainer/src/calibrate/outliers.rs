@@ -7,8 +7,9 @@ use super::root;
 
 /// A score this many robust standard deviations above the median is suspicious.
 const SUSPICIOUS: f64 = 5.0;
-/// The standard deviation is taken as at least this share of the median's root: a set may be quieter than its future.
-const LEAST_SPREAD: f64 = 0.025;
+/// The standard deviation is taken as at least this share of the median's root, so that no less than one and a half times the
+/// median stands out: a set may be quieter than its future, and scores may come in a few steps only.
+const LEAST_SPREAD: f64 = 0.05;
 /// At most this share, rounded up, is taken out: a set that is worse is the engineer's to look at.
 pub const MOST: f64 = 0.05;
 /// By this quantile of the scores and the median the standard deviation is estimated, so that it takes more bad pictures than
@@ -50,6 +51,18 @@ mod tests {
         (0..10).for_each(|i| scores[i] = Score(30_000));
         assert_eq!(outliers(&scores).len(), 3);
         assert!(outliers(&[Score(1), Score(60_000)]).is_empty());
+    }
+
+    #[test]
+    fn half_as_much_again_in_coarse_steps_does_not_stand_out() {
+        let mut scores: Vec<Score> = [(4.0, 16), (4.5, 15), (5.0, 26), (5.5, 10)]
+            .into_iter()
+            .flat_map(|(score, count)| vec![Score::from_f64(score); count])
+            .collect();
+        scores.push(Score::from_f64(7.5));
+        assert!(outliers(&scores).is_empty());
+        scores.push(Score::from_f64(8.0));
+        assert_eq!(outliers(&scores), [68]);
     }
 
     #[test]
