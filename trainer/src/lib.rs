@@ -4,6 +4,7 @@
 pub mod calibrate;
 pub mod dataset;
 pub mod evaluate;
+mod evenly;
 pub mod network;
 pub mod quantise;
 pub mod recalibrate;

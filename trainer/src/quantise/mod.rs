@@ -8,6 +8,7 @@ use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
 use self::float::Map;
 use self::histogram::Histogram;
+use crate::evenly::evenly;
 use crate::network::folded::FoldedNetworks;
 
 pub mod calibrate;
@@ -114,9 +115,8 @@ pub fn quantise(
     Ok(all)
 }
 
-/// At most so many, evenly spread.
 fn some(pictures: &[Picture], most: usize) -> impl Iterator<Item = &Picture> {
-    pictures.iter().step_by(pictures.len().div_ceil(most).max(1))
+    evenly(pictures.len(), most).map(|i| &pictures[i])
 }
 
 /// Loads a written model as the device does and compares all that it computes with the emulation, byte for byte.

@@ -7,6 +7,7 @@
 use beltwatch::picture::Picture;
 
 use crate::calibrate::quantile::median;
+use crate::evenly::evenly;
 use crate::train::Augmentation;
 use crate::train::augment::{Rows, STRAIGHT, resample};
 
@@ -46,12 +47,11 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let size = pictures.first().map_or(0, |p| p.width);
     let small: Vec<Picture> = pictures.iter().map(|p| reduce(p, CHANGED)).collect();
     let compared: Vec<Vec<f32>> = small.iter().map(thumbnail).collect();
-    let step = pictures.len().div_ceil(MOST_CHANGED).max(1);
     let nearest = |of: usize, thumbnail: &[f32]| {
         let others = compared.iter().enumerate().filter(|(other, _)| *other != of);
         others.map(|(_, other)| distance(thumbnail, other)).fold(f32::INFINITY, f32::min)
     };
-    let chosen: Vec<usize> = (0..pictures.len()).step_by(step).collect();
+    let chosen: Vec<usize> = evenly(pictures.len(), MOST_CHANGED).collect();
     let unchanged: Vec<f32> = chosen.iter().map(|&i| nearest(i, &compared[i])).collect();
     let is_natural = |rows: Rows, shift: [f32; 2]| {
         let farther = chosen.iter().zip(&unchanged).map(|(&i, unchanged)| {

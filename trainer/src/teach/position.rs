@@ -4,6 +4,7 @@ use beltwatch::picture::Picture;
 use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose};
 
 use super::natural::{COMPARED, reduce};
+use crate::evenly::evenly;
 
 /// At most so many pictures are looked at.
 const MOST_LOOKED_AT: usize = 200;
@@ -39,8 +40,7 @@ pub struct Places {
 impl Places {
     /// Looks at preprocessed, square `pictures` of one shape; at least one.
     pub fn find(pictures: &[Picture]) -> Self {
-        let step = pictures.len().div_ceil(MOST_LOOKED_AT).max(1);
-        let grey: Vec<Picture> = pictures.iter().step_by(step).map(|p| p.with_channels(1)).collect();
+        let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
         let side = grey.first().map_or(0, |p| p.width);
         let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn: MOST_TURN };
         let before = scatter(&grey);
@@ -95,8 +95,7 @@ fn off(pose: Pose, side: usize) -> f64 {
 
 /// The picture that is nearest to the others.
 fn middle(pictures: &[Picture]) -> usize {
-    let step = pictures.len().div_ceil(CANDIDATES).max(1);
-    let chosen: Vec<usize> = (0..pictures.len()).step_by(step).collect();
+    let chosen: Vec<usize> = evenly(pictures.len(), CANDIDATES).collect();
     let distances = |i: usize| chosen.iter().map(|&j| distance(&pictures[i], &pictures[j])).sum::<u64>();
     chosen.iter().copied().min_by_key(|&i| distances(i)).unwrap_or(0)
 }
