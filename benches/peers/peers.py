@@ -36,6 +36,10 @@ class Runtime:
             times.append(time.perf_counter() - start)
         return float(np.median(times)) * 1e3
 
+    def levels(self, known):
+        """Its outputs in steps of the int8 model's."""
+        return [in_levels(found, known[name]) for name, found in zip(self.names, self.run())]
+
 
 class OnnxRuntime(Runtime):
     def __init__(self, file, stored, known):
@@ -44,8 +48,7 @@ class OnnxRuntime(Runtime):
         self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         kind = self.session.get_inputs()[0].type.removeprefix("tensor(").removesuffix(")")
         self.feed = {"x": as_kind(stored, {"float": "float32"}.get(kind, kind), known)}
-        names = [output.name for output in self.session.get_outputs()]
-        self.outputs = [in_levels(found, known[name]) for name, found in zip(names, self.run())]
+        self.names = [output.name for output in self.session.get_outputs()]
 
     def run(self):
         return self.session.run(None, self.feed)
@@ -53,32 +56,31 @@ class OnnxRuntime(Runtime):
 
 class OpenVino(Runtime):
     def __init__(self, file, stored, known):
-        one = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
-        compiled = openvino.Core().compile_model(str(file), "CPU", {**one, "INFERENCE_PRECISION_HINT": "f32"})
+        options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+        options |= {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        compiled = openvino.Core().compile_model(str(file), "CPU", options)
         kind = compiled.inputs[0].get_element_type().to_dtype().name
         self.request, self.feed = compiled.create_infer_request(), [as_kind(stored, kind, known)]
-        names = [output.get_any_name() for output in compiled.outputs]
-        self.outputs = [in_levels(found, known[name]) for name, found in zip(names, self.run())]
+        self.names = [output.get_any_name() for output in compiled.outputs]
 
     def run(self):
         return list(self.request.infer(self.feed).values())
 
 
 class Ncnn(Runtime):
-    def __init__(self, file, stored, known, outputs):
+    def __init__(self, file, stored, known, names):
         self.net = ncnn.Net()
         self.net.opt.num_threads = 1
         for load, kind in ((self.net.load_param, "param"), (self.net.load_model, "bin")):
             if load(str(file.with_suffix(f".ncnn.{kind}"))) != 0:
                 raise SystemExit(f"ncnn cannot read {file.with_suffix(f'.ncnn.{kind}')}")
         self.feed = as_kind(stored, "float32", known)[0]
-        self.names = [f"out{i}" for i in range(len(outputs))]
-        self.outputs = [in_levels(found[None], known[name]) for name, found in zip(outputs, self.run())]
+        self.names = names
 
     def run(self):
         extractor = self.net.create_extractor()
         extractor.input("in0", ncnn.Mat(self.feed))
-        return [np.array(extractor.extract(name)[1]) for name in self.names]
+        return [np.array(extractor.extract(f"out{i}")[1])[None] for i in range(len(self.names))]
 
 
 def as_kind(stored, kind, known):
@@ -129,10 +131,10 @@ def main():
     peers = {f"ONNX Runtime, {name}": OnnxRuntime(file, stored, known) for name, file in files.items()}
     for name in ("qdq_i8", "qdq_u8", "qdq_u8_phases", "f32", "f32_transposed"):
         peers[f"OpenVINO, {name}"] = OpenVino(files[name], stored, known)
-    reference = {name: peers["ONNX Runtime, i8"].outputs for name in peers}
+    reference = dict.fromkeys(peers, peers["ONNX Runtime, i8"].levels(known))
     plain = arguments.forms / "ncnn/f32_transposed.onnx"
     name = "ncnn, f32_transposed without memory banks"
-    reference[name] = OnnxRuntime(plain, stored, known).outputs
+    reference[name] = OnnxRuntime(plain, stored, known).levels(known)
     peers[name] = Ncnn(plain, stored, known, [output.name for output in model.graph.output])
 
     def ours():
@@ -182,7 +184,8 @@ def main():
     for name, milliseconds in sorted(medians.items(), key=lambda item: item[1]):
         off = ""
         if name in peers:
-            off = ", ".join(f"{np.abs(a - b).max():.2g}" for a, b in zip(peers[name].outputs, reference[name]))
+            pairs = zip(peers[name].levels(known), reference[name])
+            off = ", ".join(f"{np.abs(a - b).max():.2g}" for a, b in pairs)
             off = f"off by {off} levels"
         print(f"{name:<41} {milliseconds:9.2f} ms   {own / milliseconds:6.3f}   {off}")
     ratios = {name: own / medians[peer] for name, peer in fastest.items()}

@@ -16,12 +16,12 @@ folder="${CARGO_TARGET_DIR:-target}"
 cargo build --release --workspace --bin beltwatch
 # tract at its fastest: the device's build makes it small
 cargo build --profile stock --example tract
-if ! cmp --quiet benches/peers/requirements.txt "$folder/peers/ready"; then
+if ! cmp --quiet <(cat benches/peers/requirements*.txt) "$folder/peers/ready"; then
     python3 -m venv --clear "$folder/peers"
     "$folder/peers/bin/pip" install --quiet --requirement benches/peers/requirements.txt
     # only the program in it is used: PyTorch, which its module asks for, is not
-    "$folder/peers/bin/pip" install --quiet --no-deps pnnx==20261020
-    cp benches/peers/requirements.txt "$folder/peers/ready"
+    "$folder/peers/bin/pip" install --quiet --no-deps --requirement benches/peers/requirements-alone.txt
+    cat benches/peers/requirements*.txt > "$folder/peers/ready"
 fi
 forms="$folder/peers/forms"
 rm -rf "$forms"
