@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::graph::Graph;
 use super::kernels::{self, Kernel, Simd, Value};
-use super::memory;
+use super::packed_memory::Scratch;
 use super::plan::{Place, Plan, Step, Work};
 use super::{pixel_value, stored_value};
 
@@ -47,7 +47,7 @@ pub(super) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>
 struct Executor<K: Simd> {
     plan: Arc<Plan<K>>,
     buffers: Vec<Vec<K::Value>>,
-    memory: memory::Scratch,
+    memory: Scratch,
 }
 
 impl<K: Simd> Executor<K> {
@@ -56,7 +56,7 @@ impl<K: Simd> Executor<K> {
     }
 
     fn of(plan: Arc<Plan<K>>) -> Self {
-        Self { buffers: plan.buffers(), plan, memory: memory::Scratch::default() }
+        Self { buffers: plan.buffers(), plan, memory: Scratch::default() }
     }
 
     fn step(&mut self, step: usize) {

@@ -14,6 +14,7 @@ pub mod kernels;
 mod layout;
 pub mod memory;
 mod operator;
+mod packed_memory;
 mod parse;
 mod plan;
 mod qlinear_conv;

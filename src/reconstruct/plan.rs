@@ -3,13 +3,11 @@
 //! A buffer has the padding of those that read it around it, once and for all. What is joined is written to its place in the
 //! join's buffer at once, where that is possible.
 
-use std::sync::Arc;
-
 use super::graph::{Graph, Kind, Node};
 use super::kernels::{PackedConvolution, Padding, Simd, Target, Value};
 use super::layout::{Shape, View};
-use super::memory::PartitionMemory;
 use super::operator::{Clip, DepthToSpace};
+use super::packed_memory::PackedMemory;
 
 /// Values behind a buffer's last one that a kernel may read.
 const SLACK: usize = 16;
@@ -43,7 +41,7 @@ pub(super) struct Step<K: Simd> {
 /// What a step does.
 pub(super) enum Work<K: Simd> {
     Convolution(PackedConvolution<K>),
-    Memory(Arc<PartitionMemory>),
+    Memory(PackedMemory),
     DepthToSpace(DepthToSpace),
     Clip(Clip),
 }
@@ -202,7 +200,7 @@ impl<K: Simd> Plan<K> {
                 }
                 Kind::DepthToSpace(op) => Work::DepthToSpace(*op),
                 Kind::Clip(op) => Work::Clip(*op),
-                Kind::Memory(memory) => Work::Memory(Arc::clone(memory)),
+                Kind::Memory(memory) => Work::Memory(PackedMemory::new(memory)),
             };
             steps.push(Step { from, to, shape, work });
         }
@@ -245,11 +243,13 @@ impl<K: Simd> Plan<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::super::executor::executor;
     use super::super::kernels::{Convolution, Kernel};
-    use super::super::memory::Quantisation;
+    use super::super::memory::{PartitionMemory, Quantisation};
     use super::super::pixel_value;
     use super::*;
 

@@ -28,7 +28,20 @@ pub(in crate::reconstruct) struct PackedConvolution<K: Simd> {
     step: [usize; 2],
     /// Rows and columns, before phases are laid out.
     size: [usize; 2],
+    /// Pixels of the first tile of a row of so many.
+    first_tile: [usize; PASS + 1],
     target: Target,
+}
+
+/// Pixels of the first tile for each number of pixels, so that there are as few tiles as can be.
+fn first_tiles(pixels: &[usize]) -> [usize; PASS + 1] {
+    let (mut first, mut tiles) = ([0; PASS + 1], [0; PASS + 1]);
+    for left in 1..=PASS {
+        let fitting = pixels.iter().copied().filter(|&count| count <= left);
+        first[left] = fitting.min_by_key(|count| tiles[left - count]).expect("tiles of one pixel");
+        tiles[left] = 1 + tiles[left - first[left]];
+    }
+    first
 }
 
 impl<K: Simd> PackedConvolution<K> {
@@ -51,6 +64,7 @@ impl<K: Simd> PackedConvolution<K> {
             start: from.base.checked_sub(padding).expect("room for the padding"),
             step: [from.row, from.pixel].map(|step| step * conv.stride),
             size: conv.output_size(height, width).expect("the window fits into the padded input"),
+            first_tile: first_tiles(K::PIXELS),
             target,
         }
     }
@@ -73,22 +87,30 @@ impl<K: Simd> PackedConvolution<K> {
                     let [rows, columns] = [0, 1].map(|axis| self.size[axis] + block.more[axis]);
                     let end = if y < rows { columns.min(pass + PASS) } else { pass };
                     let is_whole = block.is_whole();
+                    let mut at = At {
+                        start: self.start + y * self.step[0] + pass * self.step[1],
+                        step: self.step[1],
+                        count: 0,
+                        apart: MAX_OUTPUTS,
+                    };
+                    let mut place = 0;
+                    if is_whole {
+                        (place, at.apart) = self.place(&block.segments[0], [y, pass]);
+                    }
                     let mut x = pass;
-                    for &count in K::PIXELS {
-                        while x + count <= end {
-                            let start = self.start + y * self.step[0] + x * self.step[1];
-                            let at = At { start, step: self.step[1], count, apart: MAX_OUTPUTS };
-                            if is_whole {
-                                let (place, apart) = self.place(&block.segments[0], [y, x]);
-                                self.kernel.tile(block, input, At { apart, ..at }, &mut output[place..]);
-                            } else {
-                                self.kernel.tile(block, input, at, tile.as_flattened_mut());
-                                for segment in &block.segments {
-                                    self.store(segment, [y, x], &tile[..count], output);
-                                }
+                    while x < end {
+                        at.count = self.first_tile[end - x];
+                        if is_whole {
+                            self.kernel.tile(block, input, at, &mut output[place..]);
+                            place += at.count * at.apart;
+                        } else {
+                            self.kernel.tile(block, input, at, tile.as_flattened_mut());
+                            for segment in &block.segments {
+                                self.store(segment, [y, x], &tile[..at.count], output);
                             }
-                            x += count;
                         }
+                        at.start += at.count * at.step;
+                        x += at.count;
                     }
                 }
             }

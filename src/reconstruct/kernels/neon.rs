@@ -22,36 +22,48 @@ pub(super) fn windows<const P: usize>(x: &[i8], at: At) -> [*const i8; P] {
     std::array::from_fn(|i| first.wrapping_add(unrelated(i * at.step)))
 }
 
-/// Four and four outputs' biases.
+/// The outputs' biases, four by four.
+#[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn biases(block: &Block<i8>) -> [int32x4_t; 2] {
+pub(super) fn biases<const FOURS: usize>(block: &Block<i8>) -> [int32x4_t; FOURS] {
     let bias = block.bias.as_chunks::<4>().0;
     // SAFETY: four values each.
-    [0, 1].map(|half| unsafe { vld1q_s32(bias[half].as_ptr()) })
+    std::array::from_fn(|four| unsafe { vld1q_s32(bias[four].as_ptr()) })
 }
 
-/// Requantises eight outputs of each pixel and writes them; [`super::convolution::requantise`], with the clamp done by narrowing
-/// with saturation, which is the same.
+/// Requantises two or four times four outputs of each pixel and writes them; [`super::convolution::requantise`], with the clamp
+/// done by narrowing with saturation, which is the same.
 ///
 /// # Safety
 /// `at` must have been checked, for at least `P` windows.
+#[inline]
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn requantise<const P: usize>(
+pub(super) unsafe fn requantise<const P: usize, const FOURS: usize>(
     block: &Block<i8>,
-    sums: [[int32x4_t; 2]; P],
+    sums: [[int32x4_t; FOURS]; P],
     at: At,
     outputs: &mut [i8],
 ) {
+    const { assert!(FOURS == 2 || FOURS == 4) };
     let multiplier = block.multiplier.as_chunks::<4>().0;
     // SAFETY: four values each.
-    let multiplier = [0, 1].map(|half| unsafe { vld1q_f32(multiplier[half].as_ptr()) });
+    let multiplier: [_; FOURS] = std::array::from_fn(|four| unsafe { vld1q_f32(multiplier[four].as_ptr()) });
     let zero = vdupq_n_s16(block.zero.into());
-    let [lowest, highest] = block.clip.map(|bound| vdup_n_s8(bound));
+    let [lowest, highest] = block.clip.map(|bound| vdupq_n_s8(bound));
     for (p, sums) in sums.into_iter().enumerate() {
-        let [low, high] = [0, 1].map(|half| vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[half]), multiplier[half])));
-        let steps = vqmovn_high_s32(vqmovn_s32(low), high);
-        let values = vmin_s8(vmax_s8(vqmovn_s16(vqaddq_s16(steps, zero)), lowest), highest);
-        // SAFETY: 8 bytes are written to 8; the caller's word.
-        unsafe { vst1_s8(outputs.as_mut_ptr().add(p * at.apart), values) };
+        let steps = |four: usize| vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[four]), multiplier[four]));
+        let eight = |two: usize| vqaddq_s16(vqmovn_high_s32(vqmovn_s32(steps(2 * two)), steps(2 * two + 1)), zero);
+        let low = vqmovn_s16(eight(0));
+        // SAFETY: as many bytes are written as there are outputs; the caller's word.
+        unsafe {
+            let place = outputs.as_mut_ptr().add(p * at.apart);
+            if FOURS == 4 {
+                let values = vqmovn_high_s16(low, eight(1));
+                vst1q_s8(place, vminq_s8(vmaxq_s8(values, lowest), highest));
+            } else {
+                let [lowest, highest] = [lowest, highest].map(|bound| vget_low_s8(bound));
+                vst1_s8(place, vmin_s8(vmax_s8(low, lowest), highest));
+            }
+        }
     }
 }

@@ -96,7 +96,7 @@ unsafe fn tile<const PAIRS: usize, const P: usize>(block: &Block<i8>, x: &[i8], 
             }
         }
     }
-    let bias = biases(block);
+    let bias = biases::<2>(block);
     let of_pixel = |p: usize| {
         let half = |a: int32x4_t, b: int32x4_t| {
             let [a, b] = [a, b].map(|sum| vreinterpretq_s64_s32(sum));

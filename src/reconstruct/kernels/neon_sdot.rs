@@ -1,5 +1,5 @@
-//! 64-bit ARM with the dot product extension: `sdot` multiplies 4 inputs by 4 outputs an instruction, 8 pixels x 8
-//! outputs.
+//! 64-bit ARM with the dot product extension: `sdot` multiplies 4 inputs by 4 outputs an instruction, 6 pixels x 16
+//! outputs, as many sums as the registers hold beside what is multiplied.
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::*;
@@ -22,19 +22,22 @@ impl Sdot {
 impl Simd for Sdot {
     type Value = i8;
     type Weight = i8;
-    const OUTPUTS: &'static [usize] = &[8];
+    const OUTPUTS: &'static [usize] = &[16, 8];
     const GROUP: usize = 4;
-    const PIXELS: &'static [usize] = &[8, 4, 1];
+    const PIXELS: &'static [usize] = &[6, 4, 1];
     const READ: usize = 16;
 
     fn tile(self, block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
         at.check(block, x, y);
         // SAFETY: `self` exists only where the extension was detected; windows and outputs are inside.
         unsafe {
-            match at.count {
-                8 => tile::<8>(block, x, at, y),
-                4 => tile::<4>(block, x, at, y),
-                _ => tile::<1>(block, x, at, y),
+            match (at.count, block.width) {
+                (6, 16) => tile::<6, 4>(block, x, at, y),
+                (4, 16) => tile::<4, 4>(block, x, at, y),
+                (_, 16) => tile::<1, 4>(block, x, at, y),
+                (6, _) => tile::<6, 2>(block, x, at, y),
+                (4, _) => tile::<4, 2>(block, x, at, y),
+                _ => tile::<1, 2>(block, x, at, y),
             }
         }
     }
@@ -74,20 +77,23 @@ fn multiply(rounds: usize) -> usize {
     16 * 16
 }
 
+/// `P` pixels and `FOURS` times four outputs.
+///
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
+unsafe fn tile<const P: usize, const FOURS: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
     let windows = windows::<P>(x, at);
-    let mut sums = [biases(block); P];
-    let mut weights = block.weights.as_chunks::<32>().0;
+    let mut sums = [biases::<FOURS>(block); P];
+    let mut weights = block.weights.as_chunks::<16>().0.as_chunks::<FOURS>().0;
     macro_rules! step {
         ($weights:expr, $pixels:expr, $lane:literal) => {
-            // SAFETY: 16 values each.
-            let [low, high] = [0, 16].map(|half| unsafe { vld1q_s8($weights[half..].as_ptr()) });
-            for (sum, pixel) in sums.iter_mut().zip($pixels) {
-                sdot!(sum[0], low, pixel, $lane);
-                sdot!(sum[1], high, pixel, $lane);
+            for (four, weights) in $weights.iter().enumerate() {
+                // SAFETY: 16 values.
+                let weights = unsafe { vld1q_s8(weights.as_ptr()) };
+                for (sum, pixel) in sums.iter_mut().zip($pixels) {
+                    sdot!(sum[four], weights, pixel, $lane);
+                }
             }
         };
     }
@@ -95,20 +101,22 @@ unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]
         let (of_run, behind) = weights.split_at(run.groups);
         weights = behind;
         let (fours, rest) = of_run.as_chunks::<4>();
-        // SAFETY: the caller's word; behind a run up to `READ` values may be read.
-        let sixteen = |four: usize| {
-            let at = unrelated(run.offset + 16 * four);
-            windows.map(|window| unsafe { vld1q_s8(window.add(at)) })
+        let mut place = unrelated(run.offset);
+        let mut sixteen = || {
+            // SAFETY: the caller's word; behind a run up to `READ` values may be read.
+            let pixels = windows.map(|window| unsafe { vld1q_s8(window.add(place)) });
+            place = unrelated(place + 16);
+            pixels
         };
-        for (n, four) in fours.iter().enumerate() {
-            let pixels = sixteen(n);
+        for four in fours {
+            let pixels = sixteen();
             step!(four[0], pixels, "0");
             step!(four[1], pixels, "1");
             step!(four[2], pixels, "2");
             step!(four[3], pixels, "3");
         }
         let [first, more @ ..] = rest else { continue };
-        let pixels = sixteen(fours.len());
+        let pixels = sixteen();
         step!(first, pixels, "0");
         let [second, more @ ..] = more else { continue };
         step!(second, pixels, "1");

@@ -93,7 +93,7 @@ unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]
             pixels!(add_four_groups, weights, 16 * fours.len(), 0 1 2 3);
         }
     }
-    let bias = biases(block);
+    let bias = biases::<2>(block);
     let sums = sums.map(|[a, b, c, d]| [vaddq_s32(vpaddq_s32(a, b), bias[0]), vaddq_s32(vpaddq_s32(c, d), bias[1])]);
     // SAFETY: the caller's word.
     unsafe { requantise(block, sums, at, y) };
