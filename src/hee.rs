@@ -92,8 +92,7 @@ fn upper_edge(i: usize) -> u8 {
 }
 
 /// The highest bin of the 3-bin sum (of equals the one that is higher itself, then the lower one); the outermost bins are
-/// counted twice at the ends. The value 0 of an
-/// empty map, or of one that is all zero, is no error.
+/// counted twice at the ends. The value 0 of an empty map, or of one that is all zero, is no error.
 fn mode(histogram: &[u32; 256]) -> u8 {
     let smoothed = |i: usize| {
         u64::from(histogram[i.saturating_sub(1)]) + u64::from(histogram[i]) + u64::from(histogram[(i + 1).min(255)])

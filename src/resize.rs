@@ -90,17 +90,17 @@ impl Resizer {
     /// `WIDE` values are moved for the `CHANNELS` of a pixel.
     fn stretch<const CHANNELS: usize, const WIDE: usize>(&mut self, source: &Picture, out: &mut Picture) {
         let (row, new_row) = (source.width * CHANNELS, out.width * CHANNELS);
-        let room = row + WIDE - CHANNELS;
-        self.lines.resize(LANES / WIDE * room, 0);
+        let (room, together) = (row + WIDE - CHANNELS, LANES / WIDE);
+        self.lines.resize(together * room, 0);
         self.beside.resize(source.width * LANES, 0);
         self.bytes.resize(out.width * LANES, 0);
         let mut spans = self.rows.spans();
-        for y in (0..out.height).step_by(LANES / WIDE) {
+        for y in (0..out.height).step_by(together) {
             let lines = self.lines.chunks_exact_mut(room).zip(&mut spans);
             lines.for_each(|(line, (first, weights))| down(&source.data[first * row..], weights, &mut line[..row]));
             along::<CHANNELS, WIDE>(&self.lines, &self.columns, &mut self.beside, &mut self.bytes);
             let pixels = self.bytes.as_chunks::<LANES>().0;
-            for (line, y) in (y..out.height.min(y + LANES / WIDE)).enumerate() {
+            for (line, y) in (y..out.height.min(y + together)).enumerate() {
                 let of_line = pixels.iter().flat_map(|all| all.as_chunks().0.get(line));
                 spread::<WIDE>(of_line, CHANNELS, &mut out.data[y * new_row..]);
             }
@@ -129,10 +129,7 @@ vectorised! {
             let from = firsts[0];
             let beside = &mut beside[..firsts[firsts.len() - 1] + columns.taps - from];
             for (n, line) in lines.chunks_exact(room).enumerate() {
-                let pixels = line[from * CHANNELS..].windows(WIDE).step_by(CHANNELS);
-                for (to, pixel) in beside.iter_mut().zip(pixels) {
-                    to[n * WIDE..][..WIDE].copy_from_slice(pixel);
-                }
+                put_beside::<CHANNELS, WIDE>(&line[from * CHANNELS..], n * WIDE, beside);
             }
             for ((first, weights), bytes) in firsts.iter().zip(weights.chunks_exact(columns.taps)).zip(bytes) {
                 let mut sums = [1 << (WEIGHT_BITS + LINE_BITS - 1); LANES];
@@ -142,6 +139,14 @@ vectorised! {
                 *bytes = sums.map(|sum| (sum >> (WEIGHT_BITS + LINE_BITS)) as u8);
             }
         }
+    }
+}
+
+/// Puts a line's pixels, `WIDE` values of each, to the values from `at` on of pixels of several lines.
+#[inline(always)]
+fn put_beside<const CHANNELS: usize, const WIDE: usize>(line: &[i16], at: usize, beside: &mut [[i16; LANES]]) {
+    for (to, pixel) in beside.iter_mut().zip(line.windows(WIDE).step_by(CHANNELS)) {
+        to[at..][..WIDE].copy_from_slice(pixel);
     }
 }
 

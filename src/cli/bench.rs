@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use beltwatch::inspect::{Inspector, StageTimes};
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// The convolution kernel, in place of this processor's fastest
     #[arg(long, value_parser = super::kernel)]
     kernel: Option<Kernel>,
+    /// Also measure so many cameras at once, each on a thread of its own
+    #[arg(long, value_name = "CAMERAS", value_parser = clap::value_parser!(u8).range(2..=64))]
+    at_once: Option<u8>,
     /// Write the figures here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -50,6 +55,26 @@ struct Figures<'a> {
     /// All but the network, as a part of the network's time (medians).
     share_around_network: f64,
     network: Network,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_once: Option<AtOnce>,
+}
+
+/// Frames a second of one camera alone, and of several at once, all together.
+#[derive(Clone, Copy, Serialize)]
+struct AtOnce {
+    cameras: u8,
+    frames_per_second: f64,
+    frames_per_second_alone: f64,
+}
+
+impl AtOnce {
+    fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32, cameras: u8) -> Result<Self, Failure> {
+        Ok(Self {
+            cameras,
+            frames_per_second: frames_per_second(recipe, kernel, picture, frames, cameras)?,
+            frames_per_second_alone: frames_per_second(recipe, kernel, picture, frames, 1)?,
+        })
+    }
 }
 
 /// The network's work, and what one core could do at most.
@@ -131,6 +156,15 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     text += &format!("all around the network: {:.1} % of its time\n", 100.0 * share_around_network);
     let network = Network::measure(inspector.reconstructor(), &stages["reconstruct"]);
     network.sentences().iter().for_each(|line| text += &format!("{line}\n"));
+    let kernel = args.kernel.unwrap_or_else(Kernel::best);
+    let at_once = args.at_once.map(|cameras| AtOnce::measure(&recipe, kernel, &picture, args.frames, cameras));
+    let at_once = at_once.transpose()?;
+    if let Some(AtOnce { cameras, frames_per_second, frames_per_second_alone }) = at_once {
+        let times = frames_per_second / frames_per_second_alone;
+        text += &format!(
+            "{cameras} at once: {frames_per_second:.0} frames a second, {times:.2} times as many as one alone\n"
+        );
+    }
     say::out(text.trim_end())?;
     let write = |path: &Path, text: String| {
         std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
@@ -140,7 +174,7 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     }
     let Some(path) = &args.json else { return Ok(()) };
     let (recipe, kernel, frames) = (recipe.folder.as_path(), inspector.kernel_name(), args.frames);
-    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network };
+    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network, at_once };
     let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
     write(path, text + "\n")
 }
@@ -169,6 +203,34 @@ fn measure(
         }
     }
     Ok(times)
+}
+
+/// Frames a second of so many cameras, each on a thread of its own, until the last one is through.
+fn frames_per_second(
+    recipe: &Recipe,
+    kernel: Kernel,
+    picture: &Picture,
+    frames: u32,
+    cameras: u8,
+) -> Result<f64, Failure> {
+    let mut inspectors = Vec::new();
+    for _ in 0..cameras {
+        inspectors.push(Inspector::with_kernel(recipe, kernel)?);
+    }
+    let together = Barrier::new(inspectors.len());
+    let camera = |inspector: &mut Inspector| {
+        let warm = measure(inspector, picture, WARM_UP, 0);
+        together.wait();
+        let start = Instant::now();
+        warm.and_then(|_| measure(inspector, picture, frames, 0)).map(|_| start.elapsed())
+    };
+    let times: Vec<Result<Duration, Failure>> = thread::scope(|scope| {
+        let running: Vec<_> = inspectors.iter_mut().map(|inspector| scope.spawn(|| camera(inspector))).collect();
+        running.into_iter().map(|camera| camera.join().expect("inspecting does not panic")).collect()
+    });
+    let times = times.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let longest = times.into_iter().max().unwrap_or_default();
+    Ok(f64::from(frames) * f64::from(cameras) / longest.as_secs_f64())
 }
 
 /// How often a second the fastest of some goes at `work` does what it returns.

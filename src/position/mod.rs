@@ -152,7 +152,7 @@ impl Corrector {
             starts: (-turns..=turns).map(|i| Pose::new(0.0, 0.0, f64::from(i) * START_EVERY)).collect(),
             limits: Pose::new(limits.shift, limits.shift, limits.turn),
             grey: vec![0; side * side],
-            warp: Warp::new(),
+            warp: Warp::new(side),
             warped: Vec::with_capacity(side * side * 3),
         }
     }
@@ -205,7 +205,7 @@ impl Corrector {
 pub fn resampled(picture: &Picture, pose: Pose) -> Picture {
     let mut out = picture.clone();
     if pose != Pose::default() {
-        Warp::new().apply(picture, pose, &mut out.data);
+        Warp::new(picture.width).apply(picture, pose, &mut out.data);
     }
     out
 }

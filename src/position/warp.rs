@@ -16,14 +16,16 @@ type Pixel = [u8; 4];
 /// The weights of four neighbours for each place between the middle two, and memory to work in.
 #[derive(Clone, Debug)]
 pub(super) struct Warp {
-    weights: Vec<[i32; 4]>,
+    weights: Vec<[i16; 4]>,
     pixels: Vec<Pixel>,
     row: Vec<Pixel>,
 }
 
 impl Warp {
-    pub(super) fn new() -> Self {
-        Self { weights: (0..PHASES).map(weights).collect(), pixels: Vec::new(), row: Vec::new() }
+    /// For pictures of `side` x `side` pixels.
+    pub(super) fn new(side: usize) -> Self {
+        let weights = (0..PHASES).map(weights).collect();
+        Self { weights, pixels: Vec::with_capacity(side * side), row: vec![Pixel::default(); side] }
     }
 
     /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as
@@ -32,15 +34,14 @@ impl Warp {
         let Self { weights, pixels, row: drawn } = self;
         let Picture { width: side, channels, .. } = *picture;
         pixels.clear();
+        // what lies behind a pixel is computed with it and not drawn
         pixels.extend(picture.data.chunks_exact(channels).enumerate().map(|(place, values)| {
-            // what lies behind a pixel is computed with it and not drawn
             picture.data[place * channels..].first_chunk().copied().unwrap_or_else(|| {
                 let mut last = Pixel::default();
                 last[..channels].copy_from_slice(values);
                 last
             })
         }));
-        drawn.resize(side, Pixel::default());
         for row in 0..side {
             draw(weights, pixels, pose.line(row, [side, side]), drawn);
             spread(drawn.iter(), channels, &mut out[row * side * channels..]);
@@ -50,7 +51,7 @@ impl Warp {
 
 vectorised! {
     /// A row of a square picture, from the picture's pixels.
-    fn draw(weights: &[[i32; 4]], pixels: &[Pixel], line: Line, out: &mut [Pixel]) {
+    fn draw(weights: &[[i16; 4]], pixels: &[Pixel], line: Line, out: &mut [Pixel]) {
         let side = out.len();
         // all four neighbours along both axes are in the picture
         let inner = line.moved(-1 << 16).inside((side as i64 - 3) << 16, side);
@@ -74,29 +75,29 @@ fn beyond(pixels: &[Pixel], side: usize, [left, top]: [i64; 2], row: usize) -> [
     std::array::from_fn(|i| pixels[near(top, row) * side + near(left, i)])
 }
 
-/// What lies between four rows of four pixels. In loops over all sixteen values, which become vector instructions.
+/// What lies between four rows of four pixels. Products of 16 bits, in loops over all values, become vector instructions.
 #[inline(always)]
-fn between(row: impl Fn(usize) -> [Pixel; 4], along: &[i32; 4], across: &[i32; 4]) -> Pixel {
+fn between(row: impl Fn(usize) -> [Pixel; 4], along: &[i16; 4], across: &[i16; 4]) -> Pixel {
     let mut values = [0; 16];
     for (i, &weight) in along.iter().enumerate() {
         let row = row(i);
         for (value, &level) in values.iter_mut().zip(row.as_flattened()) {
-            *value += weight * i32::from(level);
+            *value += i32::from(weight) * i32::from(i16::from(level));
         }
     }
-    for (place, value) in values.iter_mut().enumerate() {
-        // Q4 levels: the product with the second weight still fits
-        *value = (*value >> 7) * across[place / 4];
-    }
+    // Q4 levels, which fit
+    let values = values.map(|value| (value >> 7) as i16);
     let mut sums = [ONE << 3; 4];
-    for (place, value) in values.iter().enumerate() {
-        sums[place % 4] += value;
+    for (pixel, &weight) in values.as_chunks::<4>().0.iter().zip(across) {
+        for (sum, &value) in sums.iter_mut().zip(pixel) {
+            *sum += i32::from(weight) * i32::from(value);
+        }
     }
     sums.map(|sum| (sum >> 15).clamp(0, 255) as u8)
 }
 
 /// Weights for `phase` / 256 of the way from the second neighbour to the third.
-fn weights(phase: i64) -> [i32; 4] {
+fn weights(phase: i64) -> [i16; 4] {
     let (t, one) = (phase, PHASES);
     // each over 2 * 256^3
     let exact = [
@@ -105,8 +106,8 @@ fn weights(phase: i64) -> [i32; 4] {
         -3 * t * t * t + 4 * t * t * one + t * one * one,
         t * t * t - t * t * one,
     ];
-    let scaled = exact.map(|w| (w * i64::from(ONE) / (2 * one * one * one)) as i32);
-    let rest = ONE - scaled.iter().sum::<i32>();
+    let scaled = exact.map(|w| (w * i64::from(ONE) / (2 * one * one * one)) as i16);
+    let rest = ONE as i16 - scaled.iter().sum::<i16>();
     let larger = if 2 * t < one { 1 } else { 2 };
     std::array::from_fn(|i| if i == larger { scaled[i] + rest } else { scaled[i] })
 }
@@ -117,10 +118,10 @@ mod tests {
 
     #[test]
     fn weights_are_the_cubics() {
-        assert_eq!(weights(0), [0, ONE, 0, 0]);
+        assert_eq!(weights(0), [0, 2048, 0, 0]);
         // -1/16, 9/16, 9/16, -1/16
         assert_eq!(weights(128), [-128, 1152, 1152, -128]);
-        assert!((0..256).all(|t| weights(t).iter().sum::<i32>() == ONE));
+        assert!((0..256).all(|t| weights(t).iter().sum::<i16>() == 2048));
     }
 
     #[test]
@@ -128,7 +129,7 @@ mod tests {
         let data: Vec<u8> = (0..96 * 96 * 3).map(|i| (i * 7 % 251) as u8).collect();
         let picture = Picture { width: 96, height: 96, channels: 3, data };
         let mut out = vec![0; picture.data.len()];
-        Warp::new().apply(&picture, Pose::new(2.0, -1.0, 0.0), &mut out);
+        Warp::new(96).apply(&picture, Pose::new(2.0, -1.0, 0.0), &mut out);
         for (y, x, c) in [(1, 0, 0), (40, 50, 1), (95, 93, 2)] {
             assert_eq!(out[(y * 96 + x) * 3 + c], picture.at(x + 2, y - 1, c));
         }
@@ -139,20 +140,20 @@ mod tests {
         for value in [0, 1, 254, 255] {
             let picture = Picture::filled(64, 64, 1, value);
             let mut out = vec![9; 64 * 64];
-            Warp::new().apply(&picture, Pose::new(3.3, 70.0, 11.0), &mut out);
+            Warp::new(64).apply(&picture, Pose::new(3.3, 70.0, 11.0), &mut out);
             assert!(out.iter().all(|&v| v == value));
         }
         let data = (0..64 * 64).map(|i| if (i / 5) % 2 == 0 { 255 } else { 0 }).collect();
         let stripes = Picture { width: 64, height: 64, channels: 1, data };
         let mut out = vec![9; 64 * 64];
-        Warp::new().apply(&stripes, Pose::new(0.5, 0.0, 0.0), &mut out);
+        Warp::new(64).apply(&stripes, Pose::new(0.5, 0.0, 0.0), &mut out);
         // overshoot is cut: a stripe stays black or white inside
         assert!(out[64 * 30 + 1..64 * 30 + 60].contains(&255) && out.contains(&0));
     }
 
     #[test]
     fn the_inside_is_drawn_as_the_rim_is() {
-        let mut warp = Warp::new();
+        let mut warp = Warp::new(48);
         let data = (0..48 * 48 * 3).map(|i: usize| (i * i / 7 % 253) as u8).collect();
         let picture = Picture { width: 48, height: 48, channels: 3, data };
         for pose in [Pose::new(0.0, 0.0, 7.0), Pose::new(-3.4, 2.6, -20.0), Pose::new(0.25, -0.75, 0.0)] {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RecipeError;
 use crate::difference::Form;
 use crate::difference::deviation::MAX_FRACTION_BITS;
-use crate::hee::Hee;
+use crate::hee::{Estimator, Hee};
 use crate::judge::Settings;
 use crate::position::{Limits, MOST_SHIFT_ONE_IN, MOST_TURN};
 use crate::region::Regions;
@@ -193,6 +193,9 @@ impl Manifest {
         )?;
         range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
         range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
+        if let Estimator::Quantile(thousandths) = self.hee.estimator {
+            range(thousandths <= 1000, "hee.estimator", thousandths.to_string(), "0 to 1000 thousandths")?;
+        }
         let (target, threshold) = (self.score.false_reject_target, self.score.threshold);
         range(
             is_false_reject_target(target),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
 use super::error::ReconstructError;
@@ -14,22 +14,24 @@ use super::parse::{self, Kind};
 use super::tract;
 
 /// Largest file.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 32 << 20;
 /// Most nodes.
 const MAX_NODES: usize = 1024;
 /// The first operator set with all operators in the form that we read.
 const MIN_OPSET: i64 = 12;
-/// Most values in all activations together.
+/// Most values in all activations together, each with as much around it as padding may be.
 const MAX_VALUES: usize = 1 << 28;
+/// Most weights of all nodes together: one tensor can be the weights of several, each of which packs its own.
+const MAX_WEIGHTS: usize = 1 << 26;
 
 /// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels), and that
 /// every node is one that the device runs. Also says whether there is a second output, the learned difference.
 pub(super) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), ReconstructError> {
     limit("bytes", model.len(), MAX_BYTES)?;
-    let proto = tract::reader()
+    let mut proto = tract::reader()
         .proto_model_for_read(&mut { model })
         .map_err(|e| ReconstructError::NotOnnx(e.root_cause().to_string()))?;
-    let Some(graph) = &proto.graph else {
+    let Some(graph) = &mut proto.graph else {
         return Err(ReconstructError::NotOnnx("it holds no graph".into()));
     };
     if !proto.opset_import.iter().any(|set| matches!(set.domain.as_str(), "" | "ai.onnx") && set.version >= MIN_OPSET) {
@@ -38,9 +40,11 @@ pub(super) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), Re
         )));
     }
     limit("nodes", graph.node.len(), MAX_NODES)?;
-    tensors(&proto)?;
-    let input = interface(graph, shape)?;
-    nodes(graph, input, shape)?;
+    tensors(graph, &proto.functions)?;
+    let input = interface(graph, shape)?.to_owned();
+    nodes(graph, &input, shape)?;
+    // initializers may be listed as inputs: tract would read their types too, which nobody has looked at
+    graph.input.retain(|value| value.name == input);
     let has_head = graph.output.len() > 1;
     Ok((proto, has_head))
 }
@@ -50,16 +54,15 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Reconstru
 }
 
 /// Refuses tensors outside the file, and those whose data does not fit their shape.
-fn tensors(proto: &ModelProto) -> Result<(), ReconstructError> {
-    let graph = proto.graph.iter();
-    let in_nodes = graph.clone().flat_map(|g| &g.node).chain(proto.functions.iter().flat_map(|f| &f.node));
+fn tensors(graph: &GraphProto, functions: &[FunctionProto]) -> Result<(), ReconstructError> {
+    let in_nodes = graph.node.iter().chain(functions.iter().flat_map(|f| &f.node));
     let in_attributes = in_nodes.flat_map(|node| &node.attribute).flat_map(|a| a.t.iter().chain(&a.tensors));
-    for tensor in graph.clone().flat_map(|g| &g.initializer).chain(in_attributes) {
+    for tensor in graph.initializer.iter().chain(in_attributes) {
         if tensor.data_location == Some(DataLocation::External as i32) || !tensor.external_data.is_empty() {
             return Err(ReconstructError::ExternalData { tensor: tensor.name.clone() });
         }
     }
-    for tensor in graph.flat_map(|g| &g.initializer) {
+    for tensor in &graph.initializer {
         if !complete(tensor) {
             let reason = format!(
                 "tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit its shape",
@@ -101,7 +104,10 @@ fn interface(graph: &GraphProto, [height, width, channels]: Shape) -> Result<&st
             return Err(ReconstructError::Interface { what, expected, found });
         }
     }
-    Ok(inputs.map(|input| input.name.as_str()).next().unwrap_or_default())
+    match inputs.map(|input| input.name.as_str()).next() {
+        None | Some("") => Err(ReconstructError::NotOnnx("its input has no name".into())),
+        Some(name) => Ok(name),
+    }
 }
 
 fn describe(value: &ValueInfoProto) -> String {
@@ -120,7 +126,7 @@ fn describe(value: &ValueInfoProto) -> String {
 /// Reads every node and follows the shapes from the input to the output.
 fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), ReconstructError> {
     let mut shapes = HashMap::from([(input, shape)]);
-    let mut values = shape.iter().product();
+    let (mut values, mut weights) = (padded(shape), 0);
     for node in &graph.node {
         if Kind::of(node).is_none() {
             let operator =
@@ -129,12 +135,16 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
         }
         let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };
         let output_shape = match parse::operator(node, graph).map_err(refuse)? {
-            Some(operator) => operator.output_shape(activation(node, 0, &shapes).map_err(refuse)?),
+            Some(operator) => {
+                weights += operator.weights();
+                operator.output_shape(activation(node, 0, &shapes).map_err(refuse)?)
+            }
             None => concatenated(node, &shapes),
         };
         let output_shape = output_shape.map_err(refuse)?;
-        values += output_shape.iter().fold(1, |product: usize, &side| product.saturating_mul(side).min(MAX_VALUES + 1));
+        values += padded(output_shape);
         limit("values in its activations", values, MAX_VALUES)?;
+        limit("weights of its nodes", weights, MAX_WEIGHTS)?;
         let [output] = node.output.as_slice() else {
             return Err(refuse(format!("it has {} outputs instead of 1", node.output.len())));
         };
@@ -155,6 +165,12 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
         }
     }
     Ok(())
+}
+
+/// Values of an activation with the widest padding around it; more than can be are as good as one too many.
+fn padded([height, width, channels]: Shape) -> usize {
+    let sides = [height, width].map(|side| side.saturating_add(2 * parse::MAX_WINDOW));
+    sides.into_iter().fold(channels, usize::saturating_mul).min(MAX_VALUES + 1)
 }
 
 /// The node's name, or that of its output where it has none.

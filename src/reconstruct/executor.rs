@@ -69,7 +69,7 @@ impl<K: Simd> Executor<K> {
             Work::DepthToSpace(op) => op.run((input, from.view), *shape, (output, to.view)),
             Work::Clip(op) => op.run((input, from.view), *shape, (output, to.view)),
             Work::Memory(memory) => {
-                memory.run((input, from.view), shape[2], (output, to.view), &mut self.memory);
+                memory.run((input, from.view), (output, to.view), &mut self.memory);
             }
         }
     }

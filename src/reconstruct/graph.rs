@@ -85,7 +85,7 @@ impl Graph {
                 let [height, width, _] = node.shape;
                 (height / up * (width / up) * conv.used_taps()) as u64
             }
-            Kind::Memory(memory) => memory.multiply_adds(node.shape[2]),
+            Kind::Memory(memory) => memory.multiply_adds(),
             Kind::Input | Kind::Join | Kind::DepthToSpace(_) | Kind::Clip(_) | Kind::Fused => 0,
         };
         self.nodes.iter().map(of).sum()

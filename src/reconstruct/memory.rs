@@ -1,6 +1,6 @@
 //! The partition memory bank with channel queries, after Xing and Li (2023), with int8 at both ends.
 
-use super::layout::View;
+use super::layout::{Shape, View};
 use super::packed_memory::{PackedMemory, Scratch};
 
 /// Added to a query's squared length, so that a query of zeros has one.
@@ -41,6 +41,8 @@ impl Quantisation {
 /// (never the largest), the rest is normalised, and the weighted sum of the items takes the query's place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionMemory {
+    /// Channels of the map.
+    pub channels: usize,
     /// Blocks along each axis.
     pub grid: usize,
     /// Items of a block.
@@ -58,10 +60,9 @@ pub struct PartitionMemory {
 }
 
 impl PartitionMemory {
-    /// Multiply-adds for a picture of so many channels: each channel of a block is compared with all items, which are then
-    /// summed up.
-    pub(super) fn multiply_adds(&self, channels: usize) -> u64 {
-        (2 * channels * self.keys.len()) as u64
+    /// Multiply-adds for a picture: each channel of a block is compared with all items, which are then summed up.
+    pub(super) fn multiply_adds(&self) -> u64 {
+        (2 * self.channels * self.keys.len()) as u64
     }
 
     /// Values of an item.
@@ -69,21 +70,22 @@ impl PartitionMemory {
         self.block[0] * self.block[1]
     }
 
-    /// Height and width of the map.
-    pub fn size(&self) -> [usize; 2] {
-        self.block.map(|side| side * self.grid)
+    /// Height, width and channels of the map.
+    pub(super) fn shape(&self) -> Shape {
+        let [height, width] = self.block.map(|side| side * self.grid);
+        [height, width, self.channels]
     }
 
-    /// Addresses the bank with `input` and returns what it draws, both height x width x `channels`.
+    /// Addresses the bank with `input` and returns what it draws, both height x width x channels.
     ///
     /// # Panics
     /// Where the length does not fit.
-    pub fn draw(&self, input: &[i8], channels: usize) -> Vec<i8> {
-        let [height, width] = self.size();
+    pub fn draw(&self, input: &[i8]) -> Vec<i8> {
+        let [height, width, channels] = self.shape();
         assert_eq!(input.len(), height * width * channels, "input length");
         let dense = View { base: 0, row: width * channels, pixel: channels };
         let mut output = vec![0; input.len()];
-        PackedMemory::new(self).run((input, dense), channels, (&mut output, dense), &mut Scratch::default());
+        PackedMemory::new(self).run((input, dense), (&mut output, dense), &mut Scratch::default());
         output
     }
 }
@@ -100,6 +102,7 @@ mod tests {
             item.map(|v| v / length / temperature)
         });
         PartitionMemory {
+            channels: 1,
             grid: 1,
             items: items.len(),
             block: [1, 2],
@@ -114,25 +117,25 @@ mod tests {
     fn draws_the_item_of_the_same_direction() {
         // Cosines 1 and 0, at temperature 0.1: e^-10 is far below a half and dropped.
         let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
-        assert_eq!(bank.draw(&[100, 0], 1), [50, 0]);
-        assert_eq!(bank.draw(&[0, 1], 1), [0, 30]);
+        assert_eq!(bank.draw(&[100, 0]), [50, 0]);
+        assert_eq!(bank.draw(&[0, 1]), [0, 30]);
     }
 
     #[test]
     fn equal_items_all_stay() {
         // A query of zeros is equally near to all: each weight is 1 / items, none above it.
         let bank = bank(&[[0.5, 0.0], [0.0, 0.3]], 0.1);
-        assert_eq!(bank.draw(&[0, 0], 1), [25, 15]);
+        assert_eq!(bank.draw(&[0, 0]), [25, 15]);
     }
 
     #[test]
     fn weights_below_the_mean_are_dropped() {
         // Cosines 1, 0.6, 0 at temperature 1: softmax 0.4906, 0.3289, 0.1805, mean 0.3333: only the first stays.
         let one = bank(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 1.0);
-        assert_eq!(one.draw(&[100, 0], 1), [100, 0]);
+        assert_eq!(one.draw(&[100, 0]), [100, 0]);
         // Cosines 1, 0.8, 0: 0.4512, 0.3693, 0.1660: two stay, 0.5498 and 0.4502 after normalising.
         let two = bank(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], 1.0);
-        assert_eq!(two.draw(&[100, 0], 1), [91, 27]);
+        assert_eq!(two.draw(&[100, 0]), [91, 27]);
     }
 
     #[test]
@@ -140,7 +143,7 @@ mod tests {
         let bank = bank(&[[0.5, 0.1], [0.2, -0.3], [-0.4, 0.9]], 0.5);
         let channels = 21;
         let input: Vec<i8> = (0..2 * channels).map(|i| ((i * 37) % 251) as u8 as i8).collect();
-        let output = bank.draw(&input, channels);
+        let output = PartitionMemory { channels, ..bank.clone() }.draw(&input);
         for c in 0..channels {
             let alone = bank.draw(&[input[c], input[channels + c]], 1);
             assert_eq!(alone, [output[c], output[channels + c]]);
@@ -152,6 +155,7 @@ mod tests {
         // A grid of 2 x 2 blocks of one value: the only item of each block is drawn whatever the query.
         let quantisation = Quantisation { scale: 1.0, zero_point: -10 };
         let bank = PartitionMemory {
+            channels: 1,
             grid: 2,
             items: 1,
             block: [1, 1],
@@ -160,6 +164,6 @@ mod tests {
             input: quantisation,
             output: quantisation,
         };
-        assert_eq!(bank.draw(&[5, 6, 7, 8], 1), [-9, -8, -7, -6]);
+        assert_eq!(bank.draw(&[5, 6, 7, 8]), [-9, -8, -7, -6]);
     }
 }

@@ -32,6 +32,15 @@ pub(super) struct Clip {
 }
 
 impl Operator {
+    /// Weights, and a memory's items as keys and as values.
+    pub(super) fn weights(&self) -> usize {
+        match self {
+            Self::Convolution(conv) => conv.weight.len(),
+            Self::Memory(memory) => memory.keys.len() + memory.values.len(),
+            Self::DepthToSpace(_) | Self::Clip(_) => 0,
+        }
+    }
+
     /// The output's shape, or why an input of `shape` does not fit.
     pub(super) fn output_shape(&self, [height, width, channels]: Shape) -> Result<Shape, String> {
         match self {
@@ -47,9 +56,11 @@ impl Operator {
                 _ => Err(format!("{channels} channels cannot be divided into blocks of {block} x {block}")),
             },
             Self::Clip(_) => Ok([height, width, channels]),
-            Self::Memory(memory) if memory.size() != [height, width] => {
-                let [rows, columns] = memory.size();
-                Err(format!("memory for a map of {rows} x {columns}, but the input has {height} x {width}"))
+            Self::Memory(memory) if memory.shape() != [height, width, channels] => {
+                let [rows, columns, depth] = memory.shape();
+                Err(format!(
+                    "memory for a map of {rows} x {columns} x {depth}, but the input has {height} x {width} x {channels}"
+                ))
             }
             Self::Memory(_) => Ok([height, width, channels]),
         }

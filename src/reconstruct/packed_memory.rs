@@ -11,14 +11,16 @@ use crate::vectorised::vectorised;
 
 /// Channels that are computed together.
 const LANES: usize = 16;
-/// Rows of a matrix that are multiplied together: with so many channels, as many sums as the registers of 64-bit ARM and of AVX2
-/// hold beside what is multiplied.
+/// Rows of a matrix that are multiplied together: a column is read once for all of them.
 const ROWS: usize = 4;
+/// Columns of a matrix for each turn of the loop: that many times fewer jumps.
+const UNROLLED: usize = 4;
 type Lanes = [f32; LANES];
 
 /// A memory bank's items in the order in which they are multiplied.
 #[derive(Clone, Debug)]
 pub(super) struct PackedMemory {
+    channels: usize,
     /// Blocks along each axis.
     grid: usize,
     items: usize,
@@ -46,6 +48,7 @@ impl PackedMemory {
         let (items, dimension) = (memory.items, memory.dimension());
         let of_block = items * dimension;
         Self {
+            channels: memory.channels,
             grid: memory.grid,
             items,
             block: memory.block,
@@ -69,11 +72,10 @@ impl PackedMemory {
         size_of_val(self.keys.as_slice()) + size_of_val(self.values.as_slice())
     }
 
-    /// Redraws what is in `input` of so many channels.
+    /// Redraws what is in `input`.
     pub(super) fn run<V: Value>(
         &self,
         (input, from): (&[V], View),
-        channels: usize,
         (output, to): (&mut [V], View),
         scratch: &mut Scratch,
     ) {
@@ -89,8 +91,8 @@ impl PackedMemory {
         let values = self.values.chunks_exact(self.values.len() / blocks);
         for (block, (keys, values)) in keys.zip(values).enumerate() {
             let (top, left) = (block / self.grid * rows, block % self.grid * columns);
-            for first in (0..channels).step_by(LANES) {
-                let count = LANES.min(channels - first);
+            for first in (0..self.channels).step_by(LANES) {
+                let count = LANES.min(self.channels - first);
                 for (y, stored) in stored.chunks_exact_mut(columns).enumerate() {
                     let row = &input[from.at(top + y, left) + first..];
                     for (stored, pixel) in stored.iter_mut().zip(row.chunks(from.pixel)) {
@@ -177,9 +179,9 @@ vectorised! {
     fn multiply(matrix: &[[f32; ROWS]], columns: &[Lanes], out: &mut [Lanes]) {
         for (matrix, out) in matrix.chunks_exact(columns.len()).zip(out.as_chunks_mut::<ROWS>().0) {
             let mut sums = [[0.0; LANES]; ROWS];
-            let ((matrix, last_of_matrix), (columns, last)) = (matrix.as_chunks::<4>(), columns.as_chunks::<4>());
+            let ((matrix, last_of_matrix), (columns, last)) = (matrix.as_chunks::<UNROLLED>(), columns.as_chunks::<UNROLLED>());
             for (factors, columns) in matrix.iter().zip(columns) {
-                for at in 0..4 {
+                for at in 0..UNROLLED {
                     add_up(&mut sums, &factors[at], &columns[at]);
                 }
             }

@@ -14,7 +14,7 @@ pub const DOMAIN: &str = "beltwatch";
 pub const MEMORY_BANK: &str = "PartitionMemoryBank";
 
 /// Largest window and DepthToSpace block, in pixels.
-const MAX_WINDOW: usize = 16;
+pub(super) const MAX_WINDOW: usize = 16;
 /// Most channels.
 const MAX_CHANNELS: usize = 4096;
 /// Most weights of one output: their sum of products fits an i32.
@@ -53,7 +53,7 @@ pub(super) fn operator(node: &NodeProto, graph: &GraphProto) -> Result<Option<Op
         Some(Kind::Memory) => Some(Operator::Memory(reader.memory()?.into())),
         Some(Kind::Concat) => {
             reader.attributes(&["axis"])?;
-            if reader.integer("axis")? != Some(1) {
+            if reader.integer("axis") != Some(1) {
                 return Err("only axis 1 (channels) can be concatenated".into());
             }
             None
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         if self.attribute("auto_pad").is_some_and(|a| a.s != b"NOTSET" && !a.s.is_empty()) {
             return Err("auto_pad is not supported; write pads".into());
         }
-        if self.integer("group")?.is_some_and(|group| group != 1) {
+        if self.integer("group").is_some_and(|group| group != 1) {
             return Err("grouped convolutions are not supported".into());
         }
         if self.integers::<2>("dilations")?.is_some_and(|d| d != [1, 1]) {
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
 
     fn depth_to_space(&self) -> Result<DepthToSpace, String> {
         self.attributes(&["blocksize", "mode"])?;
-        let block = usize::try_from(self.integer("blocksize")?.unwrap_or(0)).unwrap_or(0);
+        let block = usize::try_from(self.integer("blocksize").unwrap_or(0)).unwrap_or(0);
         within("blocksize", block, 1, MAX_WINDOW)?;
         let depth_first = match self.attribute("mode").map(|a| a.s.as_slice()) {
             None | Some(b"DCR") => true,
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
         }
         let block = [rows, columns];
         let (input, output) = (self.quantisation(1, 2)?, self.quantisation(10, 11)?);
-        Ok(PartitionMemory { grid, items, block, keys, values, input, output })
+        Ok(PartitionMemory { channels, grid, items, block, keys, values, input, output })
     }
 
     fn quantisation(&self, scale: usize, zero_point: usize) -> Result<Quantisation, String> {
@@ -228,8 +228,8 @@ impl<'a> Reader<'a> {
         self.node.attribute.iter().find(|a| a.name == name)
     }
 
-    fn integer(&self, name: &str) -> Result<Option<i64>, String> {
-        Ok(self.attribute(name).map(|a| a.i))
+    fn integer(&self, name: &str) -> Option<i64> {
+        self.attribute(name).map(|a| a.i)
     }
 
     fn integers<const N: usize>(&self, name: &str) -> Result<Option<[usize; N]>, String> {

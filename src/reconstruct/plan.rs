@@ -9,9 +9,6 @@ use super::layout::{Shape, View};
 use super::operator::{Clip, DepthToSpace};
 use super::packed_memory::PackedMemory;
 
-/// Values behind a buffer's last one that a kernel may read.
-const SLACK: usize = 16;
-
 /// Steps in the order in which they run.
 pub(super) struct Plan<K: Simd> {
     pub(super) kernel: K,
@@ -92,7 +89,7 @@ impl Buffer {
     }
 
     fn length(&self) -> usize {
-        (self.padding.top + self.shape[0] + self.padding.bottom) * self.view(0).row + SLACK
+        (self.padding.top + self.shape[0] + self.padding.bottom) * self.view(0).row
     }
 }
 
@@ -234,7 +231,7 @@ impl<K: Simd> Plan<K> {
         let places = self.steps.iter().flat_map(|step| [step.from, step.to]).chain([self.input]);
         let used: Vec<usize> = places.map(|place| place.buffer).collect();
         let buffer = |(n, buffer): (usize, &Buffer)| {
-            let length = if used.contains(&n) { buffer.length() } else { 0 };
+            let length = if used.contains(&n) { buffer.length() + K::READ } else { 0 };
             vec![K::Value::of(buffer.zero.unwrap_or(0)); length]
         };
         self.buffers.iter().enumerate().map(buffer).collect()
@@ -268,7 +265,7 @@ mod tests {
                     op.run((first, dense(shape_of(0))), shape_of(0), (&mut output, dense(*shape)));
                 }
                 Kind::Clip(op) => op.run((first, dense(*shape)), *shape, (&mut output, dense(*shape))),
-                Kind::Memory(memory) => output = memory.draw(first, shape[2]),
+                Kind::Memory(memory) => output = memory.draw(first),
                 Kind::Join => {
                     let mut channel = 0;
                     for (place, &input) in inputs.iter().enumerate() {
@@ -325,6 +322,7 @@ mod tests {
                     let quantisation = Quantisation { scale: 0.01, zero_point: 3 };
                     let items: Vec<f32> = (0..2 * height * width).map(|i| (i % 7) as f32 - 2.0).collect();
                     let memory = PartitionMemory {
+                        channels,
                         grid: 1,
                         items: 2,
                         block: [height, width],

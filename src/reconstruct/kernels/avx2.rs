@@ -56,7 +56,7 @@ fn multiply(rounds: usize) -> usize {
 /// `P` pixels x `N` times 8 outputs.
 ///
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at: At, y: &mut [i16]) {
     let first = x[at.start..].as_ptr();

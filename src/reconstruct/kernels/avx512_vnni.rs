@@ -51,7 +51,7 @@ fn multiply(rounds: usize) -> usize {
 /// `P` pixels x `N` times 16 outputs.
 ///
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: At, y: &mut [u8]) {
     let first = x[at.start..].as_ptr();

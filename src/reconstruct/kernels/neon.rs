@@ -35,7 +35,7 @@ pub(super) fn biases<const FOURS: usize>(block: &Block<i8>) -> [int32x4_t; FOURS
 /// done by narrowing with saturation, which is the same.
 ///
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn requantise<const P: usize, const FOURS: usize>(

@@ -72,7 +72,7 @@ fn smmla(sum: &mut int32x4_t, pixels: int8x16_t, weights: int8x16_t) {
 /// `P` pixels in `PAIRS` pairs; where there is one only, it is the pair's both.
 ///
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[target_feature(enable = "neon,i8mm")]
 unsafe fn tile<const PAIRS: usize, const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
     let windows = windows::<P>(x, at);

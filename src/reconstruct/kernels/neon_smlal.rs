@@ -58,7 +58,7 @@ fn multiply(rounds: usize) -> usize {
 }
 
 /// # Safety
-/// `at` must have been checked, for at least `P` windows.
+/// `at` must have been checked, for at least `P` windows and as many outputs.
 #[target_feature(enable = "neon")]
 unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]) {
     let windows = windows::<P>(x, at);

@@ -41,7 +41,7 @@ fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 
     let row = (padding.left + width + padding.right) * pixel;
     let from = View { base: padding.top * row + padding.left * pixel + around.strangers[0], row, pixel };
     let zero = K::Value::of(conv.input_zero);
-    let mut buffer = vec![zero; (padding.top + height + padding.bottom) * row + 16];
+    let mut buffer = vec![zero; (padding.top + height + padding.bottom) * row + K::READ];
     for (values, place) in input.chunks(conv.inputs).zip(from.pixels([height, width, conv.inputs])) {
         buffer[place..].iter_mut().zip(values).for_each(|(to, &value)| *to = K::Value::of(value));
         buffer[place - around.strangers[0]..place].fill(K::Value::of(99));
@@ -49,7 +49,7 @@ fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 
     let pixel = depth + around.strangers[1];
     let to = View { base: 0, row: columns * pixel, pixel };
     let target = Target { view: to, up: around.up, clip: [around.clip.lowest, around.clip.highest] };
-    let mut output = vec![K::Value::of(-77); rows * columns * pixel + 16];
+    let mut output = vec![K::Value::of(-77); rows * columns * pixel + K::READ];
     PackedConvolution::new(kernel, conv, size, from, target).run(&buffer, &mut output);
     let places = to.pixels([rows, columns, depth]);
     let mut values = Vec::new();

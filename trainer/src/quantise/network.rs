@@ -71,7 +71,12 @@ impl QuantisedNetwork {
             Side::Skip => QuantisedSide::Skip,
             Side::Memory(memory) => {
                 let side = net.size >> (level + 1);
-                QuantisedSide::Memory(bank(memory, side, ranges.features[level], ranges.drawn[level]))
+                QuantisedSide::Memory(bank(
+                    memory,
+                    [side, net.encoder[level].outputs],
+                    ranges.features[level],
+                    ranges.drawn[level],
+                ))
             }
         });
         let bottom = match net.sides[levels - 1] {
@@ -105,7 +110,7 @@ impl QuantisedNetwork {
             joined.push(match kind {
                 QuantisedSide::None => Vec::new(),
                 QuantisedSide::Skip => y.clone(),
-                QuantisedSide::Memory(memory) => memory.draw(&y, conv.outputs),
+                QuantisedSide::Memory(memory) => memory.draw(&y),
             });
         }
         if let Some(QuantisedSide::Memory(_)) = self.sides.last() {
@@ -146,9 +151,10 @@ fn concatenate(a: &[i8], b: &[i8], pixels: usize) -> Vec<i8> {
     pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect()
 }
 
-/// The memory of a level whose feature is `side` x `side`.
-fn bank(memory: &Memory, side: usize, input: Quantisation, output: Quantisation) -> PartitionMemory {
+/// The memory of a level whose feature is `side` x `side` x `channels`.
+fn bank(memory: &Memory, [side, channels]: [usize; 2], input: Quantisation, output: Quantisation) -> PartitionMemory {
     PartitionMemory {
+        channels,
         grid: memory.grid,
         items: memory.items,
         block: [side / memory.grid; 2],

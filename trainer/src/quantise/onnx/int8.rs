@@ -36,7 +36,7 @@ fn network(graph: &mut Graph, prefix: &str, x: &str, q: &QuantisedNetwork, outpu
             QuantisedSide::None => None,
             QuantisedSide::Skip => Some(y.clone()),
             QuantisedSide::Memory(memory) => {
-                Some(memory_bank(graph, &format!("{prefix}memory{}", level + 1), &y, memory, conv.outputs))
+                Some(memory_bank(graph, &format!("{prefix}memory{}", level + 1), &y, memory))
             }
         });
     }
@@ -81,9 +81,9 @@ fn convolution(graph: &mut Graph, name: &str, x: &str, conv: &QLinearConv) -> St
     graph.node("QLinearConv", name, &inputs, attributes)
 }
 
-fn memory_bank(graph: &mut Graph, name: &str, x: &str, memory: &PartitionMemory, channels: usize) -> String {
+fn memory_bank(graph: &mut Graph, name: &str, x: &str, memory: &PartitionMemory) -> String {
     let bank = Bank {
-        channels,
+        channels: memory.channels,
         grid: memory.grid,
         items: memory.items,
         block: memory.block,
