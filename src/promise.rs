@@ -26,6 +26,12 @@ impl Promise {
         let (rejected, of) = (held_out.iter().filter(|&&s| s > threshold).count(), held_out.len());
         (of > 0).then(|| Self { rejected, of, at_most: upper_bound(rejected, of) })
     }
+
+    /// Whether it cannot hold for parts of which so many were rejected: if it did, that would be seen less than once in a hundred
+    /// times.
+    pub fn is_broken_by(&self, rejected: usize, of: usize) -> bool {
+        rejected > 0 && self.at_most < 1.0 && at_most(rejected - 1, of, self.at_most) > 0.99
+    }
 }
 
 impl fmt::Display for Promise {
@@ -104,6 +110,15 @@ mod tests {
                      confidence";
         assert_eq!(promise.to_string(), words);
         assert_eq!(Promise::of(&[], Score(1)), None);
+    }
+
+    #[test]
+    fn a_promise_is_broken_by_what_it_makes_all_but_impossible() {
+        let promise = Promise { rejected: 0, of: 8, at_most: upper_bound(0, 8) };
+        // 31 %: 9 of 12 come about in 1 of 400 times, 7 in 1 of 26
+        assert!(!promise.is_broken_by(0, 12) && !promise.is_broken_by(7, 12));
+        assert!(promise.is_broken_by(9, 12) && promise.is_broken_by(12, 12));
+        assert!(!Promise { at_most: 1.0, ..promise }.is_broken_by(12, 12));
     }
 
     proptest! {

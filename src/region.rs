@@ -9,6 +9,8 @@ pub type Polygon = Vec<[u16; 2]>;
 
 /// All corners of a recipe's polygons are at most so many.
 const MOST_CORNERS: usize = 20_000;
+/// From this level on a mask is white.
+pub const WHITE: u8 = 128;
 
 /// What of a picture counts. Without polygons all of it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ impl Regions {
         mask
     }
 
-    /// The outlines of a mask's bright parts (128 and above), as what is to be looked at; exactly what [`Self::mask`] makes
+    /// The outlines of a mask's bright parts ([`WHITE`] and above), as what is to be looked at; exactly what [`Self::mask`] makes
     /// the mask of again.
     pub fn trace(mask: &[u8], width: usize) -> Self {
         Self { look: outlines(mask, width), ignore: Vec::new() }
@@ -81,7 +83,7 @@ fn fill(polygon: &Polygon, width: usize, mask: &mut [u8]) {
 /// Closed paths along the sides between bright and dark pixels, the bright ones at the right hand.
 fn outlines(mask: &[u8], width: usize) -> Vec<Polygon> {
     let height = mask.len() / width.max(1);
-    let bright = |x: usize, y: usize| x < width && y < height && mask[y * width + x] >= 128;
+    let bright = |x: usize, y: usize| x < width && y < height && mask[y * width + x] >= WHITE;
     let mut sides: BTreeMap<[u16; 2], Vec<[u16; 2]>> = BTreeMap::new();
     let mut side = |from: [usize; 2], to: [usize; 2]| {
         sides.entry(from.map(|v| v as u16)).or_default().push(to.map(|v| v as u16));

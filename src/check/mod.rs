@@ -89,8 +89,9 @@ pub fn check<E>(
     note(devices::inputs(board))?;
     devices::camera(board).into_iter().try_for_each(&mut note)?;
     devices::screen(board).into_iter().try_for_each(&mut note)?;
-    if let Some(recipe) = recipe {
-        speed::recipe(board, recipe).into_iter().try_for_each(&mut note)?;
+    match recipe {
+        Some(recipe) => speed::recipe(board, recipe).into_iter().try_for_each(&mut note)?,
+        None => note(Finding::hint("recipe", "none was given, so neither it nor its speed was tested", "give --recipe FOLDER"))?,
     }
     Ok(worst)
 }

@@ -24,9 +24,9 @@ const BEYOND_CACHES: usize = 64 << 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe's folder
-    #[arg(long, default_value = "models/demo")]
-    recipe: PathBuf,
+    /// The recipe's folder [default: the shipped recipe of the rendered parts]
+    #[arg(long)]
+    recipe: Option<PathBuf>,
     /// Frames to measure, after ten to warm up
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
@@ -128,7 +128,7 @@ impl Network {
 
 pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
-    let recipe = Recipe::load(&args.recipe)?;
+    let recipe = Recipe::load(&super::recipe_or_shipped(args.recipe.clone())?)?;
     let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
     let loaded = start.elapsed();
     let picture = picture(&recipe)?;

@@ -59,6 +59,17 @@ enum Command {
     Guard,
 }
 
+/// The recipe of the rendered parts, as the repository and the package have it.
+const SHIPPED_RECIPES: [&str; 2] = ["models/demo", "/usr/share/beltwatch/models/demo"];
+
+/// The recipe that was given, else the shipped one.
+fn recipe_or_shipped(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let shipped = || SHIPPED_RECIPES.into_iter().map(PathBuf::from).find(|path| path.exists());
+    given.or_else(shipped).ok_or_else(|| {
+        Failure::Usage(format!("the shipped recipe is in none of {}: give --recipe FOLDER", SHIPPED_RECIPES.join(", ")))
+    })
+}
+
 /// Everything that ends the program early; the variant decides the exit code.
 #[derive(Debug, thiserror::Error)]
 enum Failure {

@@ -14,8 +14,6 @@ use super::{Failure, stop_on_signals};
 
 /// Parts of a demo: about 12 seconds.
 const DEMO_PARTS: u64 = 60;
-/// The recipe of the rendered parts, as the repository and the package have it.
-const DEMO_RECIPES: [&str; 2] = ["models/demo", "/usr/share/beltwatch/models/demo"];
 const DEMO_SHEET: &str = "rejects.png";
 const NO_BELT: &str = "--speed is for the simulated belt, and the board has none";
 
@@ -67,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let board = board(args)?;
     // whoever had them may have left them as they were, and a recipe takes a moment to load
     drop(outputs::open(&board.outputs).map_err(LineError::from)?);
-    let recipe = Recipe::load(&args.recipe.clone().unwrap_or_else(demo_recipe))?;
+    let recipe = Recipe::load(&super::recipe_or_shipped(args.recipe.clone())?)?;
     let is_demo = args.board.is_none() && board.camera.source == CameraSource::Rendered;
     let parts = args.parts.or(is_demo.then_some(DEMO_PARTS));
     if let Some(path) = &args.json {
@@ -96,7 +94,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let sheet = args.sheet.clone().unwrap_or_else(|| DEMO_SHEET.into());
     if let Some(picture) = line::contact_sheet(&parts) {
         picture.save_png(&sheet)?;
-        said.and_then(|()| say::out(format_args!("the rejects, each with its heat map: {}", sheet.display())))?;
+        said.and_then(|()| say::out(format_args!("the last rejects, the highest score first, each with its heat map: {}", sheet.display())))?;
+    } else {
+        said?;
+        // that of an earlier run would be taken for this one's
+        let _ = std::fs::remove_file(&sheet);
     }
     json
 }
@@ -131,9 +133,4 @@ fn board(args: &Args) -> Result<Board, Failure> {
     board.camera.seed = args.seed.unwrap_or(board.camera.seed);
     board.settings().map_err(Failure::BoardOption)?;
     Ok(board)
-}
-
-fn demo_recipe() -> PathBuf {
-    let found = DEMO_RECIPES.iter().map(Path::new).find(|p| p.exists());
-    found.unwrap_or(Path::new(DEMO_RECIPES[0])).to_owned()
 }

@@ -1,11 +1,13 @@
 //! The belt in a terminal: a line a part, and below them the belt as it moves.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use beltwatch_core::{MonoNanos, Tag};
 
 use super::PartRecord;
+use crate::picture::is_picture_file;
 use crate::verdict::Score;
 
 const BELT: usize = 56;
@@ -49,13 +51,16 @@ impl Screen {
         let score = part.score.map_or("-".to_owned(), |s| s.to_string());
         let ms = part.frame_to_verdict_us.map_or(String::new(), |us| format!("{:.1} ms", us as f64 / 1000.0));
         let truth = part.truth.as_deref().map_or(String::new(), |t| format!("   is {t}"));
+        // a rendered part has a name, and no file
+        let file = part.file.as_deref().filter(|file| is_picture_file(Path::new(file)));
+        let file = file.map_or(String::new(), |file| format!("   {file}"));
         let colour = |code: &str, text: &str| {
             if self.terminal { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
         };
         let verdict =
             colour(if part.cause.is_some() { "1;31" } else { "32" }, &format!("{:<6}", part.verdict.to_uppercase()));
         let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        print(&format!("{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}\n", part.tag));
+        print(&format!("{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}{file}\n", part.tag));
     }
 
     /// Draws the belt, if a tenth of a second has gone by.

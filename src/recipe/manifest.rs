@@ -47,6 +47,10 @@ pub struct Manifest {
     /// The self-test.
     #[serde(default)]
     pub golden: Vec<Golden>,
+    /// SHA-256 of every picture that went into the recipe, with its name in its folder: none of them can measure it. Missing where
+    /// nobody kept them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pictures: BTreeMap<String, String>,
 }
 
 /// `[input]`

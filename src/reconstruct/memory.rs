@@ -145,7 +145,7 @@ mod tests {
         let input: Vec<i8> = (0..2 * channels).map(|i| ((i * 37) % 251) as u8 as i8).collect();
         let output = PartitionMemory { channels, ..bank.clone() }.draw(&input);
         for c in 0..channels {
-            let alone = bank.draw(&[input[c], input[channels + c]], 1);
+            let alone = bank.draw(&[input[c], input[channels + c]]);
             assert_eq!(alone, [output[c], output[channels + c]]);
         }
     }

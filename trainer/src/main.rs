@@ -107,11 +107,14 @@ struct Teach {
 struct Calibrate {
     /// The recipe's folder
     recipe: PathBuf,
-    /// A folder of pictures of good parts, none of them taught on
-    pictures: PathBuf,
+    /// A folder of pictures of good parts; those that were taught on are left out
+    pictures: Option<PathBuf>,
     /// Share of good parts that may be rejected [default: as it was taught]
     #[arg(long, value_name = "SHARE")]
     false_reject: Option<f64>,
+    /// Take the pictures for good parts although far more of them are above the threshold than was promised
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(clap::Args)]
@@ -211,8 +214,8 @@ fn run(command: Command) -> Result<(), Failure> {
             study::study(&args, &*stop()?).map_err(|e| Failure::new(e, StudyError::exit_code))?;
         }
         Command::Devices => say::out(list_devices())?,
-        Command::Calibrate(Calibrate { recipe, pictures, false_reject }) => {
-            let args = CalibrateArgs { recipe, pictures, false_reject };
+        Command::Calibrate(Calibrate { recipe, pictures, false_reject, force }) => {
+            let args = CalibrateArgs { recipe, pictures, false_reject, force };
             recalibrate::calibrate(&args).map_err(|e| Failure::new(e, CalibrateError::exit_code))?;
         }
         Command::Evaluate(Evaluate { recipe, data, json, report }) => {

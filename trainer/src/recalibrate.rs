@@ -1,10 +1,11 @@
 //! `beltwatch-train calibrate`: sets a recipe's threshold anew, with more pictures of good parts than it was taught with.
 
 use std::collections::HashSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
+use beltwatch::picture::{Picture, PictureError};
 use beltwatch::promise::Promise;
 use beltwatch::recipe::{
     self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, is_false_reject_target, sha256_hex,
@@ -21,15 +22,25 @@ use crate::dataset::{Dataset, DatasetError};
 pub struct CalibrateArgs {
     /// The recipe's folder.
     pub recipe: PathBuf,
-    /// A plain folder of pictures of good parts, none of them taught on.
-    pub pictures: PathBuf,
+    /// A plain folder of pictures of good parts, none of them taught on; none where only the target changes.
+    pub pictures: Option<PathBuf>,
     /// Share of good parts that may be rejected; `None` for what the recipe was taught with.
     pub false_reject: Option<f64>,
+    /// Take the pictures for good parts whatever the recipe's promise says.
+    pub force: bool,
 }
+
+/// The recipe's description as it was before.
+pub const BEFORE: &str = "recipe.toml.before";
+/// Pictures that a message names.
+const NAMED: usize = 5;
 
 /// Why the recipe stays as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
+    /// nothing new is told
+    #[error("nothing to do: give a folder of pictures of good parts, a --false-reject, or both")]
+    Nothing,
     /// the recipe
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -53,11 +64,42 @@ pub enum CalibrateError {
         /// What is wrong.
         why: String,
     },
+    /// a picture that cannot be read
+    #[error("{0}; take it out of the folder")]
+    Unreadable(PictureError),
     /// no new picture
-    #[error("{path}: the recipe was calibrated with these pictures already: all their scores are known to it")]
+    #[error(
+        "{path}: no new picture is left: the recipe was taught or calibrated with all of them already. Give others; to change \
+         the target alone give --false-reject without a folder"
+    )]
     NothingNew {
         /// The folder.
         path: PathBuf,
+    },
+    /// too many lie above the threshold
+    #[error(
+        "{above} of {of} pictures are above the threshold, {threshold}, which was to reject {at_most:.1} % of good parts at most: \
+         are these good parts? Look at {highest}. --force takes them for good ones"
+    )]
+    NotGood {
+        /// So many are,
+        above: usize,
+        /// of so many.
+        of: usize,
+        /// The recipe's.
+        threshold: Score,
+        /// What it promised, in percent.
+        at_most: f64,
+        /// The highest ones with their scores.
+        highest: String,
+    },
+    /// a file
+    #[error("{path}: cannot be written: {source}")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// the threshold came out at the end of the scale
     #[error("these pictures scatter too much: nothing would ever be rejected. The recipe stays as it was")]
@@ -68,10 +110,17 @@ pub enum CalibrateError {
 }
 
 impl CalibrateError {
-    /// The program's: 2 where an option is out of range, else 1.
+    /// The program's: 2 where an option is out of range or missing, else 1.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Target(_)) { 2 } else { 1 }
+        if matches!(self, Self::Target(_) | Self::Nothing) { 2 } else { 1 }
     }
+}
+
+/// A picture of a good part that the recipe has not seen.
+struct New {
+    path: PathBuf,
+    sha256: String,
+    score: Score,
 }
 
 /// Scores the pictures, adds them to those by which the threshold was found, and writes the recipe with the new one.
@@ -79,45 +128,35 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     if let Some(target) = args.false_reject.filter(|&t| !is_false_reject_target(t)) {
         return Err(CalibrateError::Target(target));
     }
-    let loaded = Recipe::load(&args.recipe)?;
-    let mut inspector = Inspector::new(&loaded)?;
-    let dataset = Dataset::open(&args.pictures)?;
-    if dataset.train_good.is_empty() || !dataset.test.is_empty() || args.pictures.join("train").is_dir() {
-        return Err(CalibrateError::IsDataset { path: args.pictures.clone() });
+    if args.pictures.is_none() && args.false_reject.is_none() {
+        return Err(CalibrateError::Nothing);
     }
+    let loaded = Recipe::load(&args.recipe)?;
     let mut manifest = loaded.manifest.clone();
-    let found = scores(&dataset.train_good, &mut inspector)?;
+    let new = match &args.pictures {
+        Some(folder) => new_pictures(folder, &loaded, args.force)?,
+        None => Vec::new(),
+    };
     let score = &mut manifest.score;
     let old = score.threshold;
-    let known = std::mem::take(&mut score.held_out_scores);
-    let all: Vec<Score> = known.iter().copied().chain(found.iter().map(|(_, score)| *score)).collect();
-    let odd: Vec<usize> = outliers(&all).into_iter().filter_map(|place| place.checked_sub(known.len())).collect();
-    for &(ref path, score) in odd.iter().map(|&place| &found[place]) {
-        say::error(format_args!(
-            "stands out: {}: score {score}; left out. Look at it: is it a good part?",
-            path.display()
-        ));
-    }
-    let new = (0..found.len()).filter(|place| !odd.contains(place)).map(|place| found[place].1);
-    let new: Vec<Score> = new.collect();
-    // one picture may happen to score like another, not all of them
-    if new.iter().all(|score| known.contains(score)) {
-        return Err(CalibrateError::NothingNew { path: args.pictures.clone() });
-    }
-    let added = new.len();
-    let kept = [known, new].concat();
+    score.held_out_scores.extend(new.iter().map(|new| new.score));
     score.false_reject_target = args.false_reject.unwrap_or(score.false_reject_target);
-    let new = threshold(&kept, &score.taught_scores, score.false_reject_target);
-    if new.score == Score(u16::MAX) {
+    let found = threshold(&score.held_out_scores, &score.taught_scores, score.false_reject_target);
+    if found.score == Score(u16::MAX) {
         return Err(CalibrateError::NoThreshold);
     }
-    (score.threshold, score.threshold_basis, score.held_out_scores) = (new.score, new.basis, kept);
+    (score.threshold, score.threshold_basis) = (found.score, found.basis);
     // found with other pictures than the new threshold: no comparison any more
     score.comparison_thresholds.clear();
     manifest.training.held_out = score.held_out_scores.len();
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    manifest.pictures.extend(new.iter().map(|new| (new.sha256.clone(), name(&new.path))));
     // a copy for a device may have been left without the network before quantisation
     let there = |name: &&String| *name != FLOAT_MODEL_FILE || args.recipe.join(name).exists();
     let names: Vec<String> = manifest.files.keys().filter(there).cloned().collect();
+    let before = args.recipe.join(BEFORE);
+    fs::copy(args.recipe.join(MANIFEST_FILE), &before)
+        .map_err(|source| CalibrateError::Write { path: before.clone(), source })?;
     let manifest = recipe::write(&args.recipe, manifest, &names)?;
     for (word, limit) in [("was", old), ("is", manifest.score.threshold)] {
         if let Some(promise) = Promise::of(&manifest.score.held_out_scores, limit) {
@@ -125,26 +164,80 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
         }
     }
     say::error(format_args!(
-        "{}: calibrated with {added} more pictures ({})",
+        "{}: calibrated with {} more pictures ({}); as it was before: {}",
         args.recipe.join(MANIFEST_FILE).display(),
-        manifest.score.threshold_basis
+        new.len(),
+        manifest.score.threshold_basis,
+        before.display()
     ));
     Ok(manifest)
 }
 
-/// The score of each picture, of equal files the first one's only.
-fn scores(files: &[PathBuf], inspector: &mut Inspector) -> Result<Vec<(PathBuf, Score)>, CalibrateError> {
-    let mut seen = HashSet::new();
-    let mut scores = Vec::new();
+/// The folder's pictures that the recipe has not seen and that do not stand out, with their scores.
+fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>, CalibrateError> {
+    let dataset = Dataset::open(folder)?;
+    if dataset.train_good.is_empty() || !dataset.test.is_empty() || folder.join("train").is_dir() {
+        return Err(CalibrateError::IsDataset { path: folder.to_owned() });
+    }
+    let mut new = scores(&dataset.train_good, recipe)?;
+    let settings = &recipe.manifest.score;
+    let known = &settings.held_out_scores;
+    // a recipe of before pictures were kept: one of them may happen to score like another, not all
+    let all_alike = recipe.manifest.pictures.is_empty() && new.iter().all(|new| known.contains(&new.score));
+    if new.is_empty() || all_alike {
+        return Err(CalibrateError::NothingNew { path: folder.to_owned() });
+    }
+    let above = new.iter().filter(|new| new.score > settings.threshold).count();
+    let promise = Promise::of(known, settings.threshold).filter(|promise| promise.is_broken_by(above, new.len()));
+    if let (Some(Promise { at_most, .. }), false) = (promise, force) {
+        let of = new.len();
+        new.sort_by_key(|new| std::cmp::Reverse(new.score));
+        let named = new.iter().take(NAMED.min(above)).map(|new| format!("{} ({})", new.path.display(), new.score));
+        let highest = named.collect::<Vec<_>>().join(", ");
+        let (threshold, at_most) = (settings.threshold, 100.0 * at_most);
+        return Err(CalibrateError::NotGood { above, of, threshold, at_most, highest });
+    }
+    let all: Vec<Score> = known.iter().copied().chain(new.iter().map(|new| new.score)).collect();
+    let odd: HashSet<usize> = outliers(&all).into_iter().filter_map(|place| place.checked_sub(known.len())).collect();
+    let mut place = 0;
+    new.retain(|New { path, score, .. }| {
+        let is_odd = odd.contains(&place);
+        place += 1;
+        if is_odd {
+            say::error(format_args!(
+                "stands out: {}: score {score}; left out. Look at it: is it a good part?",
+                path.display()
+            ));
+        }
+        !is_odd
+    });
+    if new.is_empty() { Err(CalibrateError::NothingNew { path: folder.to_owned() }) } else { Ok(new) }
+}
+
+/// The score of each picture that the recipe has not seen, of equal files the first one's only.
+fn scores(files: &[PathBuf], recipe: &Recipe) -> Result<Vec<New>, CalibrateError> {
+    let mut inspector = Inspector::new(recipe)?;
+    let (mut seen, mut seen_before) = (HashSet::new(), 0);
+    let mut new = Vec::new();
     for path in files {
         let bad = |why: String| CalibrateError::Picture { path: path.clone(), why };
-        let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-        if !seen.insert(sha256_hex(&bytes)) {
+        let sha256 = sha256_hex(&fs::read(path).map_err(|e| bad(e.to_string()))?);
+        if recipe.manifest.pictures.contains_key(&sha256) {
+            seen_before += 1;
+            continue;
+        }
+        if !seen.insert(sha256.clone()) {
             say::error(format_args!("left out: {}: the same picture as another one", path.display()));
             continue;
         }
-        let picture = Picture::open(Path::new(path)).map_err(|e| bad(e.to_string()))?;
-        scores.push((path.clone(), inspector.inspect(&picture).map_err(|e| bad(e.to_string()))?.score));
+        let picture = Picture::open(path).map_err(CalibrateError::Unreadable)?;
+        let score = inspector.inspect(&picture).map_err(|e| bad(e.to_string()))?.score;
+        new.push(New { path: path.clone(), sha256, score });
     }
-    Ok(scores)
+    if seen_before > 0 {
+        say::error(format_args!(
+            "left out: {seen_before} pictures that the recipe was taught or calibrated with already"
+        ));
+    }
+    Ok(new)
 }

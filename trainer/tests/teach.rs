@@ -187,13 +187,13 @@ fn more_good_pictures_promise_more() {
     let recipe = bench.path("recipe");
     let taught = Recipe::load(&recipe).expect("a whole recipe").manifest;
     assert_eq!((taught.score.held_out_scores.len(), taught.score.taught_scores.len()), (8, 32));
-    let calibrate = |folder: &str| {
-        Command::new(PROGRAM)
-            .arg("calibrate")
-            .args([&recipe, &bench.path(folder)])
-            .output()
-            .expect("the program starts")
+    let with = |options: &[&str]| {
+        Command::new(PROGRAM).arg("calibrate").arg(&recipe).args(options).output().expect("the program starts")
     };
+    let calibrate = |folder: &str| with(&[&bench.path(folder).to_string_lossy()]);
+    let taught_on = calibrate("parts");
+    assert!(said(&taught_on).contains("left out: 40 pictures that the recipe was taught"), "{}", said(&taught_on));
+    assert!(!taught_on.status.success());
     fs::create_dir(bench.path("more")).expect("writable");
     for number in 100..160 {
         part(number, 40, 40).save_png(&bench.path(&format!("more/{number}.png"))).expect("writable");
@@ -215,11 +215,40 @@ fn more_good_pictures_promise_more() {
     let written = fs::read(recipe.join("recipe.toml")).expect("a manifest");
 
     let again = calibrate("more");
-    assert!(!again.status.success() && said(&again).contains("calibrated with these pictures already"));
+    assert!(!again.status.success() && said(&again).contains("no new picture is left"), "{}", said(&again));
     fs::write(bench.path("more/torn.png"), b"\x89PNG").expect("writable");
     let torn = calibrate("more");
     assert!(!torn.status.success() && said(&torn).contains("torn.png"), "{}", said(&torn));
     assert_eq!(fs::read(recipe.join("recipe.toml")).expect("a manifest"), written, "nothing is lost");
+
+    fs::create_dir(bench.path("bad")).expect("writable");
+    for number in 300..308 {
+        let mut bad = part(number, 40, 40);
+        bad.data[8 * 40..24 * 40].fill(255);
+        bad.save_png(&bench.path(&format!("bad/{number}.png"))).expect("writable");
+    }
+    let bad = calibrate("bad");
+    assert!(!bad.status.success() && said(&bad).contains("8 of 8 pictures are above"), "{}", said(&bad));
+    assert_eq!(fs::read(recipe.join("recipe.toml")).expect("a manifest"), written, "nothing is lost");
+    assert_eq!(with(&[]).status.code(), Some(2));
+    let looser = with(&["--false-reject", "0.2"]);
+    assert!(looser.status.success(), "{}", said(&looser));
+    let changed = Recipe::load(&recipe).expect("a whole recipe").manifest.score;
+    assert!(changed.threshold < now.score.threshold && changed.held_out_scores == now.score.held_out_scores);
+    assert_eq!(fs::read(recipe.join("recipe.toml.before")).expect("the one before"), written);
+}
+
+#[test]
+fn a_run_that_was_begun_otherwise_is_named_and_stays_as_it_is() {
+    let bench = Bench::new(12, &[[48, 48]]);
+    assert!(bench.teach(FEW).status.success());
+    let config = bench.path("recipe.run/teach.toml");
+    let begun = fs::read(&config).expect("every decision");
+    let other = bench.command(PROGRAM, &[], FEW + 1).arg("--force").output().expect("it starts");
+    assert!(!other.status.success() && said(&other).contains("train.steps is"), "{}", said(&other));
+    assert_eq!(fs::read(&config).expect("every decision"), begun);
+    let again = bench.command(PROGRAM, &[], FEW).args(["--force", "--export-now"]).output().expect("it starts");
+    assert!(again.status.success(), "{}", said(&again));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::picture::PictureError;
 use beltwatch::preprocess::PreprocessError;
 use beltwatch::promise::Promise;
-use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
+use beltwatch::recipe::{self, FLOAT_MODEL_FILE, Recipe, RecipeError};
 use beltwatch::say;
 
 use super::json::{COMPARISON_ROWS, Evaluation, RecipeFacts, Results};
@@ -15,7 +15,7 @@ use super::report::{self, PictureScore, Report, ReportError};
 use super::rows::{FloatNetwork, Row, cases, pass};
 use super::table::table;
 use super::{Counts, panels};
-use crate::dataset::{Dataset, DatasetError};
+use crate::dataset::{Dataset, DatasetError, TestPicture};
 use crate::quantise::QuantiseError;
 
 /// What to evaluate.
@@ -136,6 +136,12 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
     let cases = cases(dataset.for_testing()?, recipe.manifest.input.size)?;
     let mut inspector = Inspector::new(&recipe)?;
     let mut notes = Vec::new();
+    let known = known(dataset.for_testing()?, &recipe);
+    if known > 0 {
+        notes.push(format!(
+            "{known} of the test pictures went into the recipe when it was taught or calibrated: they say nothing of other parts."
+        ));
+    }
     let score = &recipe.manifest.score;
     let [float_raw, float_hee, int8_raw] = COMPARISON_ROWS.map(|row| score.comparison_thresholds.get(row).copied());
 
@@ -168,6 +174,15 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
         report::write(path, &report)?;
     }
     Ok(Outcome { evaluation, notes })
+}
+
+/// Test pictures that the recipe has seen.
+fn known(pictures: &[TestPicture], recipe: &Recipe) -> usize {
+    let is_known = |picture: &&TestPicture| {
+        let bytes = fs::read(&picture.path).unwrap_or_default();
+        recipe.manifest.pictures.contains_key(&recipe::sha256_hex(&bytes))
+    };
+    pictures.iter().filter(is_known).count()
 }
 
 fn facts(recipe: &Recipe) -> RecipeFacts {
@@ -253,6 +268,7 @@ mod tests {
             },
             files: BTreeMap::new(),
             golden: vec![Golden { file: "golden.png".to_owned(), shows: "good".to_owned(), score: Score(0) }],
+            pictures: BTreeMap::new(),
         };
         part(0).save_png(&folder.join("golden.png")).expect("writable");
         names.push("golden.png".to_owned());

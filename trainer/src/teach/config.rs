@@ -1,5 +1,6 @@
 //! What `teach` decides for itself, and the file in which all of it can be told.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -232,6 +233,14 @@ impl TeachConfig {
         std::fs::write(path, text).map_err(|source| TeachError::Write { path: PathBuf::from(path), source })
     }
 
+    /// The keys under `train` that differ from those of the run that was begun, with both values.
+    pub(super) fn unlike(&self, begun: &Self) -> Vec<String> {
+        let [now, begun] = [self, begun].map(|config| toml::Value::try_from(&config.train).ok());
+        let mut found = Vec::new();
+        differing("train", now.as_ref(), begun.as_ref(), &mut found);
+        found
+    }
+
     /// Says what is wrong, if anything.
     pub fn validate(&self) -> Result<(), TeachError> {
         self.train.validate()?;
@@ -260,6 +269,18 @@ impl TeachConfig {
             return Err(TeachError::Smoothing(smoothing));
         }
         Ok(())
+    }
+}
+
+fn differing(key: &str, now: Option<&toml::Value>, begun: Option<&toml::Value>, found: &mut Vec<String>) {
+    if let (Some(toml::Value::Table(now)), Some(toml::Value::Table(begun))) = (now, begun) {
+        let names: BTreeSet<&String> = now.keys().chain(begun.keys()).collect();
+        for name in names {
+            differing(&format!("{key}.{name}"), now.get(name), begun.get(name), found);
+        }
+    } else if now != begun {
+        let [now, begun] = [now, begun].map(|value| value.map_or("nothing".to_owned(), toml::Value::to_string));
+        found.push(format!("{key} is {now} and was {begun}"));
     }
 }
 

@@ -1,11 +1,12 @@
 //! The teaching pictures: read, checked, split.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
+use beltwatch::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
 use crate::calibrate::quantile::median;
@@ -35,9 +36,10 @@ pub enum DataError {
         /// How many there were.
         found: usize,
     },
-    /// one cannot be read
-    #[error("{0}. Remove or replace the file, then teach again")]
-    Picture(#[from] PictureError),
+    /// too many cannot be read
+    #[error("{} pictures cannot be read, more than one in {UNREADABLE_ONE_IN}. Remove or replace them, then teach again:\n{}",
+        .0.len(), list(.0))]
+    Unreadable(Vec<PictureError>),
     /// shapes differ
     #[error("{path}: {source}; all teaching pictures must have one shape")]
     Shape {
@@ -51,6 +53,11 @@ pub enum DataError {
         "the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to one size"
     )]
     Sizes,
+}
+
+/// One a line.
+fn list(errors: &[PictureError]) -> String {
+    errors.iter().map(PictureError::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A file that the engineer should look at.
@@ -80,6 +87,8 @@ pub struct TeachingSet {
     pub sizes: Vec<[usize; 2]>,
     /// Unreadable, repeated and blurred pictures.
     pub odd: Vec<Odd>,
+    /// SHA-256 of all readable files, with their names.
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// How many of `count` pictures are held out.
@@ -95,8 +104,7 @@ impl TeachingSet {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
-        let mut odd = Vec::new();
-        let (files, pictures) = readable(files, &mut odd)?;
+        let Readable { files, pictures, sha256, mut odd } = readable(files)?;
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
@@ -132,7 +140,7 @@ impl TeachingSet {
             why: "far less sharp than the others; taught on all the same".to_owned(),
         }));
         let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
-        Ok(Self { train, train_files, held_out, folds, channels, sizes, odd })
+        Ok(Self { train, train_files, held_out, folds, channels, sizes, odd, sha256 })
     }
 
     /// With cross-fitting: places of the pictures that the network of `fold` is taught on, and of those that it is not.
@@ -141,36 +149,52 @@ impl TeachingSet {
     }
 }
 
+/// What is there to teach on.
+#[derive(Default)]
+struct Readable {
+    files: Vec<PathBuf>,
+    pictures: Vec<Picture>,
+    sha256: BTreeMap<String, String>,
+    odd: Vec<Odd>,
+}
+
 /// Opens the files. One in twenty may be unreadable, and of equal pictures the first is taken.
-fn readable(files: &[PathBuf], odd: &mut Vec<Odd>) -> Result<(Vec<PathBuf>, Vec<Picture>), DataError> {
-    let (mut kept, mut pictures) = (Vec::new(), Vec::new());
+fn readable(files: &[PathBuf]) -> Result<Readable, DataError> {
+    let mut readable = Readable::default();
     let mut seen: HashMap<[u8; 32], usize> = HashMap::new();
-    let mut unreadable = 0;
+    let mut unreadable = Vec::new();
     for file in files {
+        // of a file that cannot be read the picture's error says more
+        let bytes = std::fs::read(file).unwrap_or_default();
         let picture = match Picture::open(file) {
             Ok(picture) => picture,
-            Err(error) if (unreadable + 1) * UNREADABLE_ONE_IN <= files.len() => {
-                unreadable += 1;
-                odd.push(Odd { path: file.clone(), why: format!("left out: {error}") });
+            Err(error) => {
+                readable.odd.push(Odd { path: file.clone(), why: format!("left out: {error}") });
+                unreadable.push(error);
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        readable.sha256.insert(sha256_hex(&bytes), name);
         let shape = [picture.width, picture.height, picture.channels].map(|v| v as u64);
         let hash = Sha256::new().chain_update(shape.map(u64::to_le_bytes).concat()).chain_update(&picture.data);
         match seen.entry(hash.finalize().into()) {
             Entry::Occupied(first) => {
-                let first: &PathBuf = &kept[*first.get()];
-                odd.push(Odd { path: file.clone(), why: format!("left out: the same picture as {}", first.display()) });
+                let first = &readable.files[*first.get()];
+                let why = format!("left out: the same picture as {}", first.display());
+                readable.odd.push(Odd { path: file.clone(), why });
             }
             Entry::Vacant(place) => {
-                place.insert(kept.len());
-                kept.push(file.clone());
-                pictures.push(picture);
+                place.insert(readable.files.len());
+                readable.files.push(file.clone());
+                readable.pictures.push(picture);
             }
         }
     }
-    Ok((kept, pictures))
+    if unreadable.len() * UNREADABLE_ONE_IN > files.len() {
+        return Err(DataError::Unreadable(unreadable));
+    }
+    Ok(readable)
 }
 
 /// Whether a picture has no colour, however many channels it has.

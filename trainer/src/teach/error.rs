@@ -65,6 +65,17 @@ pub enum TeachError {
         /// The run's folder.
         run: PathBuf,
     },
+    /// the run that is there was begun otherwise
+    #[error(
+        "{run} holds a run that was begun with other settings: {keys}. To go on with it give the same ones (or --config \
+         {run}/teach.toml); to begin anew choose another --out, or remove the folder"
+    )]
+    OtherRun {
+        /// Its folder.
+        run: PathBuf,
+        /// What differs.
+        keys: String,
+    },
     /// the threshold came out at the end of the scale
     #[error(
         "{held_out} held-out pictures scatter too much to promise a false-reject share of {target}: nothing would ever be \

@@ -44,8 +44,12 @@ impl Learn<'_> {
     }
 
     fn train(&self, pictures: &[Picture], folder: &Path) -> Result<Outcome, TeachError> {
-        if self.export_now && !train::has_checkpoint(folder) {
-            return Err(TeachError::NoCheckpoint { run: folder.to_owned() });
+        match train::steps_saved(folder) {
+            None if self.export_now => return Err(TeachError::NoCheckpoint { run: folder.to_owned() }),
+            Some(steps) if !self.export_now => {
+                say::error(format_args!("goes on after step {steps} of {}: {}", self.config.steps, folder.display()));
+            }
+            _ => {}
         }
         let stop = AtomicBool::new(true);
         let stop = if self.export_now { &stop } else { self.stop };

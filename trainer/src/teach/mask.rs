@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
-use beltwatch::preprocess::{PreprocessError, Preprocessor};
-use beltwatch::region::Regions;
+use beltwatch::preprocess::Preprocessor;
+use beltwatch::region::{Regions, WHITE};
 
 /// Why a mask is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -13,16 +13,26 @@ pub enum MaskError {
     #[error(transparent)]
     Picture(#[from] PictureError),
     /// another shape
-    #[error("{path}: {source}. Draw the mask over a picture of the part")]
+    #[error("{path}: the mask is {found}, a teaching picture {taught}: draw it over one of them")]
     Shape {
         /// The mask.
         path: PathBuf,
-        /// What does not fit.
-        source: PreprocessError,
+        /// Its size.
+        found: String,
+        /// A teaching picture's.
+        taught: String,
     },
-    /// black, or as ragged as noise
-    #[error("{path}: paint white what is to be looked at, and black what is not, in areas with plain outlines")]
-    Nothing {
+    /// all alike
+    #[error("{path}: is all {colour}: paint white what is to be looked at, and black what is not")]
+    Plain {
+        /// The mask.
+        path: PathBuf,
+        /// White or black.
+        colour: &'static str,
+    },
+    /// as ragged as noise
+    #[error("{path}: its areas are too many or too ragged: paint white what is to be looked at, with plain outlines")]
+    Ragged {
         /// The mask.
         path: PathBuf,
     },
@@ -34,14 +44,18 @@ pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Region
     let picture = Picture::open(path)?;
     let sizes: Vec<[usize; 2]> = taught.iter().copied().chain([[size, size]]).collect();
     let mut mask = Picture::default();
-    Preprocessor::new(size, 1, &sizes)
-        .apply(&picture, &mut mask)
-        .map_err(|source| MaskError::Shape { path: path.to_owned(), source })?;
-    let regions = Regions::trace(&mask.data, size);
-    if !regions.is_everything() && regions.fit(size) {
-        return Ok(regions);
+    let path = path.to_owned();
+    if Preprocessor::new(size, 1, &sizes).apply(&picture, &mut mask).is_err() {
+        let [found, taught] = [[picture.width, picture.height], sizes[0]].map(|[w, h]| format!("{w}x{h}"));
+        return Err(MaskError::Shape { path, found, taught });
     }
-    Err(MaskError::Nothing { path: path.to_owned() })
+    let white = mask.data.iter().filter(|&&level| level >= WHITE).count();
+    let plain = [(0, "black"), (mask.data.len(), "white")].into_iter().find(|(count, _)| *count == white);
+    if let Some((_, colour)) = plain {
+        return Err(MaskError::Plain { path, colour });
+    }
+    let regions = Regions::trace(&mask.data, size);
+    if !regions.is_everything() && regions.fit(size) { Ok(regions) } else { Err(MaskError::Ragged { path }) }
 }
 
 #[cfg(test)]
@@ -62,7 +76,10 @@ mod tests {
         corners.sort_unstable();
         assert_eq!(corners, [[16, 8], [16, 24], [32, 8], [32, 24]]);
         assert!(matches!(regions(&path, 32, &[[100, 100]]), Err(MaskError::Shape { .. })));
-        Picture::filled(32, 32, 1, 0).save_png(&path).expect("writable");
-        assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Nothing { .. })));
+        for (level, colour) in [(0, "all black"), (255, "all white")] {
+            Picture::filled(32, 32, 1, level).save_png(&path).expect("writable");
+            let error = regions(&path, 32, &[]).expect_err("nothing to trace").to_string();
+            assert!(error.contains(colour), "{error}");
+        }
     }
 }

@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 use beltwatch::heatmap;
 use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
-use beltwatch::promise;
+use beltwatch::promise::Promise;
 use beltwatch::recipe::{
-    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training, is_size,
+    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training, is_false_reject_target,
+    is_size,
 };
 use beltwatch::say;
 use beltwatch::verdict::Score;
@@ -31,6 +32,7 @@ use beltwatch::verdict::Score;
 pub use crate::calibrate::Noise;
 use crate::calibrate::quantile::median;
 use crate::dataset::Dataset;
+use crate::recalibrate::BEFORE;
 use crate::train::{self, Device, TrainConfig, Wanted};
 pub use config::{Budget, Preset};
 use config::{Decided, FOLDS, TeachConfig, steps_that_pay};
@@ -107,17 +109,23 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if let Some(folds) = folds.filter(|folds| !FOLDS.contains(folds)) {
         return Err(TeachError::Folds(folds));
     }
+    if let Some(target) = options.false_reject.filter(|&target| !is_false_reject_target(target)) {
+        return Err(TeachError::Target(target));
+    }
+    let run_folder = options.run.clone().unwrap_or_else(|| beside(&options.out, ".run"));
+    if options.export_now && train::steps_saved(&run_folder).is_none() {
+        return Err(TeachError::NoCheckpoint { run: run_folder });
+    }
     let mut set = TeachingSet::load(dataset.for_teaching()?, size, seed, folds)?;
+    for Odd { path, why } in &set.odd {
+        say::error(format_args!("odd: {}: {why}", path.display()));
+    }
     let product = dataset.name();
     let held_out = match folds {
         Some(folds) => format!("each held out from one of {folds} further networks"),
         None => format!("{} held out", set.held_out.len()),
     };
     say::error(format_args!("teaching {product} on {} pictures, {held_out}; {why}", set.train.len()));
-    let run_folder = options.run.clone().unwrap_or_else(|| beside(&options.out, ".run"));
-    if options.export_now && !train::has_checkpoint(&run_folder) {
-        return Err(TeachError::NoCheckpoint { run: run_folder });
-    }
     let (config, places) = configure(options, told, device, &set, seed, &run_folder, stop)?;
     if let Some(places) = &places {
         places.correct(set.train.iter_mut());
@@ -164,11 +172,11 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     }
     fs::rename(&partial, &options.out).map_err(|e| write(&options.out, e))?;
     remove(&old)?;
+    let score = &manifest.score;
     say::error(format_args!(
-        "{}: threshold {} ({}) in {:.0} s{}",
+        "{}: threshold {}, in {:.0} s{}",
         options.out.join(MANIFEST_FILE).display(),
-        manifest.score.threshold,
-        manifest.score.threshold_basis,
+        score.threshold,
         started.elapsed().as_secs_f64(),
         if options.float_model {
             format!("; {FLOAT_MODEL_FILE} is for evaluation only, a device does not need it")
@@ -176,13 +184,23 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             String::new()
         }
     ));
-    if folds.is_empty() && set.held_out.len() < promise::needed(judged.false_reject) {
+    say::error(format_args!("{}", score.threshold_basis));
+    let promise = Promise::of(&score.held_out_scores, score.threshold);
+    if let Some(Promise { at_most, .. }) = promise.filter(|promise| promise.at_most > judged.false_reject) {
         say::error(format_args!(
-            "--folds 5 would set the threshold with all {} pictures, in six times the time",
-            set.train.len() + set.held_out.len()
+            "so few pictures cannot promise the {} % that were asked for, only {:.1} %: `calibrate` takes more pictures of good \
+             parts at any time{}",
+            100.0 * judged.false_reject,
+            100.0 * at_most,
+            if folds.is_empty() {
+                let all = set.train.len() + set.held_out.len();
+                format!("; `teach --folds 5` would set the threshold with all {all}, in six times the time")
+            } else {
+                String::new()
+            }
         ));
     }
-    look_at(&options.out, &run_folder.join(LOOK_AT), &set.odd, &suspicious)?;
+    look_at(&options.out, &run_folder.join(LOOK_AT), &suspicious)?;
     Ok(manifest)
 }
 
@@ -226,7 +244,7 @@ fn configure(
     config.validate()?;
     fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
     // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
-    let begun = train::has_checkpoint(run_folder).then(|| TeachConfig::read(&file).ok()).flatten();
+    let begun = train::steps_saved(run_folder).and_then(|_| TeachConfig::read(&file).ok());
     let wanted = config.train.batch;
     config.train.batch = match (&begun, device) {
         (Some(begun), Device::Cuda) => wanted.min(begun.train.batch),
@@ -236,8 +254,11 @@ fn configure(
         say::error(format_args!("{} pictures a step in place of {wanted}: memory is short", config.train.batch));
     }
     if let Some(Budget(budget)) = options.budget {
-        config.train.steps = match begun {
-            Some(begun) => begun.train.steps,
+        config.train.steps = match &begun {
+            Some(begun) => {
+                say::error(format_args!("--budget is left out: the run that is there goes on with its steps"));
+                begun.train.steps
+            }
             None => steps_within(
                 budget / (1 + config.recipe.folds.unwrap_or(0)) as u32,
                 &config.train,
@@ -247,6 +268,11 @@ fn configure(
                 stop,
             )?,
         };
+    }
+    // the file stays that of the checkpoint beside it
+    if let Some(begun) = begun.filter(|begun| begun.train != config.train) {
+        let keys = config.unlike(&begun).join("; ");
+        return Err(TeachError::OtherRun { run: run_folder.to_owned(), keys });
     }
     config.write(&file)?;
     if let Some(shown) = shown {
@@ -260,13 +286,9 @@ fn configure(
     Ok((config, places))
 }
 
-/// Lists what is odd among the teaching pictures, and puts those that stand out into `folder`, each beside what the recipe
-/// makes of it.
-fn look_at(recipe: &Path, folder: &Path, odd: &[Odd], suspicious: &[(PathBuf, Score)]) -> Result<(), TeachError> {
+/// Puts the teaching pictures that stand out into `folder`, each beside what the recipe makes of it.
+fn look_at(recipe: &Path, folder: &Path, suspicious: &[(PathBuf, Score)]) -> Result<(), TeachError> {
     remove(folder)?;
-    for Odd { path, why } in odd {
-        say::error(format_args!("odd: {}: {why}", path.display()));
-    }
     if suspicious.is_empty() {
         return Ok(());
     }
@@ -339,7 +361,7 @@ fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
     }
     let entries = fs::read_dir(out).map_err(|source| TeachError::Write { path: out.clone(), source })?;
     let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, "golden"];
+    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, "golden", BEFORE];
     match names.into_iter().find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_")) {
         Some(other) => Err(TeachError::NotARecipe { path: out.clone(), other }),
         None => Ok(()),

@@ -178,6 +178,7 @@ pub fn export(
         training: settings.training.clone(),
         files: BTreeMap::new(),
         golden: Vec::new(),
+        pictures: set.sha256.clone(),
     };
     manifest = recipe::write(folder, manifest, &names)?;
     Ok(Exported { manifest: add_golden(folder, manifest, &mut names, set, seed)?, suspicious: calibration.suspicious })

@@ -1,7 +1,7 @@
 //! Where a run stands, in one file that is either whole or not there.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::Picture;
@@ -65,6 +65,14 @@ where
         fs::rename(&temporary, &path)
     };
     write().map_err(|source| TrainError::Write { path: path.clone(), source })
+}
+
+/// Steps done, by the file's header alone; 0 where it cannot be read, none where there is no file.
+pub fn steps(path: &Path) -> Option<usize> {
+    let mut file = File::open(path).ok()?;
+    let mut header = [0; HEADER];
+    let steps = file.read_exact(&mut header).ok().map(|()| header.as_slice()[40..48].try_into().expect("eight bytes"));
+    Some(steps.map_or(0, u64::from_le_bytes) as usize)
 }
 
 /// Model, optimiser and steps done of the run in `folder`; the given fresh ones where it has not begun.

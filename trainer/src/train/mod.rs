@@ -13,9 +13,9 @@ pub mod rng;
 mod room;
 mod run;
 
-/// Whether a run has been saved in `folder`.
-pub fn has_checkpoint(folder: &std::path::Path) -> bool {
-    folder.join(checkpoint::FILE).exists()
+/// Steps that a run which was saved in `folder` had done; none where there is none.
+pub fn steps_saved(folder: &std::path::Path) -> Option<usize> {
+    checkpoint::steps(&folder.join(checkpoint::FILE))
 }
 
 #[cfg(test)]

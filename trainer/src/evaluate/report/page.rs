@@ -64,9 +64,12 @@ fn tiles(report: &Report<'_>) -> String {
     let (evaluation, counts) = (report.evaluation, report.evaluation.counts);
     let device = &evaluation.results.int8_hee;
     let target = evaluation.recipe.false_reject_target;
+    let promised =
+        evaluation.recipe.promise.map_or("no good pictures were held out to promise anything".to_owned(), |p| {
+            format!("{} held-out good pictures promise at most {} (95 %)", p.of, percent(Some(p.at_most)))
+        });
     let promise = format!(
-        "Set before this test, on good parts that were not taught, to reject {} of good parts. A part with a higher score \
-         leaves the belt.",
+        "A part with a higher score leaves the belt. Set to reject {} of good parts: {promised}.",
         percent(Some(target))
     );
     let auroc = device.image_auroc.map_or("–".to_owned(), |v| format!("{v:.3}"));
