@@ -50,7 +50,9 @@ pub enum CaptureError {
         source: std::io::Error,
     },
     /// no picture in a folder
-    #[error("{path}: holds no PNG, JPEG, BMP or TIFF picture, nor does any folder in it (folders in those are not looked into: name them)")]
+    #[error(
+        "{path}: holds no PNG, JPEG, BMP or TIFF picture, nor does any folder in it (folders in those are not looked into: name them)"
+    )]
     NoPictures {
         /// The folder.
         path: PathBuf,

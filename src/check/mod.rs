@@ -91,7 +91,11 @@ pub fn check<E>(
     devices::screen(board).into_iter().try_for_each(&mut note)?;
     match recipe {
         Some(recipe) => speed::recipe(board, recipe).into_iter().try_for_each(&mut note)?,
-        None => note(Finding::hint("recipe", "none was given, so neither it nor its speed was tested", "give --recipe FOLDER"))?,
+        None => note(Finding::hint(
+            "recipe",
+            "none was given, so neither it nor its speed was tested",
+            "give --recipe FOLDER",
+        ))?,
     }
     Ok(worst)
 }

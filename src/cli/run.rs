@@ -94,7 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let sheet = args.sheet.clone().unwrap_or_else(|| DEMO_SHEET.into());
     if let Some(picture) = line::contact_sheet(&parts) {
         picture.save_png(&sheet)?;
-        said.and_then(|()| say::out(format_args!("the last rejects, the highest score first, each with its heat map: {}", sheet.display())))?;
+        said.and_then(|()| {
+            say::out(format_args!(
+                "the last rejects, the highest score first, each with its heat map: {}",
+                sheet.display()
+            ))
+        })?;
     } else {
         said?;
         // that of an earlier run would be taken for this one's

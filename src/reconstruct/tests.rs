@@ -202,6 +202,7 @@ fn the_interface_must_be_as_promised() {
     assert_eq!(two, ("output", "int8 [1, 3, 4, 4], int8 [1, 3, 4, 4]".into()), "the second one has one channel");
     let none = found(|graph| graph.output[0].name = "nobody".into());
     assert_eq!(none, ("output", "no node that computes it".into()));
+    assert!(refusal(|graph| graph.input[0].name.clear()).to_string().contains("no name"));
     // What the file says of its output is not believed.
     let wrong = found(|graph| graph.node[0].attribute.push(ints("strides", &[2, 2])));
     assert_eq!(wrong, ("output", "[2, 2, 3]".into()));
@@ -271,6 +272,34 @@ fn limits() {
         }
     });
     assert!(matches!(error, ReconstructError::OverLimit { what: "values in its activations", .. }), "{error}");
+    // One tensor, which each node would pack for itself.
+    let error = refusal(|graph| {
+        let weights = |inputs: usize| vec![1; 2048 * inputs];
+        graph.initializer.push(tensor("widen", DataType::Int8, &[2048, 3, 1, 1], weights(3)));
+        graph.initializer.push(tensor("shared", DataType::Int8, &[2048, 2048, 1, 1], weights(2048)));
+        for i in 0..20 {
+            let weight = if i == 0 { "widen" } else { "shared" };
+            let inputs = ["LAST", "s", "z", weight, "ws", "wz", "s", "z"];
+            append(graph, node("QLinearConv", &format!("wide{i}"), &inputs, vec![]));
+        }
+    });
+    assert!(matches!(error, ReconstructError::OverLimit { what: "weights of its nodes", .. }), "{error}");
+}
+
+#[test]
+fn initializers_listed_as_inputs_are_not_looked_at() {
+    let mut model = load(|graph| {
+        let mut listed = value("w", DataType::Int8, [3, 3, 1, 1]);
+        let Some(type_proto::Value::TensorType(tensor)) = &mut listed.r#type.as_mut().unwrap().value else {
+            panic!("a tensor");
+        };
+        // tract's parser of dimensions would go as deep as this
+        let deep = Some(dimension::Value::DimParam("(".repeat(1_000_000)));
+        tensor.shape.as_mut().unwrap().dim[0].value = deep;
+        graph.input.extend([listed.clone(), listed]);
+    })
+    .unwrap();
+    run(&mut model);
 }
 
 #[test]

@@ -29,17 +29,17 @@ pub(in crate::reconstruct) struct PackedConvolution<K: Simd> {
     /// Rows and columns, before phases are laid out.
     size: [usize; 2],
     /// Pixels of the first tile of a row of so many.
-    first_tile: [usize; PASS + 1],
+    first_tile: [u8; PASS + 1],
     target: Target,
 }
 
 /// Pixels of the first tile for each number of pixels, so that there are as few tiles as can be.
-fn first_tiles(pixels: &[usize]) -> [usize; PASS + 1] {
+fn first_tiles(pixels: &[usize]) -> [u8; PASS + 1] {
     let (mut first, mut tiles) = ([0; PASS + 1], [0; PASS + 1]);
     for left in 1..=PASS {
         let fitting = pixels.iter().copied().filter(|&count| count <= left);
-        first[left] = fitting.min_by_key(|count| tiles[left - count]).expect("tiles of one pixel");
-        tiles[left] = 1 + tiles[left - first[left]];
+        let count = fitting.min_by_key(|count| tiles[left - count]).expect("tiles of one pixel");
+        (first[left], tiles[left]) = (count as u8, 1 + tiles[left - count]);
     }
     first
 }
@@ -99,7 +99,7 @@ impl<K: Simd> PackedConvolution<K> {
                     }
                     let mut x = pass;
                     while x < end {
-                        at.count = self.first_tile[end - x];
+                        at.count = self.first_tile[end - x].into();
                         if is_whole {
                             self.kernel.tile(block, input, at, &mut output[place..]);
                             place += at.count * at.apart;
