@@ -136,7 +136,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
     let cases = cases(dataset.for_testing()?, recipe.manifest.input.size)?;
     let mut inspector = Inspector::new(&recipe)?;
     let mut notes = Vec::new();
-    let known = known(dataset.for_testing()?, &recipe);
+    let (known, test_set) = hashes(dataset.for_testing()?, &recipe)?;
     if known > 0 {
         notes.push(format!(
             "{known} of the test pictures went into the recipe when it was taught or calibrated: they say nothing of other parts."
@@ -154,6 +154,12 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
     } else {
         notes.push(format!("The recipe has no {FLOAT_MODEL_FILE}, so the float rows were not run."));
     }
+    if score.comparison_thresholds.is_empty() {
+        notes.push(
+            "Only the device's row has a threshold: the recipe was calibrated with more pictures since it was taught."
+                .into(),
+        );
+    }
 
     let evaluation = Evaluation {
         dataset: args.data.clone(),
@@ -170,19 +176,30 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
         let sections = panels::sections(&dataset.root, &scored, &mut inspector)?;
         let scores: Vec<PictureScore> =
             scored.iter().map(|s| PictureScore { score: s.score, good: s.good() }).collect();
-        let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
+        let tested = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let report = Report {
+            evaluation: &evaluation,
+            tested: &tested,
+            test_set: &test_set,
+            scores: &scores,
+            sections: &sections,
+            notes: &notes,
+        };
         report::write(path, &report)?;
     }
     Ok(Outcome { evaluation, notes })
 }
 
-/// Test pictures that the recipe has seen.
-fn known(pictures: &[TestPicture], recipe: &Recipe) -> usize {
-    let is_known = |picture: &&TestPicture| {
-        let bytes = fs::read(&picture.path).unwrap_or_default();
-        recipe.manifest.pictures.contains_key(&recipe::sha256_hex(&bytes))
-    };
-    pictures.iter().filter(is_known).count()
+/// How many of the test pictures the recipe has seen, and the SHA-256 of the list of theirs, a line each in the set's order.
+fn hashes(pictures: &[TestPicture], recipe: &Recipe) -> Result<(usize, String), EvaluateError> {
+    let (mut known, mut list) = (0, String::new());
+    for TestPicture { path, .. } in pictures {
+        let bytes = fs::read(path).map_err(|source| PictureError::Open { path: path.clone(), source })?;
+        let sha256 = recipe::sha256_hex(&bytes);
+        known += usize::from(recipe.manifest.pictures.contains_key(&sha256));
+        list += &(sha256 + "\n");
+    }
+    Ok((known, recipe::sha256_hex(list.as_bytes())))
 }
 
 fn facts(recipe: &Recipe) -> RecipeFacts {

@@ -19,6 +19,10 @@ pub use choose::{Choice, choose};
 pub struct Report<'a> {
     /// The results.
     pub evaluation: &'a Evaluation,
+    /// When it was tested.
+    pub tested: &'a str,
+    /// SHA-256 of the list of the test pictures' own.
+    pub test_set: &'a str,
     /// What the device made of each test picture, for the histogram.
     pub scores: &'a [PictureScore],
     /// Pictures to look at.
@@ -107,7 +111,14 @@ mod tests {
         ];
         let scores = [(0.5, true), (3.5, true), (9.0, false)].map(|(score, good)| PictureScore { score, good });
         let notes = ["no float.onnx & no float rows".to_owned()];
-        let report = Report { evaluation: &evaluation, scores: &scores, sections: &sections, notes: &notes };
+        let report = Report {
+            evaluation: &evaluation,
+            tested: "2026-11-29 12:00 UTC",
+            test_set: "5e7",
+            scores: &scores,
+            sections: &sections,
+            notes: &notes,
+        };
         let root = tempfile::tempdir().expect("a temporary folder");
         let page = root.path().join("new/report.html");
         prepare(&page).expect("a new folder");
@@ -134,7 +145,8 @@ mod tests {
     fn an_empty_evaluation_still_makes_a_page() {
         let evaluation =
             Evaluation { results: Default::default(), counts: Default::default(), threshold: 0.0, ..evaluation() };
-        let report = Report { evaluation: &evaluation, scores: &[], sections: &[], notes: &[] };
+        let report =
+            Report { evaluation: &evaluation, tested: "", test_set: "", scores: &[], sections: &[], notes: &[] };
         let html = page::page(&report);
         assert!(html.ends_with("</html>\n") && !html.contains("NaN") && !html.contains("inf"));
     }

@@ -50,9 +50,10 @@ pub(super) fn page(report: &Report<'_>) -> String {
 fn head(report: &Report<'_>) -> String {
     let (evaluation, counts) = (report.evaluation, report.evaluation.counts);
     format!(
-        "<header>\n<p class=\"over\">Evaluation of a recipe</p>\n<h1>{}</h1>\n<p class=\"soft\">Tested on {} pictures from \
-         {}: {} of good parts, {} of bad ones.</p>\n</header>\n",
+        "<header>\n<p class=\"over\">Evaluation of a recipe</p>\n<h1>{}</h1>\n<p class=\"soft\">Tested on {}, on {} pictures \
+         from {}: {} of good parts, {} of bad ones.</p>\n</header>\n",
         escape(&evaluation.recipe.product),
+        escape(report.tested),
         counts.pictures,
         escape(&evaluation.dataset.display().to_string()),
         counts.good,
@@ -181,8 +182,8 @@ fn taught(scores: &[f64]) -> String {
     let (first, last) = (middle(&scores[..third]), middle(&scores[scores.len() - third..]));
     let apart = if first.max(last) > DRIFT * first.min(last) {
         format!(
-            " The first third scores {first:.1} in the middle, the last one {last:.1}: light, camera or parts drifted while the \
-             pictures were taken."
+            " The first third scores {first:.1} in the middle, the last one {last:.1}: where names tell the time, light, \
+             camera or parts drifted."
         )
     } else {
         " No drift: the first and the last third score alike.".to_owned()
@@ -256,6 +257,8 @@ fn facts(report: &Report<'_>) -> String {
         ("Threshold", format!("{:.3}: {}", evaluation.threshold, escape(&recipe.threshold_basis))),
         ("Promise", recipe.promise.map_or("unknown: taught by an earlier version".to_owned(), |p| p.to_string())),
         ("Test pictures", escape(&evaluation.dataset.display().to_string())),
+        ("Their SHA-256", format!("<code>{}</code>", escape(report.test_set))),
+        ("Tested on", escape(report.tested)),
     ];
     let lines: String = lines.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n")).collect();
     format!("<h2>What was tested</h2>\n<div class=\"card\"><dl>\n{lines}</dl></div>\n")
