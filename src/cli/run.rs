@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use beltwatch::board::{Board, BoardError, CameraSource};
+use beltwatch::board::{Board, BoardError, CameraSource, Length, Time};
 use beltwatch::line::{self, LineError, Options};
 use beltwatch::outputs;
 use beltwatch::recipe::Recipe;
@@ -130,6 +130,18 @@ fn board(args: &Args) -> Result<Board, Failure> {
         let period = Duration::from_secs_f64(1.0 / speed);
         simulated.scatter.0 = simulated.scatter.0.mul_f64(period.div_duration_f64(simulated.period.0));
         simulated.period.0 = period;
+        let spacing = match board.belt.min_spacing {
+            Length::Time(Time(time)) => Some(time),
+            Length::Way(micrometres) => {
+                simulated.mm_per_s.map(|speed| Duration::from_secs_f64(micrometres.max(0) as f64 / 1000.0 / speed))
+            }
+        };
+        if let Some(spacing) = spacing.filter(|&spacing| period < spacing) {
+            say::error(format_args!(
+                "at {speed} parts a second they come every {period:.0?}, closer than belt.min_spacing ({spacing:.0?}): parts so close are \
+                 rejected for their spacing"
+            ));
+        }
     }
     if let Some(pictures) = &args.pictures {
         board.camera.source = CameraSource::Folder;
