@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::graph::Graph;
-use super::kernels::{self, Kernel, Simd, Value};
+use super::kernels::{Kernel, Simd, Value, with_kernel};
 use super::packed_memory::Scratch;
 use super::plan::{Place, Plan, Step, Work};
 use super::{pixel_value, stored_value};
@@ -25,23 +25,7 @@ pub(super) trait Execute: Send + Sync {
 
 /// A plan for `kernel`, which the processor must support.
 pub(super) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>> {
-    match kernel {
-        Kernel::Scalar => Some(Executor::boxed(graph, kernels::Scalar)),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Avx2 => kernels::Avx2::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::AvxVnni => kernels::AvxVnni::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Avx512Vnni => kernels::Avx512Vnni::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonSmlal => kernels::Smlal::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonSdot => kernels::Sdot::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonI8mm => kernels::I8mm::detect().map(|kernel| Executor::boxed(graph, kernel)),
-        #[allow(unreachable_patterns)]
-        _ => None,
-    }
+    with_kernel!(kernel, |simd| Executor::boxed(graph, simd))
 }
 
 struct Executor<K: Simd> {

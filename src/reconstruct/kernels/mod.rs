@@ -6,42 +6,59 @@ mod block;
 mod convolution;
 mod convolve;
 mod reference;
-mod scalar;
+pub(super) mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512_vnni;
+pub(super) mod avx512_vnni;
 #[cfg(target_arch = "x86_64")]
-mod avx_vnni;
+pub(super) mod avx_vnni;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
-mod neon_i8mm;
+pub(super) mod neon_i8mm;
 #[cfg(target_arch = "aarch64")]
-mod neon_sdot;
+pub(super) mod neon_sdot;
 #[cfg(target_arch = "aarch64")]
-mod neon_smlal;
+pub(super) mod neon_smlal;
 
 #[cfg(test)]
 mod tests;
 
-#[cfg(target_arch = "x86_64")]
-pub(super) use avx_vnni::AvxVnni;
-#[cfg(target_arch = "x86_64")]
-pub(super) use avx2::Avx2;
-#[cfg(target_arch = "x86_64")]
-pub(super) use avx512_vnni::Avx512Vnni;
 pub(super) use block::{Simd, Value};
 pub use convolution::{Convolution, Padding, requantise};
 pub(super) use convolve::{PackedConvolution, Target};
-#[cfg(target_arch = "aarch64")]
-pub(super) use neon_i8mm::I8mm;
-#[cfg(target_arch = "aarch64")]
-pub(super) use neon_sdot::Sdot;
-#[cfg(target_arch = "aarch64")]
-pub(super) use neon_smlal::Smlal;
-pub(super) use scalar::Scalar;
+
+/// What `$do` makes of the kernel's own type; none where this processor lacks its instructions.
+macro_rules! with_kernel {
+    ($kernel:expr, |$simd:ident| $do:expr) => {{
+        use $crate::reconstruct::kernels::*;
+        match $kernel {
+            Kernel::Scalar => Some(scalar::Scalar).map(|$simd| $do),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::Avx2::detect().map(|$simd| $do),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => avx_vnni::AvxVnni::detect().map(|$simd| $do),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Vnni => avx512_vnni::Avx512Vnni::detect().map(|$simd| $do),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonSmlal => neon_smlal::Smlal::detect().map(|$simd| $do),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonSdot => neon_sdot::Sdot::detect().map(|$simd| $do),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonI8mm => neon_i8mm::I8mm::detect().map(|$simd| $do),
+            // those of the other architecture
+            #[cfg(target_arch = "x86_64")]
+            Kernel::NeonSmlal | Kernel::NeonSdot | Kernel::NeonI8mm => None,
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => None,
+            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+            _ => None,
+        }
+    }};
+}
+pub(super) use with_kernel;
 
 /// A way to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,23 +86,7 @@ impl Kernel {
 
     /// Whether this processor has the instructions.
     pub fn is_supported(self) -> bool {
-        match self {
-            Self::Scalar => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::detect().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => AvxVnni::detect().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => Avx512Vnni::detect().is_some(),
-            #[cfg(target_arch = "aarch64")]
-            Self::NeonSmlal => Smlal::detect().is_some(),
-            #[cfg(target_arch = "aarch64")]
-            Self::NeonSdot => Sdot::detect().is_some(),
-            #[cfg(target_arch = "aarch64")]
-            Self::NeonI8mm => I8mm::detect().is_some(),
-            #[allow(unreachable_patterns)]
-            _ => false,
-        }
+        with_kernel!(self, |_simd| ()).is_some()
     }
 
     /// The fastest kernel of this processor.

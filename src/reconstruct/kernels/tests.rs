@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::layout::View;
 use super::super::operator::{Clip, DepthToSpace};
+use super::scalar::Scalar;
 use super::*;
 
 /// How a convolution is run beside its own parameters.
@@ -61,23 +62,7 @@ fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 
 }
 
 fn run_around(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
-    match kernel {
-        Kernel::Scalar => run_with(Scalar, conv, input, size, around),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Avx2 => run_with(Avx2::detect().unwrap(), conv, input, size, around),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::AvxVnni => run_with(AvxVnni::detect().unwrap(), conv, input, size, around),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Avx512Vnni => run_with(Avx512Vnni::detect().unwrap(), conv, input, size, around),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonSmlal => run_with(Smlal::detect().unwrap(), conv, input, size, around),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonSdot => run_with(Sdot::detect().unwrap(), conv, input, size, around),
-        #[cfg(target_arch = "aarch64")]
-        Kernel::NeonI8mm => run_with(I8mm::detect().unwrap(), conv, input, size, around),
-        #[allow(unreachable_patterns)]
-        other => panic!("{other} is of another processor"),
-    }
+    with_kernel!(kernel, |simd| run_with(simd, conv, input, size, around)).expect("a kernel of this processor")
 }
 
 fn run(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]) -> Vec<i8> {
