@@ -70,15 +70,25 @@ impl Picture {
     /// Reads a PNG, JPEG, BMP or TIFF file; the content decides, not the name. Grey stays grey, all else becomes RGB;
     /// 16 bits are reduced to 8, transparency is dropped.
     pub fn open(path: &Path) -> Result<Self, PictureError> {
+        Self::decode(&Self::read(path)?, path)
+    }
+
+    /// The bytes of a picture's file.
+    pub fn read(path: &Path) -> Result<Vec<u8>, PictureError> {
         let open = |source| PictureError::Open { path: path.to_owned(), source };
-        let decode = |source| PictureError::Decode { path: path.to_owned(), source };
         // a pipe or a device would never end
         if !std::fs::metadata(path).map_err(open)?.is_file() {
             return Err(open(std::io::Error::other("it is no file")));
         }
-        let bytes = std::fs::read(path).map_err(open)?;
-        let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(open)?;
-        if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&bytes) {
+        std::fs::read(path).map_err(open)
+    }
+
+    /// The picture that a file's bytes are; `path` is for messages.
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self, PictureError> {
+        let open = |source| PictureError::Open { path: path.to_owned(), source };
+        let decode = |source| PictureError::Decode { path: path.to_owned(), source };
+        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(open)?;
+        if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(bytes) {
             let why = image::error::DecodingError::new(ImageFormat::Jpeg.into(), "the file was cut off");
             return Err(decode(image::ImageError::Decoding(why)));
         }

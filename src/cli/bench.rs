@@ -129,7 +129,8 @@ impl Network {
 pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
     let recipe = Recipe::load(&super::recipe_or_shipped(args.recipe.clone())?)?;
-    let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
+    let kernel = args.kernel.unwrap_or_else(Kernel::best);
+    let mut inspector = Inspector::with_kernel(&recipe, kernel)?;
     let loaded = start.elapsed();
     let picture = picture(&recipe)?;
     let times = measure(&mut inspector, &picture, args.frames, WARM_UP)?;
@@ -156,7 +157,6 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     text += &format!("all around the network: {:.1} % of its time\n", 100.0 * share_around_network);
     let network = Network::measure(inspector.reconstructor(), &stages["reconstruct"]);
     network.sentences().iter().for_each(|line| text += &format!("{line}\n"));
-    let kernel = args.kernel.unwrap_or_else(Kernel::best);
     let at_once = args.at_once.map(|cameras| AtOnce::measure(&recipe, kernel, &picture, args.frames, cameras));
     let at_once = at_once.transpose()?;
     if let Some(AtOnce { cameras, frames_per_second, frames_per_second_alone }) = at_once {

@@ -15,7 +15,7 @@ use beltwatch::verdict::Score;
 
 use crate::calibrate::outliers::outliers;
 use crate::calibrate::threshold;
-use crate::dataset::{Dataset, DatasetError};
+use crate::dataset::{Dataset, DatasetError, file_name};
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -149,8 +149,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     // found with other pictures than the new threshold: no comparison any more
     score.comparison_thresholds.clear();
     manifest.training.held_out = score.held_out_scores.len();
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    manifest.pictures.extend(new.iter().map(|new| (new.sha256.clone(), name(&new.path))));
+    manifest.pictures.extend(new.iter().map(|new| (new.sha256.clone(), file_name(&new.path))));
     // a copy for a device may have been left without the network before quantisation
     let there = |name: &&String| *name != FLOAT_MODEL_FILE || args.recipe.join(name).exists();
     let names: Vec<String> = manifest.files.keys().filter(there).cloned().collect();
@@ -199,18 +198,14 @@ fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>,
     }
     let all: Vec<Score> = known.iter().copied().chain(new.iter().map(|new| new.score)).collect();
     let odd: HashSet<usize> = outliers(&all).into_iter().filter_map(|place| place.checked_sub(known.len())).collect();
-    let mut place = 0;
-    new.retain(|New { path, score, .. }| {
-        let is_odd = odd.contains(&place);
-        place += 1;
-        if is_odd {
-            say::error(format_args!(
-                "stands out: {}: score {score}; left out. Look at it: is it a good part?",
-                path.display()
-            ));
-        }
-        !is_odd
-    });
+    let (odd, new): (Vec<_>, Vec<_>) = new.into_iter().enumerate().partition(|(place, _)| odd.contains(place));
+    for (_, New { path, score, .. }) in odd {
+        say::error(format_args!(
+            "stands out: {}: score {score}; left out. Look at it: is it a good part?",
+            path.display()
+        ));
+    }
+    let new: Vec<New> = new.into_iter().map(|(_, new)| new).collect();
     if new.is_empty() { Err(CalibrateError::NothingNew { path: folder.to_owned() }) } else { Ok(new) }
 }
 
@@ -221,7 +216,8 @@ fn scores(files: &[PathBuf], recipe: &Recipe) -> Result<Vec<New>, CalibrateError
     let mut new = Vec::new();
     for path in files {
         let bad = |why: String| CalibrateError::Picture { path: path.clone(), why };
-        let sha256 = sha256_hex(&fs::read(path).map_err(|e| bad(e.to_string()))?);
+        let bytes = Picture::read(path).map_err(CalibrateError::Unreadable)?;
+        let sha256 = sha256_hex(&bytes);
         if recipe.manifest.pictures.contains_key(&sha256) {
             seen_before += 1;
             continue;
@@ -230,7 +226,7 @@ fn scores(files: &[PathBuf], recipe: &Recipe) -> Result<Vec<New>, CalibrateError
             say::error(format_args!("left out: {}: the same picture as another one", path.display()));
             continue;
         }
-        let picture = Picture::open(path).map_err(CalibrateError::Unreadable)?;
+        let picture = Picture::decode(&bytes, path).map_err(CalibrateError::Unreadable)?;
         let score = inspector.inspect(&picture).map_err(|e| bad(e.to_string()))?.score;
         new.push(New { path: path.clone(), sha256, score });
     }

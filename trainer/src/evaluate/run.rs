@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use beltwatch::inspect::{InspectError, Inspector};
-use beltwatch::picture::PictureError;
+use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::PreprocessError;
 use beltwatch::promise::Promise;
 use beltwatch::recipe::{self, FLOAT_MODEL_FILE, Recipe, RecipeError};
@@ -194,8 +194,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
 fn hashes(pictures: &[TestPicture], recipe: &Recipe) -> Result<(usize, String), EvaluateError> {
     let (mut known, mut list) = (0, String::new());
     for TestPicture { path, .. } in pictures {
-        let bytes = fs::read(path).map_err(|source| PictureError::Open { path: path.clone(), source })?;
-        let sha256 = recipe::sha256_hex(&bytes);
+        let sha256 = recipe::sha256_hex(&Picture::read(path)?);
         known += usize::from(recipe.manifest.pictures.contains_key(&sha256));
         list += &(sha256 + "\n");
     }
@@ -229,7 +228,6 @@ mod tests {
 
     use beltwatch::difference::Form;
     use beltwatch::hee::{Estimator, Hee};
-    use beltwatch::picture::Picture;
     use beltwatch::recipe::{
         self, DifferenceSettings, FORMAT, Golden, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
     };

@@ -10,6 +10,7 @@ use beltwatch::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
 use crate::calibrate::quantile::median;
+use crate::dataset::file_name;
 use crate::train::rng::Rng;
 
 /// Fewer good pictures than this teach nothing.
@@ -164,18 +165,16 @@ fn readable(files: &[PathBuf]) -> Result<Readable, DataError> {
     let mut seen: HashMap<[u8; 32], usize> = HashMap::new();
     let mut unreadable = Vec::new();
     for file in files {
-        // of a file that cannot be read the picture's error says more
-        let bytes = std::fs::read(file).unwrap_or_default();
-        let picture = match Picture::open(file) {
-            Ok(picture) => picture,
+        let read = Picture::read(file).and_then(|bytes| Ok((sha256_hex(&bytes), Picture::decode(&bytes, file)?)));
+        let (sha256, picture) = match read {
+            Ok(read) => read,
             Err(error) => {
                 readable.odd.push(Odd { path: file.clone(), why: format!("left out: {error}") });
                 unreadable.push(error);
                 continue;
             }
         };
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        readable.sha256.insert(sha256_hex(&bytes), name);
+        readable.sha256.insert(sha256, file_name(file));
         let shape = [picture.width, picture.height, picture.channels].map(|v| v as u64);
         let hash = Sha256::new().chain_update(shape.map(u64::to_le_bytes).concat()).chain_update(&picture.data);
         match seen.entry(hash.finalize().into()) {

@@ -55,7 +55,7 @@ pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Region
         return Err(MaskError::Plain { path, colour });
     }
     let regions = Regions::trace(&mask.data, size);
-    if !regions.is_everything() && regions.fit(size) { Ok(regions) } else { Err(MaskError::Ragged { path }) }
+    if regions.fit(size) { Ok(regions) } else { Err(MaskError::Ragged { path }) }
 }
 
 #[cfg(test)]
