@@ -1,5 +1,6 @@
-//! What a kernel makes of pictures, to the last bit: `fingerprint RECIPE KERNEL FOLDER` prints a line a picture with its score and
-//! the SHA-256 of the network's input, both of its outputs and the anomaly map. All kernels print the same.
+//! What a kernel makes of pictures, to the last bit: `fingerprint RECIPE KERNEL CORES FOLDER` prints a line a picture with its
+//! score and the SHA-256 of the network's input, both of its outputs and the anomaly map. All kernels print the same, on one core
+//! and on two.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,15 +10,16 @@ use beltwatch::inspect::Inspector;
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
 use beltwatch::reconstruct::Kernel;
+use beltwatch::team::{Cores, Team};
 use sha2::{Digest, Sha256};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [recipe, kernel, folder] = arguments.as_slice() else {
-        return Err("give a recipe, a kernel and a folder of pictures".into());
+    let [recipe, kernel, cores, folder] = arguments.as_slice() else {
+        return Err("give a recipe, a kernel, 1 or 2 cores and a folder of pictures".into());
     };
-    let kernel = Kernel::named(kernel)?;
-    let mut inspector = Inspector::with_kernel(&Recipe::load(Path::new(recipe))?, kernel)?;
+    let (kernel, team) = (Kernel::named(kernel)?, Team::of(Cores::try_from(cores.parse::<u8>()?)?)?);
+    let mut inspector = Inspector::with(&Recipe::load(Path::new(recipe))?, kernel, team)?;
     for file in Folder::open(Path::new(folder))?.files() {
         let score = inspector.inspect(&Picture::open(file)?)?.score;
         let mut hash = Sha256::new();

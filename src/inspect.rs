@@ -9,6 +9,7 @@ use crate::position::Pose;
 use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::recipe::{MANIFEST_FILE, MODEL_FILE, Recipe, RecipeError};
 use crate::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
+use crate::team::Team;
 use crate::verdict::{Score, Verdict};
 
 /// A picture that got no verdict.
@@ -53,8 +54,9 @@ pub struct Inspection {
     pub times: StageTimes,
 }
 
-/// Inspects pictures by one recipe. One a thread.
+/// Inspects pictures by one recipe. One a camera.
 pub struct Inspector {
+    team: Team,
     preprocessor: Preprocessor,
     reconstructor: Reconstructor,
     judge: Judge,
@@ -66,12 +68,12 @@ pub struct Inspector {
 impl Inspector {
     /// Builds the network and runs the self-test: every golden picture must get exactly its score.
     pub fn new(recipe: &Recipe) -> Result<Self, RecipeError> {
-        Self::with_kernel(recipe, Kernel::best())
+        Self::with(recipe, Kernel::best(), Team::alone())
     }
 
-    /// The same with a kernel of choice.
-    pub fn with_kernel(recipe: &Recipe, kernel: Kernel) -> Result<Self, RecipeError> {
-        let mut inspector = Self::build(recipe, kernel)?;
+    /// The same with a kernel of choice, by a team.
+    pub fn with(recipe: &Recipe, kernel: Kernel, team: Team) -> Result<Self, RecipeError> {
+        let mut inspector = Self::build(recipe, kernel, team)?;
         if recipe.manifest.golden.is_empty() {
             return Err(RecipeError::NoGolden { path: recipe.folder.join(MANIFEST_FILE) });
         }
@@ -91,16 +93,17 @@ impl Inspector {
 
     /// The same without the self-test, for the trainer, which sets the golden scores with it.
     pub fn untested(recipe: &Recipe) -> Result<Self, RecipeError> {
-        Self::build(recipe, Kernel::best())
+        Self::build(recipe, Kernel::best(), Team::alone())
     }
 
-    fn build(recipe: &Recipe, kernel: Kernel) -> Result<Self, RecipeError> {
+    fn build(recipe: &Recipe, kernel: Kernel, team: Team) -> Result<Self, RecipeError> {
         let input = &recipe.manifest.input;
         let shape = InputShape { size: input.size, channels: input.channels };
         let reconstructor = Reconstructor::load_with(&recipe.model, shape, kernel)
             .and_then(|network| network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned)))
             .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
         Ok(Self {
+            team,
             preprocessor: recipe.preprocessor(),
             reconstructor,
             judge: Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, input.size, input.size),
@@ -113,9 +116,9 @@ impl Inspector {
     /// Judges a picture as the camera gave it.
     pub fn inspect(&mut self, picture: &Picture) -> Result<Inspection, InspectError> {
         let start = Instant::now();
-        self.preprocessor.apply(picture, &mut self.input)?;
+        self.preprocessor.apply_by(&mut self.team, picture, &mut self.input)?;
         let preprocessed = Instant::now();
-        self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data)?;
+        self.reconstructor.reconstruct_by(&mut self.team, &self.input.data, &mut self.reconstruction.data)?;
         let reconstructed = Instant::now();
         let seen = Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned());
         let Judgement { score, error } = self.judge.judge(&seen);
@@ -125,6 +128,11 @@ impl Inspector {
             judge: reconstructed.elapsed(),
         };
         Ok(Inspection { verdict: score.judge(self.threshold), score, error, times })
+    }
+
+    /// The threads that it works with.
+    pub fn team(&mut self) -> &mut Team {
+        &mut self.team
     }
 
     /// The threshold in force.

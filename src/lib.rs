@@ -29,6 +29,8 @@ pub mod say;
 pub mod smooth;
 pub mod splitmix;
 pub mod store;
+mod strip;
+pub mod team;
 pub mod time;
 mod vectorised;
 pub mod verdict;

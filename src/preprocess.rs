@@ -5,6 +5,7 @@
 use crate::picture::Picture;
 use crate::position::{Corrector, Limits, Pose};
 use crate::resize::Resizer;
+use crate::team::Team;
 
 /// How far a picture's aspect ratio may be from one that was taught, in percent.
 const ASPECT_TOLERANCE_PERCENT: u64 = 10;
@@ -63,6 +64,11 @@ impl Preprocessor {
     /// Writes the network's input to `out`, which takes the recipe's size and channels. The whole picture is stretched to
     /// the square ([`crate::resize`]). Then its position is corrected, where that was asked for.
     pub fn apply(&mut self, picture: &Picture, out: &mut Picture) -> Result<(), PreprocessError> {
+        self.apply_by(&mut Team::alone(), picture, out)
+    }
+
+    /// The same by a team: the input does not depend on it.
+    pub fn apply_by(&mut self, team: &mut Team, picture: &Picture, out: &mut Picture) -> Result<(), PreprocessError> {
         self.check(picture)?;
         let source = if picture.channels == self.channels {
             picture
@@ -78,7 +84,7 @@ impl Preprocessor {
             self.resizer.resize(source, out);
         }
         if let Some(corrector) = &mut self.corrector {
-            self.pose = corrector.correct(out);
+            self.pose = corrector.correct_by(team, out);
         }
         Ok(())
     }

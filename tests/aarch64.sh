@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The aarch64 build decides as this machine does. Every kernel that this processor has, and under qemu-user every kernel of 64-bit
-# ARM, makes the same of 216 rendered parts, to the last bit of what the network and the anomaly map say; a record of a run here
-# is replayed there and gives the same bytes, and the program inspects pictures there to the same verdicts.
+# ARM, makes the same of 216 rendered parts, to the last bit of what the network and the anomaly map say, on one core or on two; a
+# record of a run here is replayed there and gives the same bytes, and the program inspects pictures there to the same verdicts.
 # Needs qemu-user-static, and what tests/cross-build.sh needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,9 +21,9 @@ done
 on_arm() { qemu-aarch64-static -cpu "$cpu" -L /usr/aarch64-linux-gnu "$@"; }
 
 "$folder/release/beltwatch-train" synth "$work/parts" --seed 55221 --train 1 --test-good 160 --test-defects 8
-# bits KERNEL NAME PROGRAM...
-bits() { "${@:3}" models/demo "$1" "$work/parts/test" > "$work/$2.bits"; }
-bits scalar scalar "$here_bits"
+# bits KERNEL CORES NAME PROGRAM...
+bits() { "${@:4}" models/demo "$1" "$2" "$work/parts/test" > "$work/$3.bits"; }
+bits scalar 1 scalar "$here_bits"
 pictures="$(wc -l < "$work/scalar.bits")"
 [ "$pictures" -ge 200 ]
 same() { cmp "$work/scalar.bits" "$work/$1.bits" && echo "$1: $pictures pictures, the same bits as scalar"; }
@@ -31,21 +31,26 @@ has() { grep -qw "$1" /proc/cpuinfo; }
 for pair in avx2:avx2 avx_vnni:avx-vnni avx512_vnni:avx512-vnni; do
     kernel="${pair#*:}"
     if has "${pair%:*}"; then
-        bits "$kernel" "$kernel" "$here_bits"
-        same "$kernel"
+        for cores in 1 2; do
+            bits "$kernel" "$cores" "$kernel-$cores" "$here_bits"
+            same "$kernel-$cores"
+        done
     else
         echo "$kernel: not on this processor"
     fi
 done
 jobs=()
-for pair in cortex-a76:neon-sdot cortex-a72:neon-smlal max:neon-i8mm cortex-a72:scalar; do
-    cpu="${pair%:*}"
-    kernel="${pair#*:}"
-    bits "$kernel" "arm-$kernel" on_arm "$there_bits" &
+arm="cortex-a76:neon-sdot:1 cortex-a76:neon-sdot:2 cortex-a72:neon-smlal:1 max:neon-i8mm:1 cortex-a72:scalar:1"
+for way in $arm; do
+    IFS=: read -r cpu kernel cores <<< "$way"
+    bits "$kernel" "$cores" "arm-$kernel-$cores" on_arm "$there_bits" &
     jobs+=("$!")
 done
 for job in "${jobs[@]}"; do wait "$job"; done
-for kernel in neon-sdot neon-smlal neon-i8mm scalar; do same "arm-$kernel"; done
+for way in $arm; do
+    IFS=: read -r cpu kernel cores <<< "$way"
+    same "arm-$kernel-$cores"
+done
 
 some="$(find "$work/parts/test" -mindepth 1 -type d ! -name good | sort | head -n 1)"
 "$here" inspect --json --recipe models/demo "$some" > "$work/verdicts.jsonl"

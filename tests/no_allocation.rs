@@ -17,18 +17,19 @@ use beltwatch::line::{self, Options};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
 use beltwatch::reconstruct::Kernel;
+use beltwatch::team::{Cores, Team};
 use beltwatch_belt::{Camera, FrameFault, FrameFaultKind, Scenario};
 use rustix::thread::gettid;
 
 struct Counting;
 
-/// The thread that is counted, as the kernel numbers it.
-static WATCHED: AtomicI32 = AtomicI32::new(0);
+/// The threads that are counted, as the kernel numbers them.
+static WATCHED: [AtomicI32; 2] = [const { AtomicI32::new(0) }; 2];
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 fn count() {
-    let watched = WATCHED.load(Ordering::Relaxed);
-    if watched != 0 && gettid().as_raw_nonzero().get() == watched {
+    let watched = WATCHED.each_ref().map(|thread| thread.load(Ordering::Relaxed));
+    if watched != [0, 0] && watched.contains(&gettid().as_raw_nonzero().get()) {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -57,6 +58,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+fn watch(threads: [i32; 2]) {
+    CALLS.store(0, Ordering::Relaxed);
+    WATCHED.iter().zip(threads).for_each(|(watched, thread)| watched.store(thread, Ordering::Relaxed));
+}
+
 fn thread_named(name: &str) -> Option<i32> {
     let threads = fs::read_dir("/proc/self/task").expect("a kernel with /proc");
     let is_it = |t: &fs::DirEntry| fs::read_to_string(t.path().join("comm")).is_ok_and(|c| c.trim() == name);
@@ -64,7 +70,7 @@ fn thread_named(name: &str) -> Option<i32> {
     thread.file_name().to_string_lossy().parse().ok()
 }
 
-/// One thread is counted at a time.
+/// One test counts at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -73,16 +79,20 @@ fn judging_allocates_nothing() {
     let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let golden = &recipe.manifest.golden[0];
     let picture = Picture::open(&recipe.folder.join(&golden.file)).expect("a golden picture");
-    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
-        let mut inspector = Inspector::with_kernel(&recipe, kernel).expect("the same scores with every kernel");
+    let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported());
+    for (kernel, cores) in kernels.flat_map(|kernel| [(kernel, Cores::One), (kernel, Cores::Two)]) {
+        let team = Team::of(cores).expect("a thread");
+        let mut inspector = Inspector::with(&recipe, kernel, team).expect("the same scores with every kernel");
         inspector.inspect(&picture).expect("a golden picture");
         assert_ne!([picture.width, picture.height], [recipe.manifest.input.size; 2], "a picture that is resized");
-        CALLS.store(0, Ordering::Relaxed);
-        WATCHED.store(gettid().as_raw_nonzero().get(), Ordering::Relaxed);
+        let helper = thread_named("helper");
+        assert_eq!(helper.is_some(), cores == Cores::Two);
+        watch([gettid().as_raw_nonzero().get(), helper.unwrap_or(0)]);
         let scores = [(); 3].map(|()| inspector.inspect(&picture).map(|found| found.score));
-        WATCHED.store(0, Ordering::Relaxed);
+        let calls = CALLS.load(Ordering::Relaxed);
+        watch([0, 0]);
         assert!(scores.iter().all(|score| score.as_ref().is_ok_and(|&score| score == golden.score)), "{kernel}");
-        assert_eq!(CALLS.load(Ordering::Relaxed), 0, "allocations and frees with {kernel}");
+        assert_eq!(calls, 0, "allocations and frees with {kernel} on {cores:?}");
     }
 }
 
@@ -110,15 +120,15 @@ fn the_gates_thread_allocates_nothing() {
         };
         // its start may allocate
         std::thread::sleep(Duration::from_millis(1500));
-        CALLS.store(0, Ordering::Relaxed);
-        WATCHED.store(core, Ordering::Relaxed);
+        watch([core, 0]);
         std::thread::sleep(Duration::from_secs(6));
-        WATCHED.store(0, Ordering::Relaxed);
+        let calls = CALLS.load(Ordering::Relaxed);
+        watch([0, 0]);
         stop.store(true, Ordering::Relaxed);
         let (report, _) = line.join().expect("no panic").expect("a line");
         assert!(report.counters.triggers > 40 && report.counters.gate_pulses > 15, "{report}");
         assert!(report.counters.frames_unusable > 0, "{report}");
-        CALLS.load(Ordering::Relaxed)
+        calls
     });
     assert_eq!(calls, 0, "allocations and frees on the gate's thread");
 }

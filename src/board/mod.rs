@@ -57,6 +57,9 @@ pub struct Board {
     pub eye: Eye,
     /// Where pictures come from.
     pub camera: Camera,
+    /// How frames are judged.
+    #[serde(default)]
+    pub inspection: Inspection,
     /// The reject output.
     pub gate: Gate,
     /// The input behind the gate, if there is one.
@@ -168,6 +171,8 @@ mod tests {
         assert!(error(("\"reject\"", "\"maybe\"")).contains("maybe"));
         assert!(error(("source = \"simulated\"", "source = \"simulated\"\nevery = 3")).contains("eye.every"));
         assert!(error(("[simulated]", "[simulate]")).contains("simulate"));
+        let cores = error(("cores = 1", "cores = 3"));
+        assert!(cores.contains("3 cores") && cores.contains("line "), "{cores}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::{Length, Time};
 use crate::capture::v4l2::{ControlSettings, Match, Pixel};
 use crate::line::Stage;
+use crate::team::Cores;
 
 /// `[belt]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -169,6 +170,14 @@ impl Default for Alarms {
     fn default() -> Self {
         Self { consecutive_rejects: 0, reject_rate_percent: 0.0, reject_rate_parts: 100, stop: false }
     }
+}
+
+/// `[inspection]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inspection {
+    /// Cores that share each frame.
+    pub cores: Cores,
 }
 
 /// `[watchdog]`

@@ -11,11 +11,18 @@ use crate::inspect::Inspector;
 use crate::line::Times;
 use crate::picture::Picture;
 use crate::recipe::{Recipe, RecipeError};
+use crate::reconstruct::Kernel;
+use crate::team::{Cores, Team};
 
 const FRAMES: usize = 30;
 
 pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
-    let (recipe, mut inspector) = match Recipe::load(path).and_then(|r| Inspector::new(&r).map(|i| (r, i))) {
+    let team = match Team::of(board.inspection.cores) {
+        Ok(team) => team,
+        Err(e) => return vec![Finding::bad("speed", format!("a thread cannot be started: {e}"), "end other programs")],
+    };
+    let loaded = Recipe::load(path).and_then(|r| Inspector::with(&r, Kernel::best(), team).map(|i| (r, i)));
+    let (recipe, mut inspector) = match loaded {
         Ok(both) => both,
         Err(e) => {
             return vec![Finding::bad("recipe", RecipeError::to_string(&e), "teach it anew, or copy it once more")];
@@ -52,16 +59,16 @@ fn speed(board: &Board, takes: Duration) -> Finding {
         Scale::Encoder => settings.encoder.min_interval.saturating_mul(u32::try_from(way).unwrap_or(u32::MAX)),
     };
     let found = format!("{found}; a verdict has {:.0} ms between camera and gate", ms(has));
+    let help = match board.inspection.cores {
+        Cores::One => "more distance between camera and gate, a smaller recipe, or inspection.cores = 2",
+        Cores::Two => "more distance between camera and gate, or a smaller recipe",
+    };
     if takes < has / 2 {
         Finding::good("speed", found)
     } else if takes < has {
-        Finding::hint("speed", found, "more distance between camera and gate, or a smaller recipe, gives room")
+        Finding::hint("speed", found, &format!("room gives {help}"))
     } else {
-        Finding::bad(
-            "speed",
-            found,
-            "every part would be rejected as no-verdict: move the gate, or teach a smaller recipe",
-        )
+        Finding::bad("speed", found, &format!("every part would be rejected as no-verdict; what helps is {help}"))
     }
 }
 

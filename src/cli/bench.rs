@@ -13,6 +13,7 @@ use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
 use beltwatch::reconstruct::{Kernel, Reconstructor};
 use beltwatch::say;
+use beltwatch::team::Team;
 use serde::Serialize;
 
 use super::Failure;
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Also measure so many cameras at once, each on a thread of its own
     #[arg(long, value_name = "CAMERAS", value_parser = clap::value_parser!(u8).range(2..=64))]
     at_once: Option<u8>,
+    /// Also measure a frame that two cores share, in turns with one that one core has for itself
+    #[arg(long)]
+    two_cores: bool,
     /// Write the figures here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -57,6 +61,48 @@ struct Figures<'a> {
     network: Network,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_once: Option<AtOnce>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    two_cores: Option<TwoCores>,
+}
+
+/// Medians of a frame that two cores share and of one that one core has for itself, measured in turns.
+#[derive(Clone, Copy, Serialize)]
+struct TwoCores {
+    frame_us: f64,
+    frame_alone_us: f64,
+    network_us: f64,
+    network_alone_us: f64,
+}
+
+impl TwoCores {
+    fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32) -> Result<Self, Failure> {
+        let pair = Team::pair().map_err(|e| Failure::System(format!("a thread cannot be started: {e}")))?;
+        let mut inspectors = [Inspector::with(recipe, kernel, pair)?, Inspector::with(recipe, kernel, Team::alone())?];
+        let mut times = [(); 2].map(|()| Vec::new());
+        for turn in 0..frames + WARM_UP {
+            for (inspector, times) in inspectors.iter_mut().zip(&mut times) {
+                let frame = measure(inspector, picture, 1, 0)?;
+                times.extend(frame.into_iter().filter(|_| turn >= WARM_UP));
+            }
+        }
+        let median = |times: &[StageTimes], of: fn(&StageTimes) -> Duration| {
+            times.iter().map(of).collect::<Times>().latency().p50_us
+        };
+        let [frame_us, frame_alone_us] = times.each_ref().map(|times| median(times, StageTimes::total));
+        let [network_us, network_alone_us] = times.each_ref().map(|times| median(times, |t| t.reconstruct));
+        Ok(Self { frame_us, frame_alone_us, network_us, network_alone_us })
+    }
+
+    fn sentence(&self) -> String {
+        let part = |what: &str, us: f64, alone: f64| {
+            format!("{what} {:.2} ms, {:.2} of one core's {:.2} ms", us / 1e3, us / alone, alone / 1e3)
+        };
+        format!(
+            "shared by two cores: {}; {}",
+            part("a frame", self.frame_us, self.frame_alone_us),
+            part("the network", self.network_us, self.network_alone_us)
+        )
+    }
 }
 
 /// Frames a second of one camera alone, and of several at once, all together.
@@ -130,7 +176,7 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
     let recipe = Recipe::load(&super::recipe_or_shipped(args.recipe.clone())?)?;
     let kernel = args.kernel.unwrap_or_else(Kernel::best);
-    let mut inspector = Inspector::with_kernel(&recipe, kernel)?;
+    let mut inspector = Inspector::with(&recipe, kernel, Team::alone())?;
     let loaded = start.elapsed();
     let picture = picture(&recipe)?;
     let times = measure(&mut inspector, &picture, args.frames, WARM_UP)?;
@@ -165,6 +211,10 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
             "{cameras} at once: {frames_per_second:.0} frames a second, {times:.2} times as many as one alone\n"
         );
     }
+    let two_cores = args.two_cores.then(|| TwoCores::measure(&recipe, kernel, &picture, args.frames)).transpose()?;
+    if let Some(two_cores) = two_cores {
+        text += &format!("{}\n", two_cores.sentence());
+    }
     say::out(text.trim_end())?;
     let write = |path: &Path, text: String| {
         std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
@@ -174,7 +224,7 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     }
     let Some(path) = &args.json else { return Ok(()) };
     let (recipe, kernel, frames) = (recipe.folder.as_path(), inspector.kernel_name(), args.frames);
-    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network, at_once };
+    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network, at_once, two_cores };
     let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
     write(path, text + "\n")
 }
@@ -215,7 +265,7 @@ fn frames_per_second(
 ) -> Result<f64, Failure> {
     let mut inspectors = Vec::new();
     for _ in 0..cameras {
-        inspectors.push(Inspector::with_kernel(recipe, kernel)?);
+        inspectors.push(Inspector::with(recipe, kernel, Team::alone())?);
     }
     let together = Barrier::new(inspectors.len());
     let camera = |inspector: &mut Inspector| {
@@ -262,7 +312,7 @@ fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()).collect();
     let mut inspectors = Vec::new();
     for &kernel in &kernels {
-        inspectors.push((Inspector::with_kernel(recipe, kernel)?, Times::default()));
+        inspectors.push((Inspector::with(recipe, kernel, Team::alone())?, Times::default()));
     }
     for _ in 0..FRAMES {
         for (inspector, times) in &mut inspectors {

@@ -9,6 +9,7 @@ use beltwatch::inspect::{Inspection, Inspector};
 use beltwatch::picture::Picture;
 use beltwatch::recipe::Recipe;
 use beltwatch::reconstruct::Kernel;
+use beltwatch::team::Team;
 use beltwatch::verdict::{Cause, Score};
 use serde::Serialize;
 
@@ -46,7 +47,7 @@ struct Line<'a> {
 
 pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
     let recipe = Recipe::load(&args.recipe)?;
-    let mut inspector = Inspector::with_kernel(&recipe, args.kernel.unwrap_or_else(Kernel::best))?;
+    let mut inspector = Inspector::with(&recipe, args.kernel.unwrap_or_else(Kernel::best), Team::alone())?;
     if let Some(dir) = &args.maps {
         std::fs::create_dir_all(dir).map_err(|source| Failure::Write { path: dir.clone(), source })?;
     }

@@ -15,6 +15,8 @@ use super::queue::Sender;
 use super::{Change, Event, InForce, Shared, Status};
 use crate::inspect::Inspector;
 use crate::recipe::Recipe;
+use crate::reconstruct::Kernel;
+use crate::team::{Cores, Team};
 use crate::verdict::Score;
 
 /// Looks this often whether the line has ended.
@@ -107,6 +109,7 @@ pub(super) struct Control<'q> {
     pub(super) events: SyncSender<Event>,
     pub(super) status: &'q Mutex<Status>,
     pub(super) shared: &'q Shared,
+    pub(super) cores: Cores,
     pub(super) in_force: InForce,
 }
 
@@ -163,7 +166,8 @@ impl Control<'_> {
     /// A recipe that is refused changes nothing: the old one goes on, and READY does not fall.
     fn change_recipe(&mut self, folder: &Path) -> Result<String, String> {
         let recipe = Recipe::load(folder).map_err(|e| e.to_string())?;
-        let inspector = Box::new(Inspector::new(&recipe).map_err(|e| e.to_string())?);
+        let team = Team::of(self.cores).map_err(|e| format!("a thread cannot be started: {e}"))?;
+        let inspector = Box::new(Inspector::with(&recipe, Kernel::best(), team).map_err(|e| e.to_string())?);
         self.send(Input::Device { device: Device::Recipe, up: false })?;
         self.change(Change::Recipe(inspector), InForce::of(&recipe))?;
         Ok(format!("ok {recipe}"))

@@ -42,13 +42,14 @@ pub(super) fn work(
     shared: &Shared,
 ) {
     shared.inspection_bell.is_mine();
-    realtime::prefer();
+    prefer(&mut inspector);
     let mut served = 0;
     while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
         shared.stages.advanced(Stage::Inspection);
         match changes.try_recv() {
             Ok(Change::Recipe(new)) => {
                 inspector = new;
+                prefer(&mut inspector);
                 let up = Input::Device { device: Device::Recipe, up: true };
                 verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
             }
@@ -113,6 +114,18 @@ pub(super) fn work(
         }
     }
     shared.stages.ended(Stage::Inspection);
+}
+
+/// For all threads that judge.
+fn prefer(inspector: &mut Inspector) {
+    if realtime::prefer() {
+        inspector.team().both(
+            || (),
+            || {
+                realtime::prefer();
+            },
+        );
+    }
 }
 
 /// For the operator's screen.

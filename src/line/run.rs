@@ -37,8 +37,10 @@ use crate::inputs;
 use crate::inspect::Inspector;
 use crate::outputs::{self, OutputError};
 use crate::recipe::{Recipe, RecipeError};
+use crate::reconstruct::Kernel;
 use crate::record::{self, Header, IN_FLIGHT, Recording};
 use crate::store::{Saved, Store, StoreError};
+use crate::team::Team;
 use crate::time::Clock;
 
 /// Before the first part: the threads are up by then.
@@ -114,8 +116,10 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
     // before anything that takes long or can fail: whoever had them may have left them as they were
     let outputs = outputs::open(&board.outputs)?;
-    let mut inspector = Box::new(Inspector::new(recipe)?);
-    log::info!("recipe {recipe} passed its self-test; kernel {}", inspector.kernel_name());
+    let team = Team::of(board.inspection.cores).map_err(LineError::Thread)?;
+    let mut inspector = Box::new(Inspector::with(recipe, Kernel::best(), team)?);
+    let (kernel, threads) = (inspector.kernel_name(), inspector.team().threads());
+    log::info!("recipe {recipe} passed its self-test; kernel {kernel}, {threads} thread(s) a frame");
     let camera = Pictures::open(board, options)?;
     let parts = options.parts.or(camera.end()).unwrap_or(ENDLESS);
     let scenario = match &options.scenario {
@@ -256,7 +260,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
         start(scope, "watch", move || watch.run())?;
         if let Some((listener, events)) = listener {
-            let control = Control { listener, commands, changes: change_in, events, status, shared, in_force };
+            let cores = board.inspection.cores;
+            let control = Control { listener, commands, changes: change_in, events, status, shared, cores, in_force };
             start(scope, "control", move || control.serve())?;
         }
         Ok(scribe.write())

@@ -14,6 +14,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
+use crate::team::Team;
 use align::{Level, MOST_SIDE};
 use warp::Warp;
 
@@ -163,8 +164,16 @@ impl Corrector {
     /// # Panics
     /// Where the picture is not of the reference's side.
     pub fn correct(&mut self, picture: &mut Picture) -> Pose {
+        self.correct_by(&mut Team::alone(), picture)
+    }
+
+    /// The same by a team: the picture does not depend on it.
+    ///
+    /// # Panics
+    /// Where the picture is not of the reference's side.
+    pub fn correct_by(&mut self, team: &mut Team, picture: &mut Picture) -> Pose {
         let pose = self.find(picture);
-        self.apply(picture, pose);
+        self.apply(team, picture, pose);
         pose
     }
 
@@ -191,12 +200,12 @@ impl Corrector {
     }
 
     /// Resamples a picture so that what lies at `pose` comes to the reference's.
-    pub fn apply(&mut self, picture: &mut Picture, pose: Pose) {
+    fn apply(&mut self, team: &mut Team, picture: &mut Picture, pose: Pose) {
         if pose == Pose::default() {
             return;
         }
         self.warped.resize(picture.data.len(), 0);
-        self.warp.apply(picture, pose, &mut self.warped);
+        self.warp.apply(team, picture, pose, &mut self.warped);
         std::mem::swap(&mut picture.data, &mut self.warped);
     }
 }
@@ -205,7 +214,7 @@ impl Corrector {
 pub fn resampled(picture: &Picture, pose: Pose) -> Picture {
     let mut out = picture.clone();
     if pose != Pose::default() {
-        Warp::new(picture.width).apply(picture, pose, &mut out.data);
+        Warp::new(picture.width).apply(&mut Team::alone(), picture, pose, &mut out.data);
     }
     out
 }

@@ -3,6 +3,8 @@
 use super::{Line, Pose};
 use crate::picture::Picture;
 use crate::resize::spread;
+use crate::strip::Strip;
+use crate::team::Team;
 use crate::vectorised::vectorised;
 
 /// Places between two pixels.
@@ -18,20 +20,22 @@ type Pixel = [u8; 4];
 pub(super) struct Warp {
     weights: Vec<[i16; 4]>,
     pixels: Vec<Pixel>,
-    row: Vec<Pixel>,
+    /// One for each thread.
+    rows: [Vec<Pixel>; 2],
 }
 
 impl Warp {
     /// For pictures of `side` x `side` pixels.
     pub(super) fn new(side: usize) -> Self {
         let weights = (0..PHASES).map(weights).collect();
-        Self { weights, pixels: Vec::with_capacity(side * side), row: vec![Pixel::default(); side] }
+        let row = || vec![Pixel::default(); side];
+        Self { weights, pixels: Vec::with_capacity(side * side), rows: [row(), row()] }
     }
 
     /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as
     /// the nearest pixel within.
-    pub(super) fn apply(&mut self, picture: &Picture, pose: Pose, out: &mut [u8]) {
-        let Self { weights, pixels, row: drawn } = self;
+    pub(super) fn apply(&mut self, team: &mut Team, picture: &Picture, pose: Pose, out: &mut [u8]) {
+        let Self { weights, pixels, rows } = self;
         let Picture { width: side, channels, .. } = *picture;
         pixels.clear();
         // what lies behind a pixel is computed with it and not drawn
@@ -42,10 +46,13 @@ impl Warp {
                 last
             })
         }));
-        for row in 0..side {
-            draw(weights, pixels, pose.line(row, [side, side]), drawn);
-            spread(drawn.iter(), channels, &mut out[row * side * channels..]);
-        }
+        let place = |row| row * side * channels;
+        Strip::whole(side, out).share_with(rows, team, place, |mut rows, drawn| {
+            for row in rows.rows.clone() {
+                draw(weights, pixels, pose.line(row, [side, side]), drawn);
+                spread(drawn.iter(), channels, rows.at(place(row)));
+            }
+        });
     }
 }
 
@@ -129,7 +136,7 @@ mod tests {
         let data: Vec<u8> = (0..96 * 96 * 3).map(|i| (i * 7 % 251) as u8).collect();
         let picture = Picture { width: 96, height: 96, channels: 3, data };
         let mut out = vec![0; picture.data.len()];
-        Warp::new(96).apply(&picture, Pose::new(2.0, -1.0, 0.0), &mut out);
+        Warp::new(96).apply(&mut Team::alone(), &picture, Pose::new(2.0, -1.0, 0.0), &mut out);
         for (y, x, c) in [(1, 0, 0), (40, 50, 1), (95, 93, 2)] {
             assert_eq!(out[(y * 96 + x) * 3 + c], picture.at(x + 2, y - 1, c));
         }
@@ -140,13 +147,13 @@ mod tests {
         for value in [0, 1, 254, 255] {
             let picture = Picture::filled(64, 64, 1, value);
             let mut out = vec![9; 64 * 64];
-            Warp::new(64).apply(&picture, Pose::new(3.3, 70.0, 11.0), &mut out);
+            Warp::new(64).apply(&mut Team::alone(), &picture, Pose::new(3.3, 70.0, 11.0), &mut out);
             assert!(out.iter().all(|&v| v == value));
         }
         let data = (0..64 * 64).map(|i| if (i / 5) % 2 == 0 { 255 } else { 0 }).collect();
         let stripes = Picture { width: 64, height: 64, channels: 1, data };
         let mut out = vec![9; 64 * 64];
-        Warp::new(64).apply(&stripes, Pose::new(0.5, 0.0, 0.0), &mut out);
+        Warp::new(64).apply(&mut Team::alone(), &stripes, Pose::new(0.5, 0.0, 0.0), &mut out);
         // overshoot is cut: a stripe stays black or white inside
         assert!(out[64 * 30 + 1..64 * 30 + 60].contains(&255) && out.contains(&0));
     }
@@ -158,7 +165,7 @@ mod tests {
         let picture = Picture { width: 48, height: 48, channels: 3, data };
         for pose in [Pose::new(0.0, 0.0, 7.0), Pose::new(-3.4, 2.6, -20.0), Pose::new(0.25, -0.75, 0.0)] {
             let mut out = vec![0; picture.data.len()];
-            warp.apply(&picture, pose, &mut out);
+            warp.apply(&mut Team::pair().expect("a thread"), &picture, pose, &mut out);
             for (place, drawn) in out.chunks_exact(3).enumerate() {
                 let at = pose.line(place / 48, [48, 48]).at(place % 48);
                 let [across, along] = at.map(|p| &warp.weights[((p >> 8) & 255) as usize]);

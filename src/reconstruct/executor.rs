@@ -7,11 +7,13 @@ use super::kernels::{Kernel, Simd, Value, with_kernel};
 use super::packed_memory::Scratch;
 use super::plan::{Place, Plan, Step, Work};
 use super::{pixel_value, stored_value};
+use crate::strip::Strip;
+use crate::team::Team;
 
 /// A plan for some kernel.
 pub(super) trait Execute: Send + Sync {
     /// Runs all steps; `outputs` are as many as the model's.
-    fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]);
+    fn run(&mut self, team: &mut Team, input: &[u8], outputs: &mut [&mut [u8]]);
 
     /// See [`Simd::multiply`].
     fn multiply(&self, rounds: usize) -> usize;
@@ -31,7 +33,8 @@ pub(super) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>
 struct Executor<K: Simd> {
     plan: Arc<Plan<K>>,
     buffers: Vec<Vec<K::Value>>,
-    memory: Scratch,
+    /// One for each thread.
+    memory: [Scratch; 2],
 }
 
 impl<K: Simd> Executor<K> {
@@ -40,20 +43,27 @@ impl<K: Simd> Executor<K> {
     }
 
     fn of(plan: Arc<Plan<K>>) -> Self {
-        Self { buffers: plan.buffers(), plan, memory: Scratch::default() }
+        Self { buffers: plan.buffers(), plan, memory: Default::default() }
     }
 
-    fn step(&mut self, step: usize) {
+    fn step(&mut self, team: &mut Team, step: usize) {
         let Step { from, to, shape, work } = &self.plan.steps[step];
         let Ok([input, output]) = self.buffers.get_disjoint_mut([from.buffer, to.buffer]) else {
             unreachable!("a plan's steps lead from one buffer to another");
         };
         match work {
-            Work::Convolution(conv) => conv.run(input, output),
+            Work::Convolution(conv) => {
+                let all = Strip::whole(conv.rows(), output);
+                all.share(team, |row| conv.row(row), |rows| conv.run(input, rows));
+            }
             Work::DepthToSpace(op) => op.run((input, from.view), *shape, (output, to.view)),
             Work::Clip(op) => op.run((input, from.view), *shape, (output, to.view)),
             Work::Memory(memory) => {
-                memory.run((input, from.view), (output, to.view), &mut self.memory);
+                let all = Strip::whole(memory.rows(), output);
+                let row = |row| memory.row(to.view, row);
+                all.share_with(&mut self.memory, team, row, |rows, scratch| {
+                    memory.run((input, from.view), (rows, to.view), scratch);
+                });
             }
         }
     }
@@ -94,27 +104,41 @@ fn take<V: Value>(channels: usize, buffer: &[V], apart: usize, row: &mut [u8]) {
 }
 
 impl<K: Simd> Execute for Executor<K> {
-    fn run(&mut self, input: &[u8], outputs: &mut [&mut [u8]]) {
-        let (Place { buffer, view }, [_, width, channels]) = (self.plan.input, self.plan.input_shape);
-        for (y, row) in input.chunks_exact(width * channels).enumerate() {
-            let buffer = &mut self.buffers[buffer][view.at(y, 0)..];
-            // numbers that the compiler knows
-            match channels {
-                1 => put(1, row, buffer, view.pixel),
-                3 => put(3, row, buffer, view.pixel),
-                other => put(other, row, buffer, view.pixel),
-            }
-        }
-        (0..self.plan.steps.len()).for_each(|step| self.step(step));
-        for ((Place { buffer, view }, [_, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
-            for (y, row) in output.chunks_exact_mut(width * channels).enumerate() {
-                let buffer = &self.buffers[*buffer][view.at(y, 0)..];
-                match *channels {
-                    1 => take(1, buffer, view.pixel, row),
-                    3 => take(3, buffer, view.pixel, row),
-                    other => take(other, buffer, view.pixel, row),
+    fn run(&mut self, team: &mut Team, input: &[u8], outputs: &mut [&mut [u8]]) {
+        let (Place { buffer, view }, [height, width, channels]) = (self.plan.input, self.plan.input_shape);
+        let all = Strip::whole(height, &mut self.buffers[buffer]);
+        all.share(
+            team,
+            |row| view.at(row, 0),
+            |mut rows| {
+                for y in rows.rows.clone() {
+                    let (row, buffer) = (&input[y * width * channels..][..width * channels], rows.at(view.at(y, 0)));
+                    // numbers that the compiler knows
+                    match channels {
+                        1 => put(1, row, buffer, view.pixel),
+                        3 => put(3, row, buffer, view.pixel),
+                        other => put(other, row, buffer, view.pixel),
+                    }
                 }
-            }
+            },
+        );
+        (0..self.plan.steps.len()).for_each(|step| self.step(team, step));
+        for ((Place { buffer, view }, [height, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
+            let (buffer, length) = (&self.buffers[*buffer], width * channels);
+            Strip::whole(*height, output).share(
+                team,
+                |row| row * length,
+                |mut rows| {
+                    for y in rows.rows.clone() {
+                        let (row, buffer) = (&mut rows.at(y * length)[..length], &buffer[view.at(y, 0)..]);
+                        match *channels {
+                            1 => take(1, buffer, view.pixel, row),
+                            3 => take(3, buffer, view.pixel, row),
+                            other => take(other, buffer, view.pixel, row),
+                        }
+                    }
+                },
+            );
         }
     }
 

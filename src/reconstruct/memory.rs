@@ -2,6 +2,7 @@
 
 use super::layout::{Shape, View};
 use super::packed_memory::{PackedMemory, Scratch};
+use crate::strip::Strip;
 
 /// Added to a query's squared length, so that a query of zeros has one.
 pub const LENGTH_EPSILON: f32 = 1e-12;
@@ -85,7 +86,11 @@ impl PartitionMemory {
         assert_eq!(input.len(), height * width * channels, "input length");
         let dense = View { base: 0, row: width * channels, pixel: channels };
         let mut output = vec![0; input.len()];
-        PackedMemory::new(self).run((input, dense), (&mut output, dense), &mut Scratch::default());
+        PackedMemory::new(self).run(
+            (input, dense),
+            (Strip::whole(self.grid, &mut output), dense),
+            &mut Scratch::default(),
+        );
         output
     }
 }

@@ -29,6 +29,8 @@ pub use kernels::Kernel;
 pub use parse::{DOMAIN, MEMORY_BANK};
 pub use qlinear_conv::QLinearConv;
 
+use crate::team::Team;
+
 /// What the network takes and gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputShape {
@@ -114,13 +116,18 @@ impl Reconstructor {
 
     /// Reconstructs `input` into `output`; both interleaved (height x width x channels), [`InputShape::bytes`] long.
     pub fn reconstruct(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), ReconstructError> {
+        self.reconstruct_by(&mut Team::alone(), input, output)
+    }
+
+    /// The same by a team: the bytes do not depend on it.
+    pub fn reconstruct_by(&mut self, team: &mut Team, input: &[u8], output: &mut [u8]) -> Result<(), ReconstructError> {
         for (what, found) in [("input", input.len()), ("output", output.len())] {
             let expected = self.shape.bytes();
             if found != expected {
                 return Err(ReconstructError::BufferLength { what, found, expected });
             }
         }
-        self.executor.run(input, &mut [output, &mut self.learned]);
+        self.executor.run(team, input, &mut [output, &mut self.learned]);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 use super::kernels::Value;
 use super::layout::View;
 use super::memory::{LENGTH_EPSILON, PartitionMemory, Quantisation, ROUND};
+use crate::strip::Strip;
 use crate::vectorised::vectorised;
 
 /// Channels that are computed together.
@@ -72,11 +73,21 @@ impl PackedMemory {
         size_of_val(self.keys.as_slice()) + size_of_val(self.values.as_slice())
     }
 
-    /// Redraws what is in `input`.
+    /// Rows of blocks.
+    pub(super) fn rows(&self) -> usize {
+        self.grid
+    }
+
+    /// Where in a buffer that is seen as `to` a row of blocks begins.
+    pub(super) fn row(&self, to: View, y: usize) -> usize {
+        to.at(y * self.block[0], 0)
+    }
+
+    /// Redraws what is in `input`, in some rows of blocks.
     pub(super) fn run<V: Value>(
         &self,
         (input, from): (&[V], View),
-        (output, to): (&mut [V], View),
+        (mut output, to): (Strip<'_, V>, View),
         scratch: &mut Scratch,
     ) {
         let [rows, columns] = self.block;
@@ -89,7 +100,8 @@ impl PackedMemory {
         let blocks = self.grid * self.grid;
         let keys = self.keys.chunks_exact(self.keys.len() / blocks);
         let values = self.values.chunks_exact(self.values.len() / blocks);
-        for (block, (keys, values)) in keys.zip(values).enumerate() {
+        let within = output.rows.start * self.grid..output.rows.end * self.grid;
+        for (block, (keys, values)) in keys.zip(values).enumerate().take(within.end).skip(within.start) {
             let (top, left) = (block / self.grid * rows, block % self.grid * columns);
             for first in (0..self.channels).step_by(LANES) {
                 let count = LANES.min(self.channels - first);
@@ -106,7 +118,7 @@ impl PackedMemory {
                 multiply(values, &weights[..items], drawn);
                 quantise(drawn, &total, self.output, stored);
                 for (y, stored) in stored.chunks_exact(columns).enumerate() {
-                    let row = &mut output[to.at(top + y, left) + first..];
+                    let row = output.at(to.at(top + y, left) + first);
                     for (stored, pixel) in stored.iter().zip(row.chunks_mut(to.pixel)) {
                         store(*stored, &mut pixel[..count]);
                     }

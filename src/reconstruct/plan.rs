@@ -249,6 +249,7 @@ mod tests {
     use super::super::memory::{PartitionMemory, Quantisation};
     use super::super::pixel_value;
     use super::*;
+    use crate::team::Team;
 
     /// All activations of an unfused graph, by the operators' definitions.
     fn interpret(graph: &Graph, picture: &[i8]) -> Vec<Vec<i8>> {
@@ -320,12 +321,13 @@ mod tests {
                 3 => (Kind::Clip(Clip { lowest: -20, highest: 90 }), vec![input], shape),
                 4 => {
                     let quantisation = Quantisation { scale: 0.01, zero_point: 3 };
+                    let grid = if height % 2 == 0 { 1 + number % 2 } else { 1 };
                     let items: Vec<f32> = (0..2 * height * width).map(|i| (i % 7) as f32 - 2.0).collect();
                     let memory = PartitionMemory {
                         channels,
-                        grid: 1,
+                        grid,
                         items: 2,
-                        block: [height, width],
+                        block: [height / grid, width / grid],
                         keys: items.clone(),
                         values: items,
                         input: quantisation,
@@ -361,14 +363,17 @@ mod tests {
             let pixels: Vec<u8> = picture.iter().map(|&v| pixel_value(v)).collect();
             for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
                 let mut executor = executor(&graph.clone().fuse(), kernel).expect("supported");
-                let mut outputs = graph.outputs.iter().map(|&o| vec![0; values[o].len()]).collect::<Vec<_>>();
-                // twice: nothing of the first picture may be left
-                for _ in 0..2 {
-                    executor.run(&pixels, &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>());
-                }
-                for (output, &node) in outputs.iter().zip(&graph.outputs) {
-                    let wanted: Vec<u8> = values[node].iter().map(|&v| pixel_value(v)).collect();
-                    prop_assert_eq!(output, &wanted, "{} {:?}", kernel, graph.nodes.iter().map(|n| (&n.inputs, n.shape)).collect::<Vec<_>>());
+                // twice each: nothing of the first picture may be left
+                for mut team in [Team::alone(), Team::pair().expect("a thread")] {
+                    let mut outputs = graph.outputs.iter().map(|&o| vec![0; values[o].len()]).collect::<Vec<_>>();
+                    for _ in 0..2 {
+                        executor.run(&mut team, &pixels, &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>());
+                    }
+                    for (output, &node) in outputs.iter().zip(&graph.outputs) {
+                        let wanted: Vec<u8> = values[node].iter().map(|&v| pixel_value(v)).collect();
+                        let nodes = graph.nodes.iter().map(|n| (&n.inputs, n.shape)).collect::<Vec<_>>();
+                        prop_assert_eq!(output, &wanted, "{} {:?} {:?}", kernel, team, nodes);
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::super::layout::View;
 use super::block::{At, Block, MAX_OUTPUTS, MAX_PIXELS, Packing, Segment, Simd};
 use super::convolution::Convolution;
+use crate::strip::Strip;
 
 /// Output pixels of a row that share one pass over the blocks: few enough that their input stays in the first cache.
 const PASS: usize = 64;
@@ -76,15 +77,25 @@ impl<K: Simd> PackedConvolution<K> {
         weights * size_of::<K::Weight>() + self.size[0] * self.size[1] * outputs * size_of::<K::Value>()
     }
 
-    /// Convolves `input` into `output`, the buffers of the views that it was packed for.
-    pub(in crate::reconstruct) fn run(&self, input: &[K::Value], output: &mut [K::Value]) {
+    /// Rows, before phases are laid out.
+    pub(in crate::reconstruct) fn rows(&self) -> usize {
+        self.size[0]
+    }
+
+    /// Where in the output's buffer a row begins.
+    pub(in crate::reconstruct) fn row(&self, y: usize) -> usize {
+        self.target.view.at(y * self.target.up, 0)
+    }
+
+    /// Convolves `input` into rows of the output; both lie in the buffers of the views that it was packed for.
+    pub(in crate::reconstruct) fn run(&self, input: &[K::Value], mut output: Strip<'_, K::Value>) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
         let more = |axis: usize| self.blocks.iter().map(|block| block.more[axis]).max().unwrap_or(0);
-        let [rows, columns] = [0, 1].map(|axis| self.size[axis] + more(axis));
-        for y in 0..rows {
+        let (rows, columns) = (output.rows.end + more(0), self.size[1] + more(1));
+        for y in output.rows.start..rows {
             for pass in (0..columns).step_by(PASS) {
                 for block in &self.blocks {
-                    let [rows, columns] = [0, 1].map(|axis| self.size[axis] + block.more[axis]);
+                    let (rows, columns) = (output.rows.end + block.more[0], self.size[1] + block.more[1]);
                     let end = if y < rows { columns.min(pass + PASS) } else { pass };
                     let is_whole = block.is_whole();
                     let mut at = At {
@@ -101,12 +112,12 @@ impl<K: Simd> PackedConvolution<K> {
                     while x < end {
                         at.count = self.first_tile[end - x].into();
                         if is_whole {
-                            self.kernel.tile(block, input, at, &mut output[place..]);
+                            self.kernel.tile(block, input, at, output.at(place));
                             place += at.count * at.apart;
                         } else {
                             self.kernel.tile(block, input, at, tile.as_flattened_mut());
                             for segment in &block.segments {
-                                self.store(segment, [y, x], &tile[..at.count], output);
+                                self.store(segment, [y, x], &tile[..at.count], &mut output);
                             }
                         }
                         at.start += at.count * at.step;
@@ -126,9 +137,15 @@ impl<K: Simd> PackedConvolution<K> {
 
     /// Puts a segment of a tile whose first window is that of row `y` and column `x` to its places.
     #[inline]
-    fn store(&self, segment: &Segment, [y, x]: [usize; 2], tile: &[[K::Value; MAX_OUTPUTS]], output: &mut [K::Value]) {
+    fn store(
+        &self,
+        segment: &Segment,
+        [y, x]: [usize; 2],
+        tile: &[[K::Value; MAX_OUTPUTS]],
+        output: &mut Strip<'_, K::Value>,
+    ) {
         let Segment { first, count, shift, .. } = *segment;
-        let Some(row) = y.checked_sub(shift[0]).filter(|&row| row < self.size[0]) else { return };
+        let Some(row) = y.checked_sub(shift[0]).filter(|row| output.rows.contains(row)) else { return };
         // windows of the tile whose pixel is in the picture
         let from = shift[1].saturating_sub(x);
         let to = (self.size[1] + shift[1]).saturating_sub(x).min(tile.len());
@@ -136,7 +153,7 @@ impl<K: Simd> PackedConvolution<K> {
             return;
         }
         let (place, apart) = self.place(segment, [row, x + from - shift[1]]);
-        let tiles = tile[from..to].iter().zip(output[place..].chunks_mut(apart));
+        let tiles = tile[from..to].iter().zip(output.at(place).chunks_mut(apart));
         // lengths that the compiler knows become single moves
         match count {
             16 => tiles.for_each(|(values, place)| place[..16].copy_from_slice(&values[first..first + 16])),

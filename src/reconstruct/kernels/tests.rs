@@ -7,6 +7,8 @@ use super::super::layout::View;
 use super::super::operator::{Clip, DepthToSpace};
 use super::scalar::Scalar;
 use super::*;
+use crate::strip::Strip;
+use crate::team::Team;
 
 /// How a convolution is run beside its own parameters.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +34,22 @@ fn expected(conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) 
     pixels.into_iter().map(|v| v.max(around.clip.lowest).min(around.clip.highest)).collect()
 }
 
-/// Runs `conv` with a kernel, among strangers' values that must stay as they are.
+/// Runs `conv` with a kernel, among strangers' values that must stay as they are, on one thread and on two.
 fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
+    let [alone, shared] =
+        [Team::alone(), Team::pair().unwrap()].map(|team| run_by(team, kernel, conv, input, size, around));
+    assert_eq!(alone, shared, "halves differ from the whole");
+    alone
+}
+
+fn run_by<K: Simd>(
+    mut team: Team,
+    kernel: K,
+    conv: &Convolution,
+    input: &[i8],
+    size: [usize; 2],
+    around: Around,
+) -> Vec<i8> {
     let [height, width] = size;
     let [rows, columns] = conv.output_size(height, width).unwrap().map(|side| side * around.up);
     let depth = conv.outputs / (around.up * around.up);
@@ -51,7 +67,9 @@ fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 
     let to = View { base: 0, row: columns * pixel, pixel };
     let target = Target { view: to, up: around.up, clip: [around.clip.lowest, around.clip.highest] };
     let mut output = vec![K::Value::of(-77); rows * columns * pixel + K::READ];
-    PackedConvolution::new(kernel, conv, size, from, target).run(&buffer, &mut output);
+    let packed = PackedConvolution::new(kernel, conv, size, from, target);
+    let all = Strip::whole(packed.rows(), &mut output);
+    all.share(&mut team, |row| packed.row(row), |rows| packed.run(&buffer, rows));
     let places = to.pixels([rows, columns, depth]);
     let mut values = Vec::new();
     for place in places {
