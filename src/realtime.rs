@@ -57,13 +57,12 @@ pub fn enter(priority: u8) -> Rights {
 }
 
 /// Ten times the share of a processor that an ordinary thread gets, for a calling thread that must keep up with the belt but
-/// may take long. Whether the system allows it.
-pub fn prefer() -> bool {
-    let allowed = rustix::process::setpriority_process(None, NICE).is_ok();
-    if !allowed {
+/// may take long; where the system refuses it the log says so, once.
+pub fn prefer() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if rustix::process::setpriority_process(None, NICE).is_err() && !SAID.swap(true, Ordering::Relaxed) {
         log::info!("no better nice value: other programs can delay verdicts. Run as a service with LimitNICE={NICE}");
     }
-    allowed
 }
 
 /// SCHED_FIFO for the calling thread.

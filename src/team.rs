@@ -1,5 +1,5 @@
-//! One thread for a frame, or two that halve it. Frames are short: the second one waits spinning between the steps of a frame, and
-//! giving it work allocates nothing (rayon's pools allocate now and then).
+//! One thread for a frame, or two that share it. A frame has many steps of a millisecond and less: between them the second thread
+//! waits spinning, giving it work allocates nothing (rayon's pools allocate now and then), and work that it has not begun is taken back.
 #![allow(unsafe_code)]
 
 use std::hint::spin_loop;
@@ -12,7 +12,8 @@ use std::thread::{self, JoinHandle, Thread};
 
 use serde::Deserialize;
 
-/// Looks this often for the end of a wait before it sleeps: a few steps of a frame.
+/// Looks this often for the end of a wait before it sleeps: some ten to two hundred microseconds, by processor, longer than two
+/// halves of a step differ.
 const SPINS: u32 = 4000;
 /// Bytes: kernels keep their tiles on the stack and call little.
 const STACK: usize = 256 << 10;
@@ -41,7 +42,7 @@ impl TryFrom<u8> for Cores {
 }
 
 /// Threads that share a frame's work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Team(Option<Helper>);
 
 #[derive(Debug)]
@@ -53,10 +54,12 @@ struct Helper {
 /// Where the helper finds its work.
 #[derive(Debug, Default)]
 struct Desk {
-    /// Null where there is none. Who gave it waits until it is null again.
+    /// Null where there is none, `TAKEN` while the helper works. Who gave it takes it back or waits until it is null again.
     job: AtomicPtr<Job<'static>>,
     closed: AtomicBool,
 }
+
+const TAKEN: *mut Job<'static> = ptr::dangling_mut();
 
 struct Job<'a> {
     work: &'a mut (dyn FnMut() + Send),
@@ -81,14 +84,19 @@ impl Team {
         Ok(Self(Some(Helper { desk, thread: Some(thread) })))
     }
 
-    /// A thread for each core, the calling one among them.
+    /// A thread for each core, the calling one among them; fewer cores than that are said in the log.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn of(cores: Cores) -> io::Result<Self> {
         match cores {
             Cores::One => Ok(Self::alone()),
-            Cores::Two => Self::pair(),
+            Cores::Two => {
+                if !has_two_cores() {
+                    log::warn!("two cores are to share a frame, but the program may use only one: nothing is gained");
+                }
+                Self::pair()
+            }
         }
     }
 
@@ -98,48 +106,97 @@ impl Team {
     }
 
     /// Where work of so many equal pieces is cut in two; none where one thread does it all.
-    pub fn cut(&self, pieces: usize) -> Option<usize> {
-        self.0.as_ref().and(pieces.checked_div(2)).filter(|&half| half > 0)
+    pub(crate) fn cut(&self, pieces: usize) -> Option<usize> {
+        self.0.as_ref().and(Some(pieces.div_ceil(2))).filter(|&half| half < pieces)
     }
 
-    /// Does both, at the same time where there are two threads: `there` on the other one.
-    pub fn both(&mut self, here: impl FnOnce(), there: impl FnOnce() + Send) {
-        let Some(Helper { desk, thread: Some(thread) }) = &self.0 else {
+    /// Does both, at the same time where the other thread is there in time: `there` is its part.
+    pub(crate) fn both(&mut self, here: impl FnOnce(), there: impl FnOnce() + Send) {
+        let Some(helper) = &self.0 else {
             here();
             return there();
         };
         let mut there = Some(there);
         let mut work = || there.take().into_iter().for_each(|work| work());
         let mut job = Job { work: &mut work, giver: thread::current(), panicked: false };
-        desk.job.store(ptr::from_mut(&mut job).cast(), Ordering::Release);
-        let taken = Taken(desk);
-        thread.thread().unpark();
+        let given = helper.give(&mut job);
         here();
-        drop(taken);
+        if given.take_back() {
+            (job.work)();
+        } else {
+            drop(given);
+        }
+        assert!(!job.panicked, "the helper panicked");
+    }
+
+    /// Does it on every thread.
+    pub fn each(&mut self, work: impl Fn() + Sync) {
+        work();
+        let Some(helper) = &self.0 else { return };
+        let mut work = &work;
+        let mut job = Job { work: &mut work, giver: thread::current(), panicked: false };
+        drop(helper.give(&mut job));
         assert!(!job.panicked, "the helper panicked");
     }
 }
 
-/// Waits for the helper when it goes, also where the giver panics: the job is on the giver's stack.
-struct Taken<'a>(&'a Desk);
+/// Whether there are two cores that this program may use.
+pub fn has_two_cores() -> bool {
+    thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+}
 
-impl Drop for Taken<'_> {
+impl Helper {
+    /// The job is not touched and stays where it is until what comes back was dropped or taken back.
+    fn give(&self, job: &mut Job<'_>) -> Given<'_> {
+        let job = ptr::from_mut(job).cast();
+        self.desk.job.store(job, Ordering::Release);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+        Given { desk: &self.desk, job }
+    }
+}
+
+/// Waits for the helper when it goes, also where the giver panics: the job is on the giver's stack.
+struct Given<'a> {
+    desk: &'a Desk,
+    job: *mut Job<'static>,
+}
+
+impl Given<'_> {
+    /// Whether the helper has not begun it, and never will.
+    fn take_back(&self) -> bool {
+        self.desk.moved(self.job, ptr::null_mut())
+    }
+}
+
+impl Drop for Given<'_> {
     fn drop(&mut self) {
-        wait_until(|| self.0.job.load(Ordering::Acquire).is_null());
+        if !(thread::panicking() && self.take_back()) {
+            wait_until(|| self.desk.job.load(Ordering::Acquire).is_null());
+        }
     }
 }
 
 impl Desk {
+    fn moved(&self, from: *mut Job<'static>, to: *mut Job<'static>) -> bool {
+        self.job.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     /// Works until the desk is closed.
     fn serve(&self) {
         loop {
             let job = || self.job.load(Ordering::Acquire);
             wait_until(|| !job().is_null() || self.closed.load(Ordering::Acquire));
-            if job().is_null() {
+            let job = job();
+            if job.is_null() && self.closed.load(Ordering::Acquire) {
                 return;
             }
-            // SAFETY: `Team::both` made it of a job that it neither touches nor leaves until the place is null again.
-            let Job { work, giver, panicked } = unsafe { &mut *job() };
+            if job.is_null() || !self.moved(job, TAKEN) {
+                continue;
+            }
+            // SAFETY: the giver neither touches nor leaves a job that it gave until the place is null again: see `Helper::give`.
+            let Job { work, giver, panicked } = unsafe { &mut *job };
             let giver = giver.clone();
             *panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
             self.job.store(ptr::null_mut(), Ordering::Release);
@@ -173,6 +230,8 @@ fn wait_until(is_so: impl Fn() -> bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use super::*;
@@ -190,40 +249,59 @@ mod tests {
                     thread::sleep(Duration::from_millis(20));
                 }
             }
-            let (mut here, mut there) = (None, None);
-            team.both(|| here = Some(thread::current().id()), || there = Some(thread::current().id()));
-            assert_eq!(here != there, team.threads() == 2);
+            let threads = Mutex::new(HashSet::new());
+            team.each(|| {
+                threads.lock().expect("no panic").insert(thread::current().id());
+            });
+            assert_eq!(threads.into_inner().expect("no panic").len(), team.threads());
         }
     }
 
     #[test]
-    fn a_giver_waits_for_a_slow_helper() {
-        let mut done = false;
-        Team::pair().expect("a thread").both(
-            || (),
-            || {
-                thread::sleep(Duration::from_millis(50));
-                done = true;
-            },
-        );
-        assert!(done);
+    fn work_that_nobody_has_begun_is_taken_back() {
+        let mut team = Team(Some(Helper { desk: Arc::default(), thread: None }));
+        let (mut here, mut there) = (None, None);
+        team.both(|| here = Some(thread::current().id()), || there = Some(thread::current().id()));
+        assert!(here.is_some() && here == there);
+    }
+
+    /// Begins on the helper before `here` is through, and then takes long.
+    fn slowly(team: &mut Team, here: impl FnOnce()) -> bool {
+        let (begun, mut done) = (AtomicBool::new(false), false);
+        let both = || {
+            team.both(
+                || {
+                    while !begun.load(Ordering::Acquire) {
+                        thread::yield_now();
+                    }
+                    here();
+                },
+                || {
+                    begun.store(true, Ordering::Release);
+                    thread::sleep(Duration::from_millis(20));
+                    done = true;
+                },
+            );
+        };
+        let _ = catch_unwind(AssertUnwindSafe(both));
+        done
+    }
+
+    #[test]
+    fn work_that_was_begun_is_waited_for() {
+        let mut team = Team::pair().expect("a thread");
+        assert!(slowly(&mut team, || ()));
+        assert!(slowly(&mut team, || panic!("here")), "the giver left before the helper was through");
     }
 
     #[test]
     fn panics_reach_the_giver_and_the_helper_lives() {
         let mut team = Team::pair().expect("a thread");
-        let mut done = false;
-        let here = catch_unwind(AssertUnwindSafe(|| {
-            team.both(
-                || panic!("here"),
-                || {
-                    thread::sleep(Duration::from_millis(20));
-                    done = true;
-                },
-            );
+        let giver = thread::current().id();
+        let there = catch_unwind(AssertUnwindSafe(|| {
+            team.each(|| assert_eq!(thread::current().id(), giver));
         }));
-        assert!(here.is_err() && done, "the giver left before the helper was through");
-        assert!(catch_unwind(AssertUnwindSafe(|| team.both(|| (), || panic!("there")))).is_err());
+        assert!(there.is_err());
         let mut again = false;
         team.both(|| (), || again = true);
         assert!(again);
@@ -232,7 +310,7 @@ mod tests {
     #[test]
     fn cuts() {
         let pair = Team::pair().expect("a thread");
-        assert_eq!([0, 1, 2, 7].map(|pieces| pair.cut(pieces)), [None, None, Some(1), Some(3)]);
+        assert_eq!([0, 1, 2, 7].map(|pieces| pair.cut(pieces)), [None, None, Some(1), Some(4)]);
         assert_eq!(Team::alone().cut(8), None);
     }
 }

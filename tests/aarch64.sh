@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The aarch64 build decides as this machine does. Every kernel that this processor has, and under qemu-user every kernel of 64-bit
-# ARM, makes the same of 216 rendered parts, to the last bit of what the network and the anomaly map say, on one core or on two; a
+# ARM, makes the same of 216 rendered parts, to the last bit of what the network and the anomaly map say, SDOT and
+# those of this processor also where two cores share a frame (an emulator on x86-64 says nothing about the order of their stores); a
 # record of a run here is replayed there and gives the same bytes, and the program inspects pictures there to the same verdicts.
 # Needs qemu-user-static, and what tests/cross-build.sh needs.
 set -euo pipefail

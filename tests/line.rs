@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use beltwatch::board::SIMULATED;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use steady::steadily;
@@ -74,6 +75,11 @@ impl Running {
 
     fn status(&self) -> Value {
         serde_json::from_slice(&self.ask(&["status"]).stdout).expect("JSON")
+    }
+
+    fn has_thread(&self, name: &str) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.0.id())).expect("it lives");
+        threads.flatten().any(|t| fs::read_to_string(t.path().join("comm")).is_ok_and(|comm| comm.trim() == name))
     }
 
     fn counter(&self, name: &str) -> u64 {
@@ -153,21 +159,25 @@ fn operators_are_heard_and_counters_outlive_a_kill() {
 }
 
 #[test]
-fn a_bad_recipe_is_refused_and_the_old_one_goes_on() {
+fn a_bad_recipe_is_refused_and_the_old_one_goes_on_also_on_two_cores() {
     steadily(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let broken = copy_of_demo(folder.path());
         let mut model = fs::read(broken.join("model.onnx")).expect("a model");
         model.truncate(model.len() / 2);
         fs::write(broken.join("model.onnx"), model).expect("writable");
-        let line = Running::start(folder, &[]);
+        let board = folder.path().join("board.toml");
+        fs::write(&board, SIMULATED.replace("\ncores = 1", "\ncores = 2")).expect("writable");
+        let line = Running::start(folder, &["--board", board.to_str().expect("UTF-8")]);
         line.until("parts pass", |r| r.counter("passed") >= 2);
+        assert!(line.has_thread("helper"));
         let refused = line.ask(&["recipe", broken.to_str().expect("UTF-8")]);
         assert!(!refused.status.success());
         assert!(String::from_utf8_lossy(&refused.stderr).contains("model.onnx"), "{refused:?}");
         assert_eq!(line.status()["ready"], true);
         line.tell(&["recipe", demo().to_str().expect("UTF-8")]);
         line.until("the new recipe is in force", |r| r.status()["ready"] == true);
+        assert!(line.has_thread("helper"));
         let passed = line.counter("passed");
         line.until("it goes on", |r| r.counter("passed") > passed + 3);
         assert_eq!(line.status()["counters"]["late_verdicts"], 0);

@@ -12,7 +12,7 @@ use crate::line::Times;
 use crate::picture::Picture;
 use crate::recipe::{Recipe, RecipeError};
 use crate::reconstruct::Kernel;
-use crate::team::{Cores, Team};
+use crate::team::{Cores, Team, has_two_cores};
 
 const FRAMES: usize = 30;
 
@@ -50,8 +50,15 @@ pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
 /// The time that a verdict has, against the time that it takes.
 fn speed(board: &Board, takes: Duration) -> Finding {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let found =
-        format!("{:.1} ms a frame (p99 of {FRAMES}), {:.0} parts a second", ms(takes), 1.0 / takes.as_secs_f64());
+    let cores = match board.inspection.cores {
+        Cores::One => "one core",
+        Cores::Two => "two cores",
+    };
+    let found = format!(
+        "{:.1} ms a frame on {cores} (p99 of {FRAMES}), {:.0} parts a second",
+        ms(takes),
+        1.0 / takes.as_secs_f64()
+    );
     let Ok(settings) = board.settings() else { return Finding::good("speed", found) };
     let way = (settings.gate.0 - settings.camera.0 - settings.camera_window.0 - settings.guard.0).max(0) as u64;
     let has = match settings.scale {
@@ -60,15 +67,17 @@ fn speed(board: &Board, takes: Duration) -> Finding {
     };
     let found = format!("{found}; a verdict has {:.0} ms between camera and gate", ms(has));
     let help = match board.inspection.cores {
-        Cores::One => "more distance between camera and gate, a smaller recipe, or inspection.cores = 2",
-        Cores::Two => "more distance between camera and gate, or a smaller recipe",
+        Cores::One if has_two_cores() => {
+            "more distance between camera and gate, a smaller recipe, or inspection.cores = 2"
+        }
+        _ => "more distance between camera and gate, or a smaller recipe",
     };
     if takes < has / 2 {
         Finding::good("speed", found)
     } else if takes < has {
-        Finding::hint("speed", found, &format!("room gives {help}"))
+        Finding::hint("speed", found, &format!("for more room: {help}"))
     } else {
-        Finding::bad("speed", found, &format!("every part would be rejected as no-verdict; what helps is {help}"))
+        Finding::bad("speed", found, &format!("every part would be rejected as no-verdict; what helps: {help}"))
     }
 }
 

@@ -42,14 +42,14 @@ pub(super) fn work(
     shared: &Shared,
 ) {
     shared.inspection_bell.is_mine();
-    prefer(&mut inspector);
+    inspector.team().each(realtime::prefer);
     let mut served = 0;
     while !shared.core_ended.load(Ordering::Acquire) || jobs.ready() {
         shared.stages.advanced(Stage::Inspection);
         match changes.try_recv() {
             Ok(Change::Recipe(new)) => {
                 inspector = new;
-                prefer(&mut inspector);
+                inspector.team().each(realtime::prefer);
                 let up = Input::Device { device: Device::Recipe, up: true };
                 verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
             }
@@ -114,18 +114,6 @@ pub(super) fn work(
         }
     }
     shared.stages.ended(Stage::Inspection);
-}
-
-/// For all threads that judge.
-fn prefer(inspector: &mut Inspector) {
-    if realtime::prefer() {
-        inspector.team().both(
-            || (),
-            || {
-                realtime::prefer();
-            },
-        );
-    }
 }
 
 /// For the operator's screen.

@@ -47,10 +47,10 @@ impl Warp {
             })
         }));
         let place = |row| row * side * channels;
-        Strip::whole(side, out).share_with(rows, team, place, |mut rows, drawn| {
-            for row in rows.rows.clone() {
+        Strip::whole(side, out).share_with(rows, team, place, |mut strip, drawn| {
+            for row in strip.rows.clone() {
                 draw(weights, pixels, pose.line(row, [side, side]), drawn);
-                spread(drawn.iter(), channels, rows.at(place(row)));
+                spread(drawn.iter(), channels, strip.at(place(row)));
             }
         });
     }

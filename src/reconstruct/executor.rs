@@ -110,9 +110,9 @@ impl<K: Simd> Execute for Executor<K> {
         all.share(
             team,
             |row| view.at(row, 0),
-            |mut rows| {
-                for y in rows.rows.clone() {
-                    let (row, buffer) = (&input[y * width * channels..][..width * channels], rows.at(view.at(y, 0)));
+            |mut strip| {
+                for y in strip.rows.clone() {
+                    let (row, buffer) = (&input[y * width * channels..][..width * channels], strip.at(view.at(y, 0)));
                     // numbers that the compiler knows
                     match channels {
                         1 => put(1, row, buffer, view.pixel),
@@ -128,9 +128,9 @@ impl<K: Simd> Execute for Executor<K> {
             Strip::whole(*height, output).share(
                 team,
                 |row| row * length,
-                |mut rows| {
-                    for y in rows.rows.clone() {
-                        let (row, buffer) = (&mut rows.at(y * length)[..length], &buffer[view.at(y, 0)..]);
+                |mut strip| {
+                    for y in strip.rows.clone() {
+                        let (row, buffer) = (&mut strip.at(y * length)[..length], &buffer[view.at(y, 0)..]);
                         match *channels {
                             1 => take(1, buffer, view.pixel, row),
                             3 => take(3, buffer, view.pixel, row),
