@@ -1,4 +1,4 @@
-//! Runs a recipe's network on pictures of noise: `network RECIPE PICTURES KERNEL`; prints the useful multiply-adds of a picture.
+//! Runs a recipe's network on pictures of noise: `network RECIPE PICTURES KERNEL CORES`; prints the useful multiply-adds of a picture.
 //! What it takes is counted from outside.
 
 use std::error::Error;
@@ -7,21 +7,23 @@ use std::path::Path;
 use beltwatch::recipe::Recipe;
 use beltwatch::reconstruct::{InputShape, Kernel, Reconstructor};
 use beltwatch::splitmix::SplitMix64;
+use beltwatch::team::{Cores, Team};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [recipe, pictures, kernel] = arguments.as_slice() else {
-        return Err("give a recipe, a number of pictures and a kernel".into());
+    let [recipe, pictures, kernel, cores] = arguments.as_slice() else {
+        return Err("give a recipe, a number of pictures, a kernel and 1 or 2 cores".into());
     };
     let recipe = Recipe::load(Path::new(recipe))?;
     let shape = InputShape { size: recipe.manifest.input.size, channels: recipe.manifest.input.channels };
     let kernel = Kernel::named(kernel)?;
+    let mut team = Team::of(Cores::try_from(cores.parse::<u8>()?)?)?;
     let mut network = Reconstructor::load_with(&recipe.model, shape, kernel)?;
     let mut noise = SplitMix64(7);
     let picture: Vec<u8> = (0..shape.bytes()).map(|_| noise.bits() as u8).collect();
     let mut drawn = vec![0; shape.bytes()];
     for _ in 0..pictures.parse()? {
-        network.reconstruct(&picture, &mut drawn)?;
+        network.reconstruct_by(&mut team, &picture, &mut drawn)?;
     }
     println!("{}", network.multiply_adds());
     Ok(())

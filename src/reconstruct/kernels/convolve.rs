@@ -1,5 +1,7 @@
 //! The loop over an output that all kernels share.
 
+use std::iter;
+
 use super::super::layout::View;
 use super::block::{At, Block, MAX_OUTPUTS, MAX_PIXELS, Packing, Segment, Simd};
 use super::convolution::Convolution;
@@ -90,6 +92,8 @@ impl<K: Simd> PackedConvolution<K> {
     /// Convolves `input` into rows of the output; both lie in the buffers of the views that it was packed for.
     pub(in crate::reconstruct) fn run(&self, input: &[K::Value], mut output: Strip<'_, K::Value>) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
+        // where each segment's row begins
+        let mut segment_rows = [None; MAX_OUTPUTS];
         let more = |axis: usize| self.blocks.iter().map(|block| block.more[axis]).max().unwrap_or(0);
         let (rows, columns) = (output.rows.end + more(0), self.size[1] + more(1));
         for y in output.rows.start..rows {
@@ -107,6 +111,11 @@ impl<K: Simd> PackedConvolution<K> {
                     let mut place = 0;
                     if is_whole {
                         (place, at.apart) = self.place(&block.segments[0], [y, pass]);
+                    } else {
+                        for (segment, row) in block.segments.iter().zip(&mut segment_rows) {
+                            let y = y.checked_sub(segment.shift[0]).filter(|y| output.rows.contains(y));
+                            *row = y.map(|y| self.place(segment, [y, 0]).0);
+                        }
                     }
                     let mut x = pass;
                     while x < end {
@@ -116,8 +125,10 @@ impl<K: Simd> PackedConvolution<K> {
                             place += at.count * at.apart;
                         } else {
                             self.kernel.tile(block, input, at, tile.as_flattened_mut());
-                            for segment in &block.segments {
-                                self.store(segment, [y, x], &tile[..at.count], &mut output);
+                            for (segment, &row) in block.segments.iter().zip(&segment_rows) {
+                                if let Some(row) = row {
+                                    self.store(segment, row, x, &tile[..at.count], &mut output);
+                                }
                             }
                         }
                         at.start += at.count * at.step;
@@ -135,25 +146,29 @@ impl<K: Simd> PackedConvolution<K> {
         (view.at(y * up + phase[0], x * up + phase[1]) + segment.channel, view.pixel * up)
     }
 
-    /// Puts a segment of a tile whose first window is that of row `y` and column `x` to its places.
+    /// Puts a segment of a tile whose first window is that of column `x` to its places in the row that begins at `row`.
     #[inline]
     fn store(
         &self,
         segment: &Segment,
-        [y, x]: [usize; 2],
+        row: usize,
+        x: usize,
         tile: &[[K::Value; MAX_OUTPUTS]],
         output: &mut Strip<'_, K::Value>,
     ) {
         let Segment { first, count, shift, .. } = *segment;
-        let Some(row) = y.checked_sub(shift[0]).filter(|row| output.rows.contains(row)) else { return };
         // windows of the tile whose pixel is in the picture
         let from = shift[1].saturating_sub(x);
         let to = (self.size[1] + shift[1]).saturating_sub(x).min(tile.len());
         if from >= to {
             return;
         }
-        let (place, apart) = self.place(segment, [row, x + from - shift[1]]);
-        let tiles = tile[from..to].iter().zip(output.at(place).chunks_mut(apart));
+        let apart = self.target.view.pixel * self.target.up;
+        let place = row + (x + from - shift[1]) * apart;
+        // behind the last pixel there may be nothing
+        let (last, before) = (&tile[to - 1], &tile[from..to - 1]);
+        let (places, last_place) = output.at(place).split_at_mut(before.len() * apart);
+        let tiles = before.iter().zip(places.chunks_exact_mut(apart)).chain(iter::once((last, last_place)));
         // lengths that the compiler knows become single moves
         match count {
             16 => tiles.for_each(|(values, place)| place[..16].copy_from_slice(&values[first..first + 16])),
