@@ -92,6 +92,10 @@ struct Teach {
     /// A picture of what is looked at (white) and what is not (black), drawn over a picture of the part
     #[arg(long, value_name = "PICTURE")]
     mask: Option<PathBuf>,
+    /// A picture of the data that is of no good part after all: neither noise map nor threshold use it. With a run that is finished
+    /// it is a matter of a minute. May be given several times
+    #[arg(long, value_name = "PICTURE")]
+    leave_out: Vec<PathBuf>,
     /// Leave out float.onnx (then `evaluate` shows the int8 rows only)
     #[arg(long)]
     no_float_model: bool,
@@ -255,6 +259,7 @@ impl From<Teach> for TeachOptions {
             noise: args.noise,
             smoothing: args.smoothing,
             mask: args.mask,
+            leave_out: args.leave_out,
             float_model: !args.no_float_model,
             force: args.force,
             export_now: args.export_now,

@@ -103,18 +103,40 @@ fn ten_pictures_make_a_recipe_that_says_what_it_cannot_promise() {
     assert!(output.status.success(), "{message}");
     assert!(message.contains("2 held-out pictures") && message.contains("297 more held-out pictures"), "{message}");
     assert!(fs::read_to_string(bench.path("recipe.run/teach.toml")).expect("the decisions").contains("[recipe]"));
+    assert!(!bench.path("recipe.run/threshold-by").exists(), "no picture's score is the threshold: {message}");
 }
 
 #[test]
 fn with_cross_fitting_all_pictures_are_taught_on_and_all_set_the_threshold() {
     let bench = Bench::new(12, &[[48, 48]]);
-    let output = bench.command(PROGRAM, &[], FEW).args(["--folds", "3"]).output().expect("the program starts");
+    let options = ["--folds", "3", "--false-reject", "0.1"];
+    let output = bench.command(PROGRAM, &[], FEW).args(options).output().expect("the program starts");
     let message = said(&output);
     assert!(output.status.success(), "{message}");
     assert!(message.contains("12 held-out pictures") && message.contains("one of 3 further networks"), "{message}");
     let manifest = Recipe::load(&bench.path("recipe")).expect("whole").manifest;
     let counts = [manifest.training.pictures, manifest.training.held_out, manifest.score.held_out_scores.len()];
     assert_eq!(counts, [12; 3]);
+    // the highest of 13 is one in ten: it is the threshold, and shown
+    assert_eq!(manifest.score.held_out_scores.iter().max(), Some(&manifest.score.threshold));
+    let line = message.lines().find(|line| line.starts_with("the threshold is the score of")).unwrap_or_default();
+    let shown = fs::read_dir(bench.path("recipe.run/threshold-by")).expect("pictures").flatten();
+    let mut names: Vec<String> = shown.map(|file| file.file_name().to_string_lossy()[3..].to_owned()).collect();
+    names.sort();
+    assert!(names.len() == 3 && names.iter().all(|name| line.contains(name.as_str())), "{names:?} {message}");
+    assert!(line.contains(&format!(".png {}", manifest.score.threshold)), "{message}");
+    let highest = line.split_whitespace().find(|word| word.ends_with(".png")).expect("a picture");
+    let options = [&options[..], &["--force", "--leave-out", highest]].concat();
+    let output = bench.command(PROGRAM, &[], FEW).args(options).output().expect("the program starts");
+    assert!(output.status.success(), "{}", said(&output));
+    let without = Recipe::load(&bench.path("recipe")).expect("whole").manifest.score;
+    assert_eq!(without.held_out_scores.len(), 11);
+    assert!(without.threshold_basis.contains("11 held-out pictures"), "{}", without.threshold_basis);
+    let told = fs::read_to_string(bench.path("recipe.run/teach.toml")).expect("the decisions");
+    assert!(told.contains("leave_out") && told.contains(highest), "{told}");
+    let output =
+        bench.command(PROGRAM, &[], FEW).args(["--force", "--leave-out", "none.png"]).output().expect("it starts");
+    assert!(output.status.code() == Some(2) && said(&output).contains("none.png"), "{}", said(&output));
     for fold in 1..=3 {
         assert!(bench.path(&format!("recipe.run/fold-{fold}/checkpoint.bin")).exists());
     }

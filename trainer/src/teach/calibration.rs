@@ -1,5 +1,6 @@
 //! Everything that a recipe takes from how good pictures are drawn: the noise, HEE's cap, the threshold.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
@@ -27,7 +28,12 @@ pub(super) struct Calibration {
     pub(super) comparison_thresholds: BTreeMap<String, Score>,
     /// Pictures that stand out above the others: nothing was measured on them.
     pub(super) suspicious: Vec<(PathBuf, Score)>,
+    /// The held-out pictures that score highest, the highest first.
+    pub(super) highest: Vec<(PathBuf, Score)>,
 }
+
+/// So many pictures are shown of those that the threshold stands on.
+const HIGHEST: usize = 3;
 
 impl Calibration {
     /// `held_out` are the set's, as the device brings them before the network; with cross-fitting the `further` networks have
@@ -45,10 +51,11 @@ impl Calibration {
         let mut judge = first.judge().without_hee();
         let mut taught = Vec::new();
         deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
-        let suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
-        let files: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
+        let mut suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
+        suspicious.retain(|(file, _)| !settings.leave_out.contains(file));
+        let files: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).chain(&settings.leave_out).collect();
         let belongs = |place: &usize| !files.contains(&set.train_files[*place]);
-        if !suspicious.is_empty() {
+        if !files.is_empty() {
             unseen.leave_out(&files, settings)?;
         }
 
@@ -74,7 +81,10 @@ impl Calibration {
         if !further.is_empty() {
             threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
         }
-        Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious })
+        let mut highest: Vec<_> = unseen.files().cloned().zip(held_out.iter().copied()).collect();
+        highest.sort_by_key(|&(_, score)| Reverse(score));
+        highest.truncate(HIGHEST);
+        Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious, highest })
     }
 }
 

@@ -77,6 +77,9 @@ pub struct RecipeConfig {
     /// What of the picture counts, as polygons in pixels of the network's picture, after position correction. Left out: all.
     #[serde(default, skip_serializing_if = "Regions::is_everything")]
     pub regions: Regions,
+    /// Pictures of no good parts: nothing is measured on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave_out: Vec<PathBuf>,
 }
 
 /// Length and size of a run.
@@ -215,6 +218,7 @@ impl TeachConfig {
             false_reject: 0.01,
             folds: None,
             regions: Regions::default(),
+            leave_out: Vec::new(),
         };
         Decided { config: Self { recipe, train }, shown, places }
     }
@@ -248,8 +252,7 @@ impl TeachConfig {
         if !is_size(size) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject, folds, regions, position: _, pooling: _ } =
-            &self.recipe;
+        let RecipeConfig { forms, noise, smoothing, false_reject, folds, regions, .. } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         let together = Form::go_together(forms, *noise != Noise::None);
         if !together || (forms.contains(&Form::Learned) && self.train.network.head.is_empty()) {

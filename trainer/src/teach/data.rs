@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
@@ -144,6 +144,13 @@ impl TeachingSet {
         Ok(Self { train, train_files, held_out, folds, channels, sizes, odd, sha256 })
     }
 
+    /// The picture's file as the set names it.
+    pub fn file(&self, path: &Path) -> Option<&PathBuf> {
+        let wanted = path.canonicalize().ok()?;
+        let mut files = self.train_files.iter().chain(self.held_out.iter().map(|(file, _)| file));
+        files.find(|file| file.canonicalize().is_ok_and(|file| file == wanted))
+    }
+
     /// With cross-fitting: places of the pictures that the network of `fold` is taught on, and of those that it is not.
     pub fn split(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
         (0..self.folds.len()).partition(|&place| self.folds[place] != fold)
@@ -224,7 +231,6 @@ fn blurred(sharpness: &[f64]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn write(dir: &Path, count: usize, channels: usize, width: usize) -> Vec<PathBuf> {
         let files: Vec<PathBuf> = (0..count).map(|i| dir.join(format!("{channels}-{width}-{i:03}.png"))).collect();

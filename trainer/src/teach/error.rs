@@ -130,6 +130,12 @@ pub enum TeachError {
         /// Width and height of the network's picture.
         size: usize,
     },
+    /// a picture that is not there
+    #[error("--leave-out {path}: is none of the pictures that are taught with")]
+    LeaveOut {
+        /// As given.
+        path: PathBuf,
+    },
     /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
@@ -150,6 +156,7 @@ impl TeachError {
             | Self::Folds(_)
             | Self::Smoothing(_)
             | Self::Forms { .. }
+            | Self::LeaveOut { .. }
             | Self::Regions { .. }
             | Self::Settings(_)
             | Self::Size { .. }

@@ -44,6 +44,8 @@ use recipe::{ExportError, ExportSettings, Exported};
 
 /// Pictures to look at, in the run's folder.
 pub const LOOK_AT: &str = "look-at-these";
+/// In a run's folder: the held-out pictures that the threshold stands on.
+pub const THRESHOLD_BY: &str = "threshold-by";
 /// All decisions, in the run's folder.
 pub const CONFIG_FILE: &str = "teach.toml";
 /// Steps that are timed for a budget; they are not part of the run.
@@ -84,6 +86,8 @@ pub struct TeachOptions {
     pub float_model: bool,
     /// A picture of what is looked at, in place of what is configured.
     pub mask: Option<PathBuf>,
+    /// Pictures of no good parts, beside those that are configured.
+    pub leave_out: Vec<PathBuf>,
     /// Replace a recipe that is there.
     pub force: bool,
     /// Export the last checkpoint instead of training on.
@@ -146,6 +150,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         smoothing_sigma: judged.smoothing,
         pooling: judged.pooling,
         float_model: options.float_model,
+        leave_out: left_out(&set, &judged.leave_out)?,
         training: Training {
             program: concat!("beltwatch-train ", env!("CARGO_PKG_VERSION")).to_owned(),
             pictures: set.train.len(),
@@ -159,7 +164,8 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, ".partial");
     remove(&partial)?;
-    let Exported { manifest, suspicious } = recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
+    let Exported { manifest, suspicious, highest } =
+        recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
     }
@@ -200,7 +206,30 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             }
         ));
     }
-    look_at(&options.out, &run_folder.join(LOOK_AT), &suspicious)?;
+    // the folder of an earlier run would be taken for this one's
+    let [look_at, threshold_by] = [LOOK_AT, THRESHOLD_BY].map(|folder| run_folder.join(folder));
+    remove(&look_at)?;
+    remove(&threshold_by)?;
+    if highest.first().is_some_and(|&(_, highest)| highest == score.threshold) {
+        show(&options.out, &threshold_by, &highest)?;
+        let named: Vec<String> = highest.iter().map(|(path, score)| format!("{} {score}", path.display())).collect();
+        say::error(format_args!(
+            "the threshold is the score of one held-out picture, the highest of {}: look at {}; if it is of no good part, give \
+             the same command with --force --leave-out and the picture, which takes no new training",
+            named.join(", "),
+            threshold_by.display()
+        ));
+    }
+    if !suspicious.is_empty() {
+        show(&options.out, &look_at, &suspicious)?;
+        for (path, score) in &suspicious {
+            say::error(format_args!(
+                "stands out: {}: score {score}; neither noise map nor threshold use it",
+                path.display()
+            ));
+        }
+        say::error(format_args!("look at {} before you trust the recipe", look_at.display()));
+    }
     Ok(manifest)
 }
 
@@ -241,6 +270,8 @@ fn configure(
     if let Some(mask) = &options.mask {
         config.recipe.regions = mask::regions(mask, config.train.network.size, &set.sizes)?;
     }
+    config.recipe.leave_out.extend(options.leave_out.iter().cloned());
+    left_out(set, &config.recipe.leave_out)?;
     config.validate()?;
     fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
     // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
@@ -286,16 +317,18 @@ fn configure(
     Ok((config, places))
 }
 
-/// Puts the teaching pictures that stand out into `folder`, each beside what the recipe makes of it.
-fn look_at(recipe: &Path, folder: &Path, suspicious: &[(PathBuf, Score)]) -> Result<(), TeachError> {
-    remove(folder)?;
-    if suspicious.is_empty() {
-        return Ok(());
-    }
+/// The files as the set names them.
+fn left_out(set: &TeachingSet, paths: &[PathBuf]) -> Result<Vec<PathBuf>, TeachError> {
+    let file = |path: &PathBuf| set.file(path).cloned().ok_or_else(|| TeachError::LeaveOut { path: path.clone() });
+    paths.iter().map(file).collect()
+}
+
+/// Puts teaching pictures into a new folder, each beside what the recipe makes of it.
+fn show(recipe: &Path, folder: &Path, pictures: &[(PathBuf, Score)]) -> Result<(), TeachError> {
     fs::create_dir_all(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
     let loaded = Recipe::load(recipe).map_err(ExportError::from)?;
     let mut inspector = Inspector::untested(&loaded).map_err(ExportError::from)?;
-    for (number, (path, score)) in suspicious.iter().enumerate() {
+    for (number, (path, _)) in pictures.iter().enumerate() {
         let picture = Picture::open(path).map_err(ExportError::from)?;
         inspector.inspect(&picture).map_err(ExportError::from)?;
         let input = inspector.input();
@@ -304,12 +337,7 @@ fn look_at(recipe: &Path, folder: &Path, suspicious: &[(PathBuf, Score)]) -> Res
         heatmap::beside(&views)
             .save_png(&folder.join(format!("{:02}-{stem}.png", number + 1)))
             .map_err(ExportError::from)?;
-        say::error(format_args!(
-            "stands out: {}: score {score}; neither noise map nor threshold use it",
-            path.display()
-        ));
     }
-    say::error(format_args!("look at {} before you trust the recipe", folder.display()));
     Ok(())
 }
 

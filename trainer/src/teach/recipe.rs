@@ -83,6 +83,8 @@ pub struct ExportSettings {
     pub pooling: Pooling,
     /// Whether `float.onnx` is written too, for `evaluate`.
     pub float_model: bool,
+    /// Files of the set on which nothing is measured.
+    pub leave_out: Vec<PathBuf>,
     /// How the network came about.
     pub training: Training,
 }
@@ -94,6 +96,8 @@ pub struct Exported {
     pub manifest: Manifest,
     /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on them.
     pub suspicious: Vec<(PathBuf, Score)>,
+    /// The held-out pictures that score highest, the highest first.
+    pub highest: Vec<(PathBuf, Score)>,
 }
 
 impl ExportSettings {
@@ -181,7 +185,8 @@ pub fn export(
         pictures: set.sha256.clone(),
     };
     manifest = recipe::write(folder, manifest, &names)?;
-    Ok(Exported { manifest: add_golden(folder, manifest, &mut names, set, seed)?, suspicious: calibration.suspicious })
+    let manifest = add_golden(folder, manifest, &mut names, set, seed)?;
+    Ok(Exported { manifest, suspicious: calibration.suspicious, highest: calibration.highest })
 }
 
 /// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own

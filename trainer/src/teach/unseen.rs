@@ -187,6 +187,11 @@ impl<'a> Unseen<'a> {
             .collect()
     }
 
+    /// The files of the held-out pictures, fold after fold.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.folds.iter().flat_map(|fold| &fold.held_out).map(|&place| &self.set.held_out[place].0)
+    }
+
     /// How each fold's pictures are scored, not calibrated yet.
     pub(super) fn scorings(&self, settings: &ExportSettings) -> Vec<Scoring> {
         let scoring = |fold: &Fold<'_>| Scoring::new(settings.uncapped(), fold.noise.clone(), self.size());
