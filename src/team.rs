@@ -123,9 +123,8 @@ impl Team {
         here();
         if given.take_back() {
             (job.work)();
-        } else {
-            drop(given);
         }
+        drop(given);
         assert!(!job.panicked, "the helper panicked");
     }
 
@@ -183,15 +182,13 @@ impl Desk {
         self.job.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Works until the desk is closed.
+    /// Works until the desk is closed; no job is on it then.
     fn serve(&self) {
-        loop {
+        let is_closed = || self.closed.load(Ordering::Acquire);
+        while !is_closed() {
             let job = || self.job.load(Ordering::Acquire);
-            wait_until(|| !job().is_null() || self.closed.load(Ordering::Acquire));
+            wait_until(|| !job().is_null() || is_closed());
             let job = job();
-            if job.is_null() && self.closed.load(Ordering::Acquire) {
-                return;
-            }
             if job.is_null() || !self.moved(job, TAKEN) {
                 continue;
             }

@@ -78,19 +78,15 @@ impl TwoCores {
     fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32) -> Result<Self, Failure> {
         let pair = Team::pair().map_err(|e| Failure::System(format!("a thread cannot be started: {e}")))?;
         let mut inspectors = [Inspector::with(recipe, kernel, pair)?, Inspector::with(recipe, kernel, Team::alone())?];
-        let mut times = [(); 2].map(|()| Vec::new());
-        for turn in 0..frames + WARM_UP {
-            for (inspector, times) in inspectors.iter_mut().zip(&mut times) {
-                let frame = measure(inspector, picture, 1, 0)?;
-                times.extend(frame.into_iter().filter(|_| turn >= WARM_UP));
-            }
-        }
-        let median = |times: &[StageTimes], of: fn(&StageTimes) -> Duration| {
-            times.iter().map(of).collect::<Times>().latency().p50_us
-        };
-        let [frame_us, frame_alone_us] = times.each_ref().map(|times| median(times, StageTimes::total));
-        let [network_us, network_alone_us] = times.each_ref().map(|times| median(times, |t| t.reconstruct));
-        Ok(Self { frame_us, frame_alone_us, network_us, network_alone_us })
+        in_turns(&mut inspectors, picture, WARM_UP)?;
+        let times = in_turns(&mut inspectors, picture, frames)?;
+        let median = |of: usize, pick| latency(&times[of], pick).p50_us;
+        Ok(Self {
+            frame_us: median(0, StageTimes::total),
+            frame_alone_us: median(1, StageTimes::total),
+            network_us: median(0, |t| t.reconstruct),
+            network_alone_us: median(1, |t| t.reconstruct),
+        })
     }
 
     fn sentence(&self) -> String {
@@ -190,7 +186,7 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     );
     let mut stages = BTreeMap::new();
     let mut row = |name: &'static str, pick: fn(&StageTimes) -> Duration| {
-        let latency = times.iter().map(pick).collect::<Times>().latency();
+        let latency = latency(&times, pick);
         text += &format!("{}\n", latency.row(name, 2));
         stages.insert(name, latency);
         latency.p50_us
@@ -255,6 +251,21 @@ fn measure(
     Ok(times)
 }
 
+/// A frame of each inspector after the other, `frames` times.
+fn in_turns(inspectors: &mut [Inspector], picture: &Picture, frames: u32) -> Result<Vec<Vec<StageTimes>>, Failure> {
+    let mut all = vec![Vec::new(); inspectors.len()];
+    for _ in 0..frames {
+        for (inspector, times) in inspectors.iter_mut().zip(&mut all) {
+            times.extend(measure(inspector, picture, 1, 0)?);
+        }
+    }
+    Ok(all)
+}
+
+fn latency(times: &[StageTimes], of: fn(&StageTimes) -> Duration) -> Latency {
+    times.iter().map(of).collect::<Times>().latency()
+}
+
 /// Frames a second of so many cameras, each on a thread of its own, until the last one is through.
 fn frames_per_second(
     recipe: &Recipe,
@@ -312,15 +323,11 @@ fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()).collect();
     let mut inspectors = Vec::new();
     for &kernel in &kernels {
-        inspectors.push((Inspector::with(recipe, kernel, Team::alone())?, Times::default()));
+        inspectors.push(Inspector::with(recipe, kernel, Team::alone())?);
     }
-    for _ in 0..FRAMES {
-        for (inspector, times) in &mut inspectors {
-            measure(inspector, picture, 1, 0)?.iter().for_each(|t| times.add(t.reconstruct));
-        }
-    }
+    let times = in_turns(&mut inspectors, picture, FRAMES)?;
     let mut table = String::from("| kernel | network, ms | times the fastest's |\n| --- | --- | --- |\n");
-    let medians: Vec<f64> = inspectors.iter().map(|(_, times)| times.latency().p50_us / 1e3).collect();
+    let medians: Vec<f64> = times.iter().map(|times| latency(times, |t| t.reconstruct).p50_us / 1e3).collect();
     let best = medians.iter().copied().fold(f64::INFINITY, f64::min);
     for (kernel, ms) in kernels.iter().zip(medians) {
         table += &format!("| {kernel} | {ms:.2} | {:.2} |\n", ms / best);

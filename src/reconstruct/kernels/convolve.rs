@@ -110,11 +110,11 @@ impl<K: Simd> PackedConvolution<K> {
                     };
                     let mut place = 0;
                     if is_whole {
-                        (place, at.apart) = self.place(&block.segments[0], [y, pass]);
+                        (place, at.apart) = (self.place(&block.segments[0], [y, pass]), self.apart());
                     } else {
                         for (segment, row) in block.segments.iter().zip(&mut segment_rows) {
                             let y = y.checked_sub(segment.shift[0]).filter(|y| output.rows.contains(y));
-                            *row = y.map(|y| self.place(segment, [y, 0]).0);
+                            *row = y.map(|y| self.place(segment, [y, 0]));
                         }
                     }
                     let mut x = pass;
@@ -139,11 +139,17 @@ impl<K: Simd> PackedConvolution<K> {
         }
     }
 
-    /// Where a segment of a pixel before phases are laid out goes, and how far behind it that of the next pixel.
+    /// Where a segment of a pixel before phases are laid out goes,
     #[inline]
-    fn place(&self, segment: &Segment, [y, x]: [usize; 2]) -> (usize, usize) {
+    fn place(&self, segment: &Segment, [y, x]: [usize; 2]) -> usize {
         let (Target { view, up, .. }, phase) = (self.target, segment.phase);
-        (view.at(y * up + phase[0], x * up + phase[1]) + segment.channel, view.pixel * up)
+        view.at(y * up + phase[0], x * up + phase[1]) + segment.channel
+    }
+
+    /// and how far behind it that of the next pixel.
+    #[inline]
+    fn apart(&self) -> usize {
+        self.target.view.pixel * self.target.up
     }
 
     /// Puts a segment of a tile whose first window is that of column `x` to its places in the row that begins at `row`.
@@ -163,7 +169,7 @@ impl<K: Simd> PackedConvolution<K> {
         if from >= to {
             return;
         }
-        let apart = self.target.view.pixel * self.target.up;
+        let apart = self.apart();
         let place = row + (x + from - shift[1]) * apart;
         // behind the last pixel there may be nothing
         let (last, before) = (&tile[to - 1], &tile[from..to - 1]);

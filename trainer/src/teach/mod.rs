@@ -150,7 +150,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         smoothing_sigma: judged.smoothing,
         pooling: judged.pooling,
         float_model: options.float_model,
-        leave_out: left_out(&set, &judged.leave_out)?,
+        leave_out: judged.leave_out.clone(),
         training: Training {
             program: concat!("beltwatch-train ", env!("CARGO_PKG_VERSION")).to_owned(),
             pictures: set.train.len(),
@@ -271,7 +271,7 @@ fn configure(
         config.recipe.regions = mask::regions(mask, config.train.network.size, &set.sizes)?;
     }
     config.recipe.leave_out.extend(options.leave_out.iter().cloned());
-    left_out(set, &config.recipe.leave_out)?;
+    config.recipe.leave_out = left_out(set, &config.recipe.leave_out)?;
     config.validate()?;
     fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
     // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
