@@ -139,14 +139,14 @@ impl<K: Simd> PackedConvolution<K> {
         }
     }
 
-    /// Where a segment of a pixel before phases are laid out goes,
+    /// Where a segment of a pixel before phases are laid out goes.
     #[inline]
     fn place(&self, segment: &Segment, [y, x]: [usize; 2]) -> usize {
         let (Target { view, up, .. }, phase) = (self.target, segment.phase);
         view.at(y * up + phase[0], x * up + phase[1]) + segment.channel
     }
 
-    /// and how far behind it that of the next pixel.
+    /// How far behind a pixel's place that of the next one in its row lies.
     #[inline]
     fn apart(&self) -> usize {
         self.target.view.pixel * self.target.up
