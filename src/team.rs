@@ -41,6 +41,11 @@ impl TryFrom<u8> for Cores {
     }
 }
 
+/// The system gives no thread.
+#[derive(Debug, thiserror::Error)]
+#[error("a thread cannot be started: {0}")]
+pub struct NoThread(#[from] pub io::Error);
+
 /// Threads that share a frame's work.
 #[derive(Debug)]
 pub struct Team(Option<Helper>);
@@ -77,7 +82,7 @@ impl Team {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn pair() -> io::Result<Self> {
+    pub fn pair() -> Result<Self, NoThread> {
         let desk = Arc::new(Desk::default());
         let helpers = Arc::clone(&desk);
         let thread = thread::Builder::new().name("helper".into()).stack_size(STACK).spawn(move || helpers.serve())?;
@@ -88,7 +93,7 @@ impl Team {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn of(cores: Cores) -> io::Result<Self> {
+    pub fn of(cores: Cores) -> Result<Self, NoThread> {
         match cores {
             Cores::One => Ok(Self::alone()),
             Cores::Two => {

@@ -19,7 +19,7 @@ const FRAMES: usize = 30;
 pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
     let team = match Team::of(board.inspection.cores) {
         Ok(team) => team,
-        Err(e) => return vec![Finding::bad("speed", format!("a thread cannot be started: {e}"), "end other programs")],
+        Err(e) => return vec![Finding::bad("speed", e.to_string(), "end other programs")],
     };
     let loaded = Recipe::load(path).and_then(|r| Inspector::with(&r, Kernel::best(), team).map(|i| (r, i)));
     let (recipe, mut inspector) = match loaded {

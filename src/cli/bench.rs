@@ -76,7 +76,7 @@ struct TwoCores {
 
 impl TwoCores {
     fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32) -> Result<Self, Failure> {
-        let pair = Team::pair().map_err(|e| Failure::System(format!("a thread cannot be started: {e}")))?;
+        let pair = Team::pair().map_err(|e| Failure::System(e.to_string()))?;
         let mut inspectors = [Inspector::with(recipe, kernel, pair)?, Inspector::with(recipe, kernel, Team::alone())?];
         in_turns(&mut inspectors, picture, WARM_UP)?;
         let times = in_turns(&mut inspectors, picture, frames)?;

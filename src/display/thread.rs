@@ -10,6 +10,7 @@ use embedded_graphics::prelude::*;
 
 use super::{DisplayConfig, DisplayError, Frame, Rotation, Screen, View, draw, open};
 use crate::picture::Picture;
+use crate::team::NoThread;
 use crate::time::{Clock, MonoNanos};
 
 /// The thread's name. It may panic without harm to the line.
@@ -72,7 +73,7 @@ impl Display {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(config: DisplayConfig) -> std::io::Result<Self> {
+    pub fn start(config: DisplayConfig) -> Result<Self, NoThread> {
         let (feed, ended) = (Arc::new(Feed::default()), Arc::new(AtomicBool::new(false)));
         let (fed, stop) = (Arc::clone(&feed), Arc::clone(&ended));
         let work = move || {

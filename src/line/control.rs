@@ -166,7 +166,7 @@ impl Control<'_> {
     /// A recipe that is refused changes nothing: the old one goes on, and READY does not fall.
     fn change_recipe(&mut self, folder: &Path) -> Result<String, String> {
         let recipe = Recipe::load(folder).map_err(|e| e.to_string())?;
-        let team = Team::of(self.cores).map_err(|e| format!("a thread cannot be started: {e}"))?;
+        let team = Team::of(self.cores).map_err(|e| e.to_string())?;
         let inspector = Box::new(Inspector::with(&recipe, Kernel::best(), team).map_err(|e| e.to_string())?);
         self.send(Input::Device { device: Device::Recipe, up: false })?;
         self.change(Change::Recipe(inspector), InForce::of(&recipe))?;

@@ -1,6 +1,5 @@
 //! The real camera's thread: frames as they come; a camera that is gone, silent or sends rubbish is connected anew, for ever.
 
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +13,7 @@ use super::stage::{SLICE, Stage};
 use super::{Frame, Shared};
 use crate::capture::{CaptureError, Captured, Connect, FrameCheck, LiveCamera, Shown, Truth};
 use crate::realtime;
+use crate::team::NoThread;
 use crate::time::Clock;
 
 /// How long what is waited for.
@@ -45,7 +45,7 @@ pub(super) struct Connector {
 impl Connector {
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn start(mut connect: Box<dyn Connect>) -> io::Result<Self> {
+    pub(super) fn start(mut connect: Box<dyn Connect>) -> Result<Self, NoThread> {
         let (wishes, asked) = sync_channel::<Option<Box<dyn LiveCamera>>>(1);
         let (answer, found) = sync_channel(1);
         // not joined: a driver that never answers must not hold up the end

@@ -40,7 +40,7 @@ use crate::recipe::{Recipe, RecipeError};
 use crate::reconstruct::Kernel;
 use crate::record::{self, Header, IN_FLIGHT, Recording};
 use crate::store::{Saved, Store, StoreError};
-use crate::team::Team;
+use crate::team::{NoThread, Team};
 use crate::time::Clock;
 
 /// Before the first part: the threads are up by then.
@@ -83,8 +83,8 @@ pub enum LineError {
         source: std::io::Error,
     },
     /// the system gave no thread
-    #[error("a thread cannot be started: {0}")]
-    Thread(std::io::Error),
+    #[error(transparent)]
+    Thread(#[from] NoThread),
 }
 
 /// What a run may be told beyond recipe and board.
@@ -116,7 +116,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
     // before anything that takes long or can fail: whoever had them may have left them as they were
     let outputs = outputs::open(&board.outputs)?;
-    let team = Team::of(board.inspection.cores).map_err(LineError::Thread)?;
+    let team = Team::of(board.inspection.cores)?;
     let mut inspector = Box::new(Inspector::with(recipe, Kernel::best(), team)?);
     let (kernel, threads) = (inspector.kernel_name(), inspector.team().threads());
     log::info!("recipe {recipe} passed its self-test; kernel {kernel}, {threads} thread(s) a frame");
@@ -143,7 +143,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let listener = options.control.as_deref().map(listen).transpose()?;
 
     let faults = board.simulated.as_ref().map_or_else(Vec::new, |s| s.faults.clone());
-    let display = board.display.clone().map(Display::start).transpose().map_err(LineError::Thread)?;
+    let display = board.display.clone().map(Display::start).transpose()?;
     let feed = display.as_ref().map(Display::feed);
     let presenter = feed.clone().map(|feed| Presenter::new(feed, &board.name));
     let shared = Shared { faults, hash_pictures: options.record.is_some(), display: feed, ..Shared::default() };
@@ -241,7 +241,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
             Pictures::Live(connect) => {
                 // the scribe waits for who could send
                 drop(camera_events);
-                let connector = Connector::start(connect).map_err(LineError::Thread)?;
+                let connector = Connector::start(connect)?;
                 let patience = Patience::new(board.camera.silence());
                 let live =
                     Live { frames: frame_in, commands, shared, patience, is_up: false, check: FrameCheck::default() };
@@ -322,7 +322,8 @@ fn queue<T, const N: usize>() -> Box<Queue<T, N>> {
 }
 
 fn start<'s>(scope: &'s Scope<'s, '_>, name: &str, work: impl FnOnce() + Send + 's) -> Result<(), LineError> {
-    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map(|_| ()).map_err(LineError::Thread)
+    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(NoThread)?;
+    Ok(())
 }
 
 fn begin_record(
