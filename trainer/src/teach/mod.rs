@@ -11,6 +11,7 @@ mod noise;
 pub mod position;
 pub mod recipe;
 mod redraw;
+mod tell;
 mod unseen;
 
 use std::fs;
@@ -18,13 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use beltwatch::heatmap;
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
-use beltwatch::promise::Promise;
 use beltwatch::recipe::{
-    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Recipe, Training, is_false_reject_target,
-    is_size,
+    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Training, is_false_reject_target, is_size,
 };
 use beltwatch::say;
 use beltwatch::verdict::Score;
@@ -40,12 +36,8 @@ use data::{Odd, TeachingSet};
 pub use error::TeachError;
 use learn::Learn;
 use position::Places;
-use recipe::{ExportError, ExportSettings, Exported};
+use recipe::{ExportSettings, Exported};
 
-/// Pictures to look at, in the run's folder.
-pub const LOOK_AT: &str = "look-at-these";
-/// In a run's folder: the held-out pictures that the threshold stands on.
-pub const THRESHOLD_BY: &str = "threshold-by";
 /// All decisions, in the run's folder.
 pub const CONFIG_FILE: &str = "teach.toml";
 /// Steps that are timed for a budget; they are not part of the run.
@@ -179,57 +171,9 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     fs::rename(&partial, &options.out).map_err(|e| write(&options.out, e))?;
     remove(&old)?;
     let score = &manifest.score;
-    say::error(format_args!(
-        "{}: threshold {}, in {:.0} s{}",
-        options.out.join(MANIFEST_FILE).display(),
-        score.threshold,
-        started.elapsed().as_secs_f64(),
-        if options.float_model {
-            format!("; {FLOAT_MODEL_FILE} is for evaluation only, a device does not need it")
-        } else {
-            String::new()
-        }
-    ));
-    say::error(format_args!("{}", score.threshold_basis));
-    let promise = Promise::of(&score.held_out_scores, score.threshold);
-    if let Some(Promise { at_most, .. }) = promise.filter(|promise| promise.at_most > judged.false_reject) {
-        say::error(format_args!(
-            "so few pictures cannot promise the {} % that were asked for, only {:.1} %: `calibrate` takes more pictures of good \
-             parts at any time{}",
-            100.0 * judged.false_reject,
-            100.0 * at_most,
-            if folds.is_empty() {
-                let all = set.train.len() + set.held_out.len();
-                format!("; `teach --folds 5` would set the threshold with all {all}, in six times the time")
-            } else {
-                String::new()
-            }
-        ));
-    }
-    // the folder of an earlier run would be taken for this one's
-    let [look_at, threshold_by] = [LOOK_AT, THRESHOLD_BY].map(|folder| run_folder.join(folder));
-    remove(&look_at)?;
-    remove(&threshold_by)?;
-    if highest.first().is_some_and(|&(_, highest)| highest == score.threshold) {
-        show(&options.out, &threshold_by, &highest)?;
-        let named: Vec<String> = highest.iter().map(|(path, score)| format!("{} {score}", path.display())).collect();
-        say::error(format_args!(
-            "the threshold is the score of one held-out picture, the highest of {}: look at {}; if it is of no good part, give \
-             the same command with --force --leave-out and the picture, which takes no new training",
-            named.join(", "),
-            threshold_by.display()
-        ));
-    }
-    if !suspicious.is_empty() {
-        show(&options.out, &look_at, &suspicious)?;
-        for (path, score) in &suspicious {
-            say::error(format_args!(
-                "stands out: {}: score {score}; neither noise map nor threshold use it",
-                path.display()
-            ));
-        }
-        say::error(format_args!("look at {} before you trust the recipe", look_at.display()));
-    }
+    tell::written(&options.out, score, started.elapsed());
+    tell::promise(score, judged.false_reject, folds.len(), set.train.len() + set.held_out.len());
+    tell::pictures(&options.out, &run_folder, score.threshold, &highest, &suspicious)?;
     Ok(manifest)
 }
 
@@ -321,24 +265,6 @@ fn configure(
 fn left_out(set: &TeachingSet, paths: &[PathBuf]) -> Result<Vec<PathBuf>, TeachError> {
     let file = |path: &PathBuf| set.file(path).cloned().ok_or_else(|| TeachError::LeaveOut { path: path.clone() });
     paths.iter().map(file).collect()
-}
-
-/// Puts teaching pictures into a new folder, each beside what the recipe makes of it.
-fn show(recipe: &Path, folder: &Path, pictures: &[(PathBuf, Score)]) -> Result<(), TeachError> {
-    fs::create_dir_all(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
-    let loaded = Recipe::load(recipe).map_err(ExportError::from)?;
-    let mut inspector = Inspector::untested(&loaded).map_err(ExportError::from)?;
-    for (number, (path, _)) in pictures.iter().enumerate() {
-        let picture = Picture::open(path).map_err(ExportError::from)?;
-        inspector.inspect(&picture).map_err(ExportError::from)?;
-        let input = inspector.input();
-        let views = [input.clone(), inspector.reconstruction().clone(), heatmap::overlay(input, &inspector.heat())];
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        heatmap::beside(&views)
-            .save_png(&folder.join(format!("{:02}-{stem}.png", number + 1)))
-            .map_err(ExportError::from)?;
-    }
-    Ok(())
 }
 
 /// As many steps as this machine does within `budget`, a tenth of which is left for reading, quantising and calibrating.
