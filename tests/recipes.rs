@@ -154,7 +154,7 @@ fn a_reference_that_does_not_fit() {
     copy.replace("position.png", &fs::read(copy.path("another.png")).expect("readable"));
     assert!(matches!(copy.error(), RecipeError::Reference { size: 128, .. }));
     let (copy, _) = corrected();
-    copy.edit("turn = 5.0", "turn = 21.0");
+    copy.edit("turn = 5.0", "turn = 181.0");
     assert!(matches!(copy.error(), RecipeError::Range { key: "position.turn", .. }));
     let copy = Copy::new();
     copy.edit("[difference]", "[position]\nshift = 8.0\nturn = 5.0\n\n[difference]");

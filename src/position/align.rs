@@ -1,6 +1,6 @@
 //! Registration on one level of the pyramid.
 
-use super::Pose;
+use super::{Pose, Shape};
 use crate::vectorised::vectorised;
 
 /// Errors are clipped to this many levels, in Q8.
@@ -12,13 +12,27 @@ const UNKNOWNS: usize = 4;
 /// What one of each slope is in levels a pixel, a radian and a level.
 const UNITS: [f64; UNKNOWNS] = [0.5, 0.5, 0.25, 1.0];
 
+/// A level of the pyramid.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resolution {
+    /// In pixels.
+    pub side: usize,
+    /// Of registration, from each pose.
+    pub steps: usize,
+    /// How many of the poses that were found go on to the next level.
+    pub keep: usize,
+}
+
 /// The reference and the picture at one resolution.
 #[derive(Clone, Debug)]
 pub(super) struct Level {
     side: usize,
+    keep: usize,
     /// Pixels of the network's picture a pixel of the level.
     factor: usize,
     steps: usize,
+    /// So many pixels must be in view.
+    least: usize,
     reference: Vec<u8>,
     /// How reference pixels change with each of the first three unknowns: twice as much a pixel to the right, twice a
     /// pixel down, four times a radian.
@@ -32,8 +46,9 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// `reference` is `full` x `full`; `side` divides `full`.
-    pub(super) fn new(reference: &[u8], full: usize, side: usize, steps: usize) -> Self {
+    /// `reference` is `full` x `full`; `level.side` divides `full`.
+    pub(super) fn new(reference: &[u8], full: usize, shape: Shape, level: Resolution) -> Self {
+        let Resolution { side, steps, keep } = level;
         let factor = full / side;
         let (mut small, mut sums) = (vec![0; side * side], vec![0; full]);
         reduce(reference, factor, &mut sums, &mut small);
@@ -45,8 +60,9 @@ impl Level {
                 return [0; 3];
             }
             let (right, down) = (at(x + 1, y) - at(x - 1, y), at(x, y + 1) - at(x, y - 1));
-            let [from_centre_x, from_centre_y] = [x, y].map(|v| 2 * v as i32 + 1 - side as i32);
-            [right, down, from_centre_x * down - from_centre_y * right]
+            let [from_centre_x, from_centre_y] = [x, y].map(|v| 2 * v as i64 + 1 - side as i64);
+            let turned = shape.down(from_centre_x * i64::from(down)) - shape.along(from_centre_y * i64::from(right));
+            [right, down, turned.clamp(i32::MIN.into(), i32::MAX.into()) as i32]
         });
         let slopes: Vec<[i32; 3]> = slopes.collect();
         let mut normal = [[0.0; UNKNOWNS]; UNKNOWNS];
@@ -59,8 +75,10 @@ impl Level {
         }
         Self {
             side,
+            keep,
             factor,
             steps,
+            least: ((side * side) as f64 * shape.in_common() / 2.0).ceil() as usize,
             inverse: invert(normal),
             reference: small,
             slopes: std::array::from_fn(|k| slopes.iter().map(|slope| slope[k]).collect()),
@@ -101,12 +119,10 @@ impl Level {
         let most = self.side as f64 / 4.0;
         let (right, down) = (bounded(step[0], most), bounded(step[1], most));
         let turned = Pose { turn: pose.turn - bounded(step[2], 0.2) as i32, ..pose };
-        let ([cos, sin], factor) = (turned.cos_sin(), self.factor as i64);
-        Pose {
-            x: pose.x - (((cos * right - sin * down) >> 16) * factor) as i32,
-            y: pose.y - (((sin * right + cos * down) >> 16) * factor) as i32,
-            turn: turned.turn,
-        }
+        let [x, y] = turned.turned([right, down]).map(|way| (way >> 16) * self.factor as i64);
+        // of a picture that is all width a step may leave every number behind
+        let moved = |from: i32, by: i64| (i64::from(from) - by).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        Pose { x: moved(pose.x, x), y: moved(pose.y, y), ..turned }
     }
 
     /// Sum of the clipped errors at `pose`, the mean difference in brightness taken off, as a mean of the pixels that both
@@ -116,8 +132,8 @@ impl Level {
         errors.clear();
         self.compare(pose, |_, some| errors.extend_from_slice(some));
         let count = errors.len();
-        // less than half of the reference in view is no place at all
-        let error = if 2 * count < self.side * self.side {
+        // less than half of what a quarter turn leaves in view is no place at all
+        let error = if count < self.least {
             u64::MAX
         } else {
             let mean = (errors.iter().map(|&error| i64::from(error)).sum::<i64>() / count as i64) as i32;
@@ -128,6 +144,24 @@ impl Level {
         error
     }
 
+    /// Leaves the poses of the least errors, one of each place, the best first.
+    pub(super) fn keep_best(&mut self, ends: &mut Vec<(u64, Pose)>) {
+        if ends.len() <= self.keep {
+            return;
+        }
+        ends.iter_mut().for_each(|(error, pose)| *error = self.error(*pose));
+        for kept in 0..self.keep {
+            let (best, rest) = ends.split_at(kept);
+            let is_new = |pose: &Pose| best.iter().all(|(_, other)| !pose.is_near(*other));
+            let others = rest.iter().enumerate().filter(|(_, (_, pose))| is_new(pose));
+            let Some((next, _)) = others.min_by_key(|(_, (error, _))| *error) else {
+                return ends.truncate(kept);
+            };
+            ends.swap(kept, kept + next);
+        }
+        ends.truncate(self.keep);
+    }
+
     /// Calls `each` with the reference pixels whose places at `pose` lie in the picture, row by row: the first one of a row, and by
     /// how many levels (Q8) the picture is brighter there and at the next ones.
     fn compare(&self, pose: Pose, mut each: impl FnMut(usize, &[i32])) {
@@ -136,7 +170,7 @@ impl Level {
         let pose = Pose { x: of_level(pose.x), y: of_level(pose.y), ..pose };
         let mut errors = [0; MOST_SIDE];
         for row in 0..side {
-            let line = pose.line(row, [side, side]);
+            let line = pose.line(row, side);
             let columns = line.inside((side as i64 - 1) << 16, side);
             let first = row * side + columns.start;
             let errors = &mut errors[..columns.len()];

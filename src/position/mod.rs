@@ -15,16 +15,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
 use crate::team::Team;
-use align::{Level, MOST_SIDE};
+use align::{Level, MOST_SIDE, Resolution};
 use warp::Warp;
 
-/// Sides of the pyramid, coarse to fine, with the registration steps at each. A side that does not divide the picture's is
-/// left out; 32 divides every recipe's.
-const PYRAMID: [(usize, usize); 3] = [(32, 6), (64, 4), (MOST_SIDE, 4)];
+/// Sides of the pyramid, coarse to fine, with the registration steps at each and how many of the poses that were found go on
+/// to the next. A side that does not divide the picture's is left out; 32 divides every recipe's.
+const PYRAMID: [Resolution; 4] = [
+    Resolution { side: 16, steps: 6, keep: 4 },
+    Resolution { side: 32, steps: 6, keep: 1 },
+    Resolution { side: 64, steps: 4, keep: 1 },
+    Resolution { side: MOST_SIDE, steps: 4, keep: 1 },
+];
 /// The coarsest side is tried from turns this far apart, in degrees.
-const START_EVERY: f64 = 4.0;
+const START_EVERY: f64 = 8.0;
 /// The largest turn that can be corrected, in degrees.
-pub const MOST_TURN: f64 = 20.0;
+pub const MOST_TURN: f64 = 180.0;
+/// Turns that are no farther apart than this, 8 degrees in 1/65536 radian, are of one pose.
+const NEAR: i64 = 9151;
+/// A quarter turn in 1/65536 radian.
+const QUARTER: i64 = 102_944;
 /// The largest shift that can be corrected: one part in this many of the side.
 pub const MOST_SHIFT_ONE_IN: usize = 8;
 
@@ -34,8 +43,44 @@ pub const MOST_SHIFT_ONE_IN: usize = 8;
 pub struct Limits {
     /// The largest shift along x and along y in pixels of the network's picture, 0 to an eighth of its side.
     pub shift: f64,
-    /// The largest turn either way in degrees, 0 to 20.
+    /// The largest turn either way in degrees, 0 to 180.
     pub turn: f64,
+}
+
+/// Width and height of the camera's picture, which was stretched to the network's square: there a turn of the part is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    width: i32,
+    height: i32,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { width: 1, height: 1 }
+    }
+}
+
+impl Shape {
+    /// Of a picture of that width and height, each from 1 to 65535.
+    pub fn of([width, height]: [usize; 2]) -> Self {
+        let side = |v: usize| v.clamp(1, 65_535) as i32;
+        Self { width: side(width), height: side(height) }
+    }
+
+    /// A length down the square, laid along it.
+    fn along(self, down: i64) -> i64 {
+        down * i64::from(self.height) / i64::from(self.width)
+    }
+
+    /// A length along the square, laid down it.
+    fn down(self, along: i64) -> i64 {
+        along * i64::from(self.width) / i64::from(self.height)
+    }
+
+    /// How much of a picture's pixels it shows again when it is turned by a quarter, at most.
+    fn in_common(self) -> f64 {
+        f64::from(self.width.min(self.height)) / f64::from(self.width.max(self.height))
+    }
 }
 
 /// Where a part lies: the point `p` of the reference is at `turn(p) + (x, y)`, both from the pictures' centres.
@@ -45,15 +90,34 @@ pub struct Pose {
     pub x: i32,
     /// Down, in 1/65536 pixel.
     pub y: i32,
-    /// Clockwise as seen on a screen, in 1/65536 radian.
+    /// Clockwise as seen on a screen, in 1/65536 radian of the camera's picture.
     pub turn: i32,
+    /// Of the camera's picture.
+    pub shape: Shape,
 }
 
 impl Pose {
-    /// Pixels to the right, pixels down, degrees clockwise.
+    /// Pixels to the right, pixels down, degrees clockwise, in a square.
     pub fn new(x: f64, y: f64, degrees: f64) -> Self {
         let fixed = |v: f64| (v * 65_536.0).round() as i32;
-        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()) }
+        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()), shape: Shape::default() }
+    }
+
+    /// The same in a picture of that shape.
+    #[must_use]
+    pub fn in_shape(self, shape: Shape) -> Self {
+        Self { shape, ..self }
+    }
+
+    /// Whether the turns differ by no more than the starts of the coarsest search do.
+    fn is_near(self, other: Self) -> bool {
+        let apart = (i64::from(self.turn) - i64::from(other.turn)).rem_euclid(4 * QUARTER);
+        apart.min(4 * QUARTER - apart) <= NEAR
+    }
+
+    /// Whether it is the reference's own.
+    fn is_in_place(self) -> bool {
+        (self.x, self.y, self.turn) == (0, 0, 0)
     }
 
     /// Pixels to the right, pixels down.
@@ -68,29 +132,39 @@ impl Pose {
 
     /// Cosine and sine of the turn in 1/65536, by their series: the C library's differ between machines.
     fn cos_sin(self) -> [i64; 2] {
-        let turn = i64::from(self.turn);
+        let quarters = (i64::from(self.turn) + QUARTER / 2).div_euclid(QUARTER);
+        let turn = i64::from(self.turn) - quarters * QUARTER;
         let times_turn = |v: i64, over: i64| v * turn / (over << 16);
         let square = times_turn(turn, 2);
         let cube = times_turn(square, 3);
         let fourth = times_turn(cube, 4);
         let fifth = times_turn(fourth, 5);
-        [(1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth]
+        let (cos, sin) = ((1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth);
+        match quarters.rem_euclid(4) {
+            0 => [cos, sin],
+            1 => [-sin, cos],
+            2 => [-cos, -sin],
+            _ => [sin, -cos],
+        }
     }
 
-    /// Where a row of the reference lies in a picture of that width and height.
-    fn line(self, row: usize, [width, height]: [usize; 2]) -> Line {
+    /// What a way to the right and down in the reference becomes here, in 1/65536.
+    fn turned(self, [right, down]: [i64; 2]) -> [i64; 2] {
         let [cos, sin] = self.cos_sin();
-        let (columns, rows) = (width as i64, height as i64);
-        let (right, down) = (1 - columns, 2 * row as i64 + 1 - rows);
+        [cos * right - self.shape.along(sin) * down, self.shape.down(sin) * right + cos * down]
+    }
+
+    /// Where a row of a reference of `side` x `side` pixels lies in a picture of that size.
+    fn line(self, row: usize, side: usize) -> Line {
+        let side = side as i64;
         // from the centre in half pixels to the first pixel's own centre
-        let x = i64::from(self.x) + (columns << 15) - (1 << 15) + (cos * right - sin * down) / 2;
-        let y = i64::from(self.y) + (rows << 15) - (1 << 15) + (sin * right + cos * down) / 2;
-        Line { first: [x, y], step: [cos, sin] }
+        let [x, y] = self.turned([1 - side, 2 * row as i64 + 1 - side]).map(|way| (side << 15) - (1 << 15) + way / 2);
+        Line { first: [i64::from(self.x) + x, i64::from(self.y) + y], step: self.turned([1, 0]) }
     }
 
     fn within(self, limits: Self) -> Self {
         let clamp = |v: i32, most: i32| v.clamp(-most, most);
-        Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn) }
+        Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn), ..self }
     }
 }
 
@@ -132,6 +206,8 @@ impl Line {
 pub struct Corrector {
     levels: Vec<Level>,
     starts: Vec<Pose>,
+    /// The starts' ends on one level, with their errors.
+    ends: Vec<(u64, Pose)>,
     limits: Pose,
     grey: Vec<u8>,
     warp: Warp,
@@ -139,18 +215,21 @@ pub struct Corrector {
 }
 
 impl Corrector {
-    /// `reference`: grey and square, of the side of the pictures to come, a multiple of 32.
+    /// `reference`: grey and square, of the side of the pictures to come, a multiple of 32; `shape`: of the camera's.
     ///
     /// # Panics
     /// Where it is not.
-    pub fn new(reference: &Picture, limits: Limits) -> Self {
+    pub fn new(reference: &Picture, shape: Shape, limits: Limits) -> Self {
         let side = reference.width;
         assert!(reference.channels == 1 && reference.height == side && side.is_multiple_of(32), "a grey square");
-        let pyramid = PYRAMID.iter().filter(|(level, _)| side.is_multiple_of(*level));
+        let pyramid = PYRAMID.iter().filter(|level| side.is_multiple_of(level.side));
         let turns = (limits.turn / START_EVERY).floor() as i32;
+        let starts = (-turns..=turns).map(|i| Pose::new(0.0, 0.0, f64::from(i) * START_EVERY).in_shape(shape));
+        let starts: Vec<Pose> = starts.collect();
         Self {
-            levels: pyramid.map(|&(level, steps)| Level::new(&reference.data, side, level, steps)).collect(),
-            starts: (-turns..=turns).map(|i| Pose::new(0.0, 0.0, f64::from(i) * START_EVERY)).collect(),
+            levels: pyramid.map(|&level| Level::new(&reference.data, side, shape, level)).collect(),
+            ends: Vec::with_capacity(starts.len()),
+            starts,
             limits: Pose::new(limits.shift, limits.shift, limits.turn),
             grey: vec![0; side * side],
             warp: Warp::new(side),
@@ -185,23 +264,21 @@ impl Corrector {
         assert_eq!(picture.width * picture.height, self.grey.len(), "a picture of the reference's size");
         picture.write_grey(&mut self.grey);
         self.levels.iter_mut().for_each(|level| level.look(&self.grey));
-        let Some((coarse, finer)) = self.levels.split_first_mut() else { return Pose::default() };
-        let reached = self.starts.iter().map(|&start| {
-            let pose = coarse.register(start, self.limits);
-            (pose, coarse.error(pose))
-        });
-        let (mut found, _) = reached.min_by_key(|&(_, error)| error).unwrap_or_default();
-        for level in finer.iter() {
-            found = level.register(found, self.limits);
+        let Self { levels, starts, ends, limits, .. } = self;
+        ends.clear();
+        ends.extend(starts.iter().map(|&start| (0, start)));
+        for level in levels.iter_mut() {
+            ends.iter_mut().for_each(|(_, pose)| *pose = level.register(*pose, *limits));
+            level.keep_best(ends);
         }
+        let (Some(finest), Some(&(_, found))) = (levels.last_mut(), ends.first()) else { return Pose::default() };
         // what looks like nothing that was taught stays where it is
-        let finest = finer.last_mut().unwrap_or(coarse);
         if finest.error(found) < finest.error(Pose::default()) { found } else { Pose::default() }
     }
 
     /// Resamples a picture so that what lies at `pose` comes to the reference's.
     fn apply(&mut self, team: &mut Team, picture: &mut Picture, pose: Pose) {
-        if pose == Pose::default() {
+        if pose.is_in_place() {
             return;
         }
         self.warped.resize(picture.data.len(), 0);
@@ -213,7 +290,7 @@ impl Corrector {
 /// A picture resampled so that what lies at `pose` comes to the reference's.
 pub fn resampled(picture: &Picture, pose: Pose) -> Picture {
     let mut out = picture.clone();
-    if pose != Pose::default() {
+    if !pose.is_in_place() {
         Warp::new(picture.width).apply(&mut Team::alone(), picture, pose, &mut out.data);
     }
     out
@@ -227,8 +304,11 @@ mod tests {
     /// A plate with a notch, a hole and printed bars, drawn at a pose: sharp to a quarter of a pixel.
     fn part(side: usize, pose: Pose) -> Picture {
         let ((sin, cos), [dx, dy]) = (pose.degrees().to_radians().sin_cos(), pose.shift());
+        let [across, high] = [pose.shape.width, pose.shape.height].map(f64::from);
+        let short = across.min(high);
         let level = |x: f64, y: f64| {
-            let (x, y) = (x - dx, y - dy);
+            // on the belt, where turns are turns
+            let (x, y) = ((x - dx) * across / short, (y - dy) * high / short);
             let (x, y) = ((cos * x + sin * y) / side as f64, (cos * y - sin * x) / side as f64);
             match () {
                 () if x.abs() > 0.35 || y.abs() > 0.3 => 40.0,
@@ -247,16 +327,18 @@ mod tests {
         Picture { width: side, height: side, channels: 1, data }
     }
 
+    const SQUARE: Shape = Shape { width: 1, height: 1 };
     const LIMITS: Limits = Limits { shift: 16.0, turn: 12.0 };
 
     fn off(found: Pose, true_pose: Pose) -> [f64; 3] {
         let shift = [0, 1].map(|i| (found.shift()[i] - true_pose.shift()[i]).abs());
-        [shift[0], shift[1], (found.degrees() - true_pose.degrees()).abs()]
+        let turn = (found.degrees() - true_pose.degrees()).rem_euclid(360.0);
+        [shift[0], shift[1], turn.min(360.0 - turn)]
     }
 
     #[test]
     fn cosine_and_sine_are_near_enough() {
-        for degrees in [-20.0, -7.3, 0.0, 0.01, 5.0, 20.0] {
+        for degrees in [-180.0, -137.0, -90.0, -45.1, -44.9, -20.0, -7.3, 0.0, 0.01, 5.0, 44.9, 45.1, 90.0, 179.0] {
             let [cos, sin] = Pose::new(0.0, 0.0, degrees).cos_sin().map(|v| v as f64 / 65_536.0);
             let exact = f64::to_radians(degrees);
             assert!((cos - exact.cos()).abs() < 5e-5 && (sin - exact.sin()).abs() < 5e-5, "{degrees}: {cos} {sin}");
@@ -267,7 +349,7 @@ mod tests {
     fn a_picture_in_place_stays_as_it_is() {
         let mut picture = part(128, Pose::default());
         let before = picture.clone();
-        assert_eq!(Corrector::new(&before, LIMITS).correct(&mut picture), Pose::default());
+        assert_eq!(Corrector::new(&before, SQUARE, LIMITS).correct(&mut picture), Pose::default());
         assert_eq!(picture, before);
     }
 
@@ -278,7 +360,7 @@ mod tests {
         for y in 20..60 {
             picture.data[y * 128 + 70..y * 128 + 110].fill(255);
         }
-        let found = Corrector::new(&part(128, Pose::default()), LIMITS).find(&picture);
+        let found = Corrector::new(&part(128, Pose::default()), SQUARE, LIMITS).find(&picture);
         assert!(off(found, pose).iter().all(|v| *v < 0.5), "{found:?}");
     }
 
@@ -287,21 +369,31 @@ mod tests {
         let pose = Pose::new(-4.0, 6.0, -5.0);
         let mut picture = part(128, pose);
         picture.data.iter_mut().for_each(|v| *v = (u16::from(*v) * 8 / 10) as u8);
-        let found = Corrector::new(&part(128, Pose::default()), LIMITS).find(&picture);
+        let found = Corrector::new(&part(128, Pose::default()), SQUARE, LIMITS).find(&picture);
         assert!(off(found, pose).iter().all(|v| *v < 0.4), "{found:?}");
     }
 
     #[test]
     fn the_limits_are_kept() {
-        let mut corrector = Corrector::new(&part(128, Pose::default()), Limits { shift: 2.0, turn: 1.0 });
+        let mut corrector = Corrector::new(&part(128, Pose::default()), SQUARE, Limits { shift: 2.0, turn: 1.0 });
         let found = corrector.find(&part(128, Pose::new(9.0, 0.0, 0.0)));
         assert!(found.shift().iter().all(|v| v.abs() <= 2.0) && found.degrees().abs() <= 1.001, "{found:?}");
     }
 
     #[test]
     fn the_same_pose_on_every_target() {
-        let found = Corrector::new(&part(64, Pose::default()), LIMITS).find(&part(64, Pose::new(3.0, -2.0, 7.0)));
-        assert_eq!(found, Pose { x: 197_586, y: -131_818, turn: 8020 });
+        let found =
+            Corrector::new(&part(64, Pose::default()), SQUARE, LIMITS).find(&part(64, Pose::new(3.0, -2.0, 7.0)));
+        assert_eq!(found, Pose { x: 197_575, y: -131_816, turn: 8019, shape: SQUARE });
+    }
+
+    /// The part is found at its pose.
+    fn found(side: usize, pose: Pose, limits: Limits) -> Result<Picture, TestCaseError> {
+        let mut picture = part(side, pose);
+        let reference = part(side, Pose::default().in_shape(pose.shape));
+        let found = Corrector::new(&reference, pose.shape, limits).correct(&mut picture);
+        prop_assert!(off(found, pose).iter().all(|v| *v < 0.25), "{pose:?} {found:?}");
+        Ok(picture)
     }
 
     proptest! {
@@ -319,12 +411,7 @@ mod tests {
         #[test]
         fn shifts_and_turns_are_found_and_undone(side in 1usize..=2, x in -9.0f64..9.0, y in -9.0f64..9.0, degrees in -10.0f64..10.0) {
             let side = side * 128;
-            let pose = Pose::new(x, y, degrees);
-            let (reference, mut picture) = (part(side, Pose::default()), part(side, pose));
-            let mut corrector = Corrector::new(&reference, LIMITS);
-            let found = corrector.correct(&mut picture);
-            let off = off(found, pose);
-            prop_assert!(off[0] < 0.25 && off[1] < 0.25 && off[2] < 0.25, "{pose:?} {found:?}");
+            let (reference, picture) = (part(side, Pose::default()), found(side, Pose::new(x, y, degrees), LIMITS)?);
             // what was beyond the frame before cannot be there now: the part itself is
             let inner = |i: &usize| (i % side).abs_diff(side / 2) < side * 3 / 8 && (i / side).abs_diff(side / 2) < side * 3 / 8;
             let places: Vec<usize> = (0..side * side).filter(inner).collect();
@@ -333,13 +420,18 @@ mod tests {
         }
 
         #[test]
-        fn whatever_the_pictures_show_nothing_breaks(a in any::<[u8; 8]>(), b in any::<[u8; 8]>(), turn in 0.0f64..20.0, channels in prop::sample::select(vec![1usize, 3])) {
+        fn parts_at_any_angle_are_found(shape in prop::sample::select(vec![[1, 1], [4, 3], [16, 9], [3, 4]]), x in -9.0f64..9.0, y in -9.0f64..9.0, degrees in -180.0f64..180.0) {
+            found(128, Pose::new(x, y, degrees).in_shape(Shape::of(shape)), Limits { turn: 180.0, ..LIMITS })?;
+        }
+
+        #[test]
+        fn whatever_the_pictures_show_nothing_breaks(a in any::<[u8; 8]>(), b in any::<[u8; 8]>(), turn in 0.0f64..=180.0, shape in prop::sample::select(vec![[1, 1], [3, 2], [65_535, 1], [1, 65_535]]), channels in prop::sample::select(vec![1usize, 3])) {
             let noise = |seed: [u8; 8], channels: usize| {
                 let data = (0..32 * 32 * channels).map(|i| seed[i % 8].wrapping_mul((i / 7) as u8)).collect();
                 Picture { width: 32, height: 32, channels, data }
             };
             let mut picture = noise(b, channels);
-            let pose = Corrector::new(&noise(a, 1), Limits { shift: 4.0, turn }).correct(&mut picture);
+            let pose = Corrector::new(&noise(a, 1), Shape::of(shape), Limits { shift: 4.0, turn }).correct(&mut picture);
             prop_assert!(pose.shift().iter().all(|v| v.abs() <= 4.0));
             prop_assert_eq!(picture.data.len(), 32 * 32 * channels);
         }

@@ -49,7 +49,7 @@ impl Warp {
         let place = |row| row * side * channels;
         Strip::whole(side, out).share_with(rows, team, place, |mut strip, drawn| {
             for row in strip.rows.clone() {
-                draw(weights, pixels, pose.line(row, [side, side]), drawn);
+                draw(weights, pixels, pose.line(row, side), drawn);
                 spread(drawn.iter(), channels, strip.at(place(row)));
             }
         });
@@ -167,7 +167,7 @@ mod tests {
             let mut out = vec![0; picture.data.len()];
             warp.apply(&mut Team::pair().expect("a thread"), &picture, pose, &mut out);
             for (place, drawn) in out.chunks_exact(3).enumerate() {
-                let at = pose.line(place / 48, [48, 48]).at(place % 48);
+                let at = pose.line(place / 48, 48).at(place % 48);
                 let [across, along] = at.map(|p| &warp.weights[((p >> 8) & 255) as usize]);
                 let first = at.map(|p| (p >> 16) - 1);
                 let exact = between(|i| beyond(&warp.pixels, 48, first, i), along, across);

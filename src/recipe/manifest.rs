@@ -180,7 +180,7 @@ impl Manifest {
                 shift.to_string(),
                 "0 to an eighth of the size",
             )?;
-            range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 20")?;
+            range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 180")?;
         }
         range(
             self.regions.fit(size),

@@ -243,7 +243,7 @@ impl Place<'_> {
             Entry::Vacant(place) => {
                 let dataset = Dataset::open(&self.data)?;
                 let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed, None)?;
-                let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels);
+                let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels, set.shape());
                 place.insert(decided.config).clone()
             }
         };

@@ -128,6 +128,7 @@ mod tests {
     use super::*;
     use crate::train::Device;
     use beltwatch::picture::Picture;
+    use beltwatch::position::Shape;
 
     fn read(text: &str) -> Result<Plan, String> {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -143,7 +144,9 @@ mod tests {
     #[test]
     fn variants_change_what_teach_decides() {
         let plan = read(GOOD).expect("a good study");
-        let base = TeachConfig::decide(plan.preset, Device::Cpu, &vec![Picture::filled(32, 32, 1, 9); 2], 1).config;
+        let base =
+            TeachConfig::decide(plan.preset, Device::Cpu, &vec![Picture::filled(32, 32, 1, 9); 2], 1, Shape::default())
+                .config;
         assert_eq!(plan.variants[0].change(&base).expect("nothing to change"), base);
         let changed = plan.variants[1].change(&base).expect("good keys");
         assert_eq!(changed.train.network.head, Vec::<usize>::new());
@@ -159,7 +162,7 @@ mod tests {
         assert!(!studies.is_empty());
         for path in studies {
             let plan = Plan::read(&path).expect("a good study");
-            let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3).config;
+            let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3, Shape::default()).config;
             for variant in &plan.variants {
                 let changed = variant.change(&base).map(|config| config.validate());
                 assert!(matches!(changed, Ok(Ok(()))), "{}, {}: {changed:?}", path.display(), variant.name);
@@ -178,7 +181,7 @@ mod tests {
             let error = read(&GOOD.replace(from, to)).expect_err(to);
             assert!(error.contains(named) && error.contains("study.toml"), "{error}");
         }
-        let base = TeachConfig::decide(Preset::Quick, Device::Cpu, &[], 1).config;
+        let base = TeachConfig::decide(Preset::Quick, Device::Cpu, &[], 1, Shape::default()).config;
         for (from, named) in
             [("train.netwrok.head", "train.netwrok"), ("train.network.haed", "haed"), ("steps", "`steps`")]
         {

@@ -16,6 +16,7 @@ use crate::calibrate::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
 use beltwatch::difference::Form;
 use beltwatch::picture::Picture;
+use beltwatch::position::Shape;
 use beltwatch::recipe::{is_false_reject_target, is_size};
 use beltwatch::region::{LOOK, Regions};
 use beltwatch::smooth::MAX_SIGMA;
@@ -188,8 +189,9 @@ impl fmt::Display for Decided {
 }
 
 impl TeachConfig {
-    /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet.
-    pub fn decide(preset: Preset, device: Device, pictures: &[Picture], channels: usize) -> Decided {
+    /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet; `shape` is that of
+    /// the camera's.
+    pub fn decide(preset: Preset, device: Device, pictures: &[Picture], channels: usize, shape: Shape) -> Decided {
         let size = pictures.first().map_or_else(|| preset.size(), |p| p.width);
         let mut train = TrainConfig::standard(channels).with_size(size);
         train.network.head = HEAD.to_vec();
@@ -198,8 +200,9 @@ impl TeachConfig {
         train.batch = BATCH;
         train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };
         let mut shown = natural(pictures, &Augmentation::default());
-        let placed = !shown.texture && !shown.any_angle && !pictures.is_empty();
-        let places = placed.then(|| Places::find(pictures));
+        let may_have_a_place = !shown.texture && !pictures.is_empty();
+        let places = may_have_a_place.then(|| Places::find(pictures, shape));
+        let places = places.filter(|places| !shown.any_angle || places.correction_pays());
         let position = places.as_ref().is_some_and(Places::correction_pays);
         if let (true, Some(places)) = (position, &places) {
             let mut corrected = pictures.to_vec();
@@ -304,7 +307,7 @@ mod tests {
     fn few_pictures_are_not_learned_by_heart() {
         let steps = |preset: Preset, count| {
             let pictures = vec![Picture::filled(32, 32, 1, 90); count];
-            TeachConfig::decide(preset, Device::Cpu, &pictures, 1).config.train.steps
+            TeachConfig::decide(preset, Device::Cpu, &pictures, 1, Shape::default()).config.train.steps
         };
         assert_eq!([10, 27, 72, 300].map(|count| steps(Preset::Standard, count)), [1500, 1500, 3600, 5000]);
         assert_eq!([10, 300].map(|count| steps(Preset::Quick, count)), [1000; 2]);
@@ -316,7 +319,7 @@ mod tests {
         let path = folder.path().join("teach.toml");
         for (preset, device) in [(Preset::Quick, Device::Cpu), (Preset::Standard, Device::Cuda)] {
             let pictures = vec![Picture::filled(preset.size(), preset.size(), 1, 90); 3];
-            let decided = TeachConfig::decide(preset, device, &pictures, 1);
+            let decided = TeachConfig::decide(preset, device, &pictures, 1, Shape::default());
             decided.config.validate().expect("valid");
             decided.config.write(&path).expect("writable");
             assert_eq!(TeachConfig::read(&path).expect("readable"), decided.config);

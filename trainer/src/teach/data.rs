@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
+use beltwatch::position::Shape;
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
@@ -142,6 +143,11 @@ impl TeachingSet {
         }));
         let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
         Ok(Self { train, train_files, held_out, folds, channels, sizes, odd, sha256 })
+    }
+
+    /// The shape by which the device corrects positions.
+    pub fn shape(&self) -> Shape {
+        self.sizes.first().copied().map_or_else(Shape::default, Shape::of)
     }
 
     /// The picture's file as the set names it.

@@ -196,11 +196,11 @@ fn configure(
                 config.train = config.train.with_size(size);
             }
             config.train.network.channels = set.channels;
-            let places = config.recipe.position.then(|| Places::find(&set.train));
+            let places = config.recipe.position.then(|| Places::find(&set.train, set.shape()));
             (config, places)
         }
         None => {
-            let decided = TeachConfig::decide(options.preset, device, &set.train, set.channels);
+            let decided = TeachConfig::decide(options.preset, device, &set.train, set.channels, set.shape());
             shown = Some(decided.shown);
             (decided.config, decided.places)
         }

@@ -1,7 +1,7 @@
 //! Whether parts lie where others lie, and the reference by which those that do not are brought there.
 
 use beltwatch::picture::Picture;
-use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose};
+use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape};
 
 use super::natural::{COMPARED, reduce};
 use crate::evenly::evenly;
@@ -17,6 +17,8 @@ const HELD: f64 = 1.0;
 /// Correction pays where it leaves no more than this of what pictures differ by: parts that lie askew come to a half, while the
 /// best pose of parts that differ otherwise is a guess, which turns good pictures about.
 const PAYS: f64 = 0.75;
+/// Parts that are not turned further than this, in degrees, lie askew.
+const MOST_ASKEW: f64 = 20.0;
 /// Parts on the line may lie this much farther off than those that were taught,
 const MARGIN: f64 = 1.5;
 /// and at least so many pixels,
@@ -29,6 +31,8 @@ const LEAST_TURN: f64 = 1.0;
 pub struct Places {
     /// The mean of all pictures, brought to one place; grey, as large as they are.
     pub reference: Picture,
+    /// Of the camera's pictures.
+    pub shape: Shape,
     /// How far parts on the line may be expected off their place.
     pub limits: Limits,
     /// Nine in ten pictures lie with their corners within this many pixels of the reference's.
@@ -38,16 +42,26 @@ pub struct Places {
 }
 
 impl Places {
-    /// Looks at preprocessed, square `pictures` of one shape; at least one.
-    pub fn find(pictures: &[Picture]) -> Self {
+    /// Looks at preprocessed, square `pictures` of one shape; at least one. Parts at any angle are looked for where those that lie
+    /// a little askew are not found: it takes longer, on the device too.
+    pub fn find(pictures: &[Picture], shape: Shape) -> Self {
+        let askew = Self::within(pictures, shape, MOST_ASKEW);
+        if askew.held() || askew.correction_pays() {
+            return askew;
+        }
+        let turned = Self::within(pictures, shape, MOST_TURN);
+        if turned.correction_pays() { turned } else { askew }
+    }
+
+    fn within(pictures: &[Picture], shape: Shape, turn: f64) -> Self {
         let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
         let side = grey.first().map_or(0, |p| p.width);
-        let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn: MOST_TURN };
+        let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn };
         let before = scatter(&grey);
         let mut reference = grey[middle(&grey)].clone();
         let (mut poses, mut corrected) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let mut corrector = Corrector::new(&reference, widest);
+            let mut corrector = Corrector::new(&reference, shape, widest);
             corrected.clone_from(&grey);
             poses = corrected.iter_mut().map(|picture| corrector.correct(picture)).collect();
             reference = mean(&corrected);
@@ -58,6 +72,7 @@ impl Places {
         let mut corners: Vec<f64> = poses.iter().map(|pose| off(*pose, side)).collect();
         corners.sort_unstable_by(f64::total_cmp);
         Self {
+            shape,
             limits: Limits {
                 shift: limit(most(&along), LEAST_SHIFT, widest.shift),
                 turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
@@ -80,7 +95,7 @@ impl Places {
 
     /// Brings pictures to the reference's place.
     pub fn correct<'a>(&self, pictures: impl Iterator<Item = &'a mut Picture>) {
-        let mut corrector = Corrector::new(&self.reference, self.limits);
+        let mut corrector = Corrector::new(&self.reference, self.shape, self.limits);
         for picture in pictures {
             corrector.correct(picture);
         }
@@ -154,17 +169,31 @@ mod tests {
             Pose::new(x, y, turn)
         };
         let mut pictures = plates(30, at);
-        let places = Places::find(&pictures);
+        let places = Places::find(&pictures, Shape::default());
         assert!(!places.held() && places.correction_pays(), "off {}, left {}", places.off, places.left);
         assert!((6.0..=16.0).contains(&places.limits.shift) && (4.0..=14.0).contains(&places.limits.turn));
         places.correct(pictures.iter_mut());
-        let again = Places::find(&pictures);
+        let again = Places::find(&pictures, Shape::default());
+        assert!(again.held(), "off {}, left {}", again.off, again.left);
+    }
+
+    #[test]
+    fn parts_at_any_angle_are_brought_together() {
+        let at = |rng: &mut Rng| {
+            let [x, y, turn] = [6.0, 6.0, 180.0].map(|most| f64::from(rng.range(-most, most)));
+            Pose::new(x, y, turn)
+        };
+        let mut pictures = plates(30, at);
+        let places = Places::find(&pictures, Shape::default());
+        assert!(places.correction_pays() && places.limits.turn == 180.0, "{:?}, left {}", places.limits, places.left);
+        places.correct(pictures.iter_mut());
+        let again = Places::find(&pictures, Shape::default());
         assert!(again.held(), "off {}, left {}", again.off, again.left);
     }
 
     #[test]
     fn parts_in_place_are_left_there() {
-        let places = Places::find(&plates(20, |_| Pose::default()));
+        let places = Places::find(&plates(20, |_| Pose::default()), Shape::default());
         assert!(places.held() && !places.correction_pays(), "off {}, left {}", places.off, places.left);
         assert_eq!(places.limits, Limits { shift: 2.0, turn: 1.0 });
     }
@@ -176,13 +205,13 @@ mod tests {
             let data = (0..128 * 128).map(|_| 100 + rng.below(80) as u8).collect();
             Picture { width: 128, height: 128, channels: 1, data }
         };
-        let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>());
+        let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>(), Shape::default());
         assert!(!places.correction_pays(), "off {}, left {}", places.off, places.left);
     }
 
     #[test]
     fn one_picture_lies_where_it_lies() {
-        let places = Places::find(&plates(1, |_| Pose::default()));
+        let places = Places::find(&plates(1, |_| Pose::default()), Shape::default());
         assert!(places.held() && !places.correction_pays());
     }
 }
