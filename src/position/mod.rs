@@ -109,6 +109,20 @@ impl Pose {
         Self { shape, ..self }
     }
 
+    /// Where the reference lies from a picture of this pose.
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        let back = Self { turn: -self.turn, ..self };
+        let [x, y] = back.turned([self.x, self.y].map(i64::from)).map(|way| -(way >> 16) as i32);
+        Self { x, y, ..back }
+    }
+
+    /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's pose.
+    pub fn in_view(self, side: usize) -> f64 {
+        let seen = (0..side).map(|row| self.line(row, side).inside((side as i64) << 16, side).len()).sum::<usize>();
+        seen as f64 / (side * side).max(1) as f64
+    }
+
     /// Whether the turns differ by no more than the starts of the coarsest search do.
     fn is_near(self, other: Self) -> bool {
         let apart = (i64::from(self.turn) - i64::from(other.turn)).rem_euclid(4 * QUARTER);
@@ -394,6 +408,26 @@ mod tests {
         let found = Corrector::new(&reference, pose.shape, limits).correct(&mut picture);
         prop_assert!(off(found, pose).iter().all(|v| *v < 0.25), "{pose:?} {found:?}");
         Ok(picture)
+    }
+
+    #[test]
+    fn a_pose_and_its_inverse_cancel() {
+        let shape = Shape::of([640, 480]);
+        for (pose, seen) in [
+            (Pose::default(), 1.0),
+            (Pose::new(32.0, 0.0, 0.0), 0.75),
+            (Pose::new(0.0, -16.0, 180.0), 0.875),
+            (Pose::new(0.0, 0.0, 90.0).in_shape(shape), 0.75),
+        ] {
+            assert!((pose.in_view(128) - seen).abs() < 0.01, "{pose:?}");
+            assert!((pose.inverse().in_view(128) - seen).abs() < 0.01, "{pose:?}");
+        }
+        let pose = Pose::new(7.0, -3.0, 130.0).in_shape(shape);
+        let picture = part(128, Pose::default().in_shape(shape));
+        let undone = resampled(&resampled(&picture, pose.inverse()), pose);
+        let wrong = undone.data.iter().zip(&picture.data);
+        assert!(wrong.filter(|(a, b)| a.abs_diff(**b) > 60).count() < 128, "{pose:?}");
+        assert!(off(pose.inverse().inverse(), pose).iter().all(|v| *v < 0.01));
     }
 
     proptest! {

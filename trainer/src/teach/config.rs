@@ -176,10 +176,12 @@ impl fmt::Display for Decided {
         match &self.places {
             Some(places) if self.config.recipe.position => write!(
                 f,
-                "; position is corrected, up to {} pixels and {} degrees, which leaves {:.0} % of what pictures differ by",
+                "; position is corrected, up to {} pixels and {} degrees, which leaves {:.0} % of what pictures differ by, and of \
+                 each at least {:.0} % in view",
                 places.limits.shift,
                 places.limits.turn,
-                100.0 * places.left
+                100.0 * places.left,
+                100.0 * places.in_view
             ),
             Some(places) if places.held() => write!(f, "; parts hold their place within {:.1} pixels", places.off),
             Some(_) => write!(f, "; correcting their position would not bring pictures together"),

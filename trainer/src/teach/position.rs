@@ -1,7 +1,7 @@
 //! Whether parts lie where others lie, and the reference by which those that do not are brought there.
 
 use beltwatch::picture::Picture;
-use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape};
+use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape, resampled};
 
 use super::natural::{COMPARED, reduce};
 use crate::evenly::evenly;
@@ -37,20 +37,22 @@ pub struct Places {
     pub limits: Limits,
     /// Nine in ten pictures lie with their corners within this many pixels of the reference's.
     pub off: f64,
+    /// As much of every picture is still in view after correction, of 1.
+    pub in_view: f64,
     /// Mean distance of a picture from the mean of all after correction, as a part of the one before.
     pub left: f64,
 }
 
 impl Places {
-    /// Looks at preprocessed, square `pictures` of one shape; at least one. Parts at any angle are looked for where those that lie
-    /// a little askew are not found: it takes longer, on the device too.
+    /// Looks at preprocessed, square `pictures` of one shape; at least one. Turns of any angle are allowed for where they bring
+    /// pictures together that small ones do not.
     pub fn find(pictures: &[Picture], shape: Shape) -> Self {
         let askew = Self::within(pictures, shape, MOST_ASKEW);
-        if askew.held() || askew.correction_pays() {
+        if askew.held() {
             return askew;
         }
         let turned = Self::within(pictures, shape, MOST_TURN);
-        if turned.correction_pays() { turned } else { askew }
+        if turned.left <= PAYS * askew.left { turned } else { askew }
     }
 
     fn within(pictures: &[Picture], shape: Shape, turn: f64) -> Self {
@@ -60,7 +62,10 @@ impl Places {
         let before = scatter(&grey);
         let mut reference = grey[middle(&grey)].clone();
         let (mut poses, mut corrected) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                reference = resampled(&reference, to_the_middle(&poses));
+            }
             let mut corrector = Corrector::new(&reference, shape, widest);
             corrected.clone_from(&grey);
             poses = corrected.iter_mut().map(|picture| corrector.correct(picture)).collect();
@@ -78,6 +83,7 @@ impl Places {
                 turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
             },
             off: corners.get(corners.len() * 9 / 10).copied().unwrap_or(0.0),
+            in_view: poses.iter().map(|pose| pose.in_view(side)).fold(1.0, f64::min),
             left: if before > 0.0 { scatter(&corrected) / before } else { 1.0 },
             reference,
         }
@@ -106,6 +112,14 @@ impl Places {
 fn off(pose: Pose, side: usize) -> f64 {
     let [x, y] = pose.shift();
     x.hypot(y) + pose.degrees().to_radians().abs() * side as f64 * std::f64::consts::FRAC_1_SQRT_2
+}
+
+/// Where a reference is to lie so that the pictures lie about it, and the least of each is moved out of view: a part that is
+/// turned about the middle stays there.
+fn to_the_middle(poses: &[Pose]) -> Pose {
+    let back: Vec<[f64; 2]> = poses.iter().map(|pose| pose.inverse().shift()).collect();
+    let [x, y] = [0, 1].map(|axis| back.iter().map(|shift| shift[axis]).sum::<f64>() / back.len().max(1) as f64);
+    Pose::new(x, y, 0.0)
 }
 
 /// The picture that is nearest to the others.
