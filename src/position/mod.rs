@@ -117,10 +117,18 @@ impl Pose {
         Self { x, y, ..back }
     }
 
+    /// Which pixel of a picture of `side` x `side` shows a pixel of the reference, both counted row by row; `None` where it lies
+    /// beyond the frame.
+    pub fn place(self, pixel: usize, side: usize) -> Option<usize> {
+        let at = self.line(pixel / side, side).at(pixel % side).map(|v| (v + (1 << 15)) >> 16);
+        let [column, row] = at.map(|v| usize::try_from(v).ok().filter(|&v| v < side));
+        Some(row? * side + column?)
+    }
+
     /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's pose.
     pub fn in_view(self, side: usize) -> f64 {
-        let seen = (0..side).map(|row| self.line(row, side).inside((side as i64) << 16, side).len()).sum::<usize>();
-        seen as f64 / (side * side).max(1) as f64
+        let pixels = side * side;
+        (0..pixels).filter(|&pixel| self.place(pixel, side).is_some()).count() as f64 / pixels.max(1) as f64
     }
 
     /// Whether the turns differ by no more than the starts of the coarsest search do.

@@ -53,7 +53,7 @@ fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Pane
         column("before HEE", heatmap::plain(inspector.judge().deviation(), input.width)),
         column("after HEE", heatmap::overlay(input, &inspector.heat())),
     ];
-    columns.extend(scored.mask.as_ref().map(|mask| column("mask", mask.picture())));
+    columns.extend(scored.mask.as_ref().map(|mask| column("mask", mask.corrected(inspector.pose()).picture())));
     let name = scored.path.strip_prefix(root).unwrap_or(&scored.path);
     let verdict = if scored.rejected { "rejected" } else { "passed" };
     let caption = format!(

@@ -94,7 +94,7 @@ impl Network for FloatNetwork {
     }
 }
 
-/// A test picture and its mask in the size of the maps.
+/// A test picture as it came and its mask, in the size of the maps.
 pub(super) type Case = (TestPicture, Option<Mask>);
 
 /// Opens the masks of test pictures and brings them to `size` x `size`, as the pictures are.
@@ -117,6 +117,7 @@ pub(super) fn cases(pictures: &[TestPicture], size: usize) -> Result<Vec<Case>, 
 /// A row under way.
 pub(super) struct Row {
     judge: Judge,
+    size: usize,
     threshold: Option<Score>,
     scored: Vec<Scored>,
 }
@@ -127,7 +128,7 @@ impl Row {
         let size = recipe.manifest.input.size;
         let hee = Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, size, size);
         let [raw_threshold, hee_threshold] = thresholds;
-        let row = |judge, threshold| Self { judge, threshold, scored: Vec::new() };
+        let row = |judge, threshold| Self { judge, size, threshold, scored: Vec::new() };
         [row(hee.without_hee(), raw_threshold), row(hee, hee_threshold)]
     }
 
@@ -140,7 +141,11 @@ impl Row {
             mask: mask.clone(),
             score: score.to_f64(),
             rejected,
-            map: if keep_map { self.judge.signed_anomaly() } else { Vec::new() },
+            map: if keep_map {
+                as_it_came(&self.judge.signed_anomaly(), network.pose(), self.size)
+            } else {
+                Vec::new()
+            },
         });
     }
 
@@ -149,6 +154,13 @@ impl Row {
         self.scored.iter_mut().for_each(|s| s.map = Vec::new());
         Finished { metrics, scored: self.scored }
     }
+}
+
+/// A map of `size` x `size` as the picture lay before its position was corrected; what was moved out of view was not looked at, and
+/// is found last.
+fn as_it_came(map: &[i32], pose: Pose, size: usize) -> Vec<i32> {
+    let back = pose.inverse();
+    (0..map.len()).map(|pixel| back.place(pixel, size).map_or(i32::MIN, |place| map[place])).collect()
 }
 
 /// A row that is done.
@@ -172,14 +184,29 @@ pub(super) fn pass(
     // without masks nobody asks for the maps, which take far more memory than all else
     let keep_maps = cases.iter().any(|(_, mask)| mask.is_some());
     for case in cases {
-        let (test, mask) = case;
-        network.see(&test.path)?;
-        let case = (test.clone(), mask.as_ref().map(|mask| mask.corrected(network.pose())));
+        network.see(&case.0.path)?;
         for row in &mut rows {
-            row.add(&case, network, keep_maps);
+            row.add(case, network, keep_maps);
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(rows.map(Row::finish))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_view_is_found_last() {
+        let map: Vec<i32> = (0..16).collect();
+        assert_eq!(as_it_came(&map, Pose::default(), 4), map);
+        // the part lay a pixel to the right, and the first column was moved out of view
+        let least = i32::MIN;
+        let shifted = [least, 0, 1, 2, least, 4, 5, 6, least, 8, 9, 10, least, 12, 13, 14];
+        assert_eq!(as_it_came(&map, Pose::new(1.0, 0.0, 0.0), 4), shifted);
+        let upside_down: Vec<i32> = (0..16).rev().collect();
+        assert_eq!(as_it_came(&map, Pose::new(0.0, 0.0, 180.0), 4), upside_down);
+    }
 }
