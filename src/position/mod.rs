@@ -1,10 +1,10 @@
-//! Position correction: a part that lies shifted or a little turned is brought to where the reference lies, so that each
-//! pixel shows the same place of every part.
+//! Position correction: a part that lies shifted or turned is brought to where the reference lies, so that each pixel shows
+//! the same place of every part.
 //!
 //! Rigid registration to a grey reference picture on a pyramid, by the inverse compositional algorithm (Baker and
 //! Matthews, 2004) with errors clipped so that a defect or a missing component does not pull. The sums over pixels are
-//! integers and the four unknowns are solved with + - * / alone, so that every processor finds the same pose. The number
-//! of operations is fixed; nothing is allocated after `new`.
+//! integers and the four unknowns are solved with + - * / alone, so that every processor finds the same pose. It starts from
+//! turns all over the range. The number of operations is bounded; nothing is allocated after `new`.
 
 mod align;
 mod warp;
@@ -47,7 +47,7 @@ pub struct Limits {
     pub turn: f64,
 }
 
-/// Width and height of the camera's picture, which was stretched to the network's square: there a turn of the part is none.
+/// Width and height of the camera's picture. It was stretched to the network's square, in which what is turned is sheared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     width: i32,
