@@ -52,7 +52,7 @@ impl Preprocessor {
     /// The same, which then brings the part to where it lies on `reference`, a grey picture of `size` x `size`.
     #[must_use]
     pub fn with_position(mut self, reference: &Picture, limits: Limits) -> Self {
-        self.corrector = Some(Corrector::new(reference, self.shape(), limits));
+        self.corrector = Some(Corrector::new(reference, Shape::of_taught(&self.taught), limits));
         self
     }
 
@@ -87,11 +87,6 @@ impl Preprocessor {
             self.pose = corrector.correct_by(team, out);
         }
         Ok(())
-    }
-
-    /// Of the taught pictures; of several ones that of the first, from which the others differ little.
-    fn shape(&self) -> Shape {
-        self.taught.first().copied().map_or_else(Shape::default, Shape::of)
     }
 
     fn check(&self, picture: &Picture) -> Result<(), PreprocessError> {

@@ -119,7 +119,7 @@ impl Level {
         let most = self.side as f64 / 4.0;
         let (right, down) = (bounded(step[0], most), bounded(step[1], most));
         let turned = Pose { turn: pose.turn - bounded(step[2], 0.2) as i32, ..pose };
-        let [x, y] = turned.turned([right, down]).map(|way| (way >> 16) * self.factor as i64);
+        let [x, y] = turned.turned()([right, down]).map(|way| (way >> 16) * self.factor as i64);
         // of a picture that is all width a step may leave every number behind
         let moved = |from: i32, by: i64| (i64::from(from) - by).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         Pose { x: moved(pose.x, x), y: moved(pose.y, y), ..turned }
@@ -169,8 +169,7 @@ impl Level {
         let of_level = |v: i32| v / self.factor as i32;
         let pose = Pose { x: of_level(pose.x), y: of_level(pose.y), ..pose };
         let mut errors = [0; MOST_SIDE];
-        for row in 0..side {
-            let line = pose.line(row, side);
+        for (row, line) in (0..side).map(pose.lines(side)).enumerate() {
             let columns = line.inside((side as i64 - 1) << 16, side);
             let first = row * side + columns.start;
             let errors = &mut errors[..columns.len()];

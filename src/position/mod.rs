@@ -30,8 +30,8 @@ const PYRAMID: [Resolution; 4] = [
 const START_EVERY: f64 = 8.0;
 /// The largest turn that can be corrected, in degrees.
 pub const MOST_TURN: f64 = 180.0;
-/// Turns that are no farther apart than this, 8 degrees in 1/65536 radian, are of one pose.
-const NEAR: i64 = 9151;
+/// Turns that are no farther apart than this, in 1/65536 radian, are of one pose.
+const NEAR: i64 = (START_EVERY.to_radians() * 65_536.0 + 0.5) as i64;
 /// A quarter turn in 1/65536 radian.
 const QUARTER: i64 = 102_944;
 /// The largest shift that can be corrected: one part in this many of the side.
@@ -65,6 +65,11 @@ impl Shape {
     pub fn of([width, height]: [usize; 2]) -> Self {
         let side = |v: usize| v.clamp(1, 65_535) as i32;
         Self { width: side(width), height: side(height) }
+    }
+
+    /// Of pictures that were taught in those sizes; of several ones that of the first, from which the others differ little.
+    pub fn of_taught(sizes: &[[usize; 2]]) -> Self {
+        sizes.first().copied().map_or_else(Self::default, Self::of)
     }
 
     /// A length down the square, laid along it.
@@ -113,22 +118,26 @@ impl Pose {
     #[must_use]
     pub fn inverse(self) -> Self {
         let back = Self { turn: -self.turn, ..self };
-        let [x, y] = back.turned([self.x, self.y].map(i64::from)).map(|way| -(way >> 16) as i32);
+        let [x, y] = back.turned()([self.x, self.y].map(i64::from)).map(|way| -(way >> 16) as i32);
         Self { x, y, ..back }
     }
 
-    /// Which pixel of a picture of `side` x `side` shows a pixel of the reference, both counted row by row; `None` where it lies
-    /// beyond the frame.
-    pub fn place(self, pixel: usize, side: usize) -> Option<usize> {
-        let at = self.line(pixel / side, side).at(pixel % side).map(|v| (v + (1 << 15)) >> 16);
-        let [column, row] = at.map(|v| usize::try_from(v).ok().filter(|&v| v < side));
-        Some(row? * side + column?)
+    /// Which pixel of a picture of `side` x `side` shows each pixel of the reference, both counted row by row; `None` where it
+    /// lies beyond the frame.
+    pub fn places(self, side: usize) -> impl Iterator<Item = Option<usize>> {
+        let line = self.lines(side);
+        (0..side).map(line).flat_map(move |line| {
+            (0..side).map(move |column| {
+                let at = line.at(column).map(|v| (v + (1 << 15)) >> 16);
+                let [column, row] = at.map(|v| usize::try_from(v).ok().filter(|&v| v < side));
+                Some(row? * side + column?)
+            })
+        })
     }
 
     /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's pose.
     pub fn in_view(self, side: usize) -> f64 {
-        let pixels = side * side;
-        (0..pixels).filter(|&pixel| self.place(pixel, side).is_some()).count() as f64 / pixels.max(1) as f64
+        self.places(side).flatten().count() as f64 / (side * side).max(1) as f64
     }
 
     /// Whether the turns differ by no more than the starts of the coarsest search do.
@@ -170,18 +179,21 @@ impl Pose {
         }
     }
 
-    /// What a way to the right and down in the reference becomes here, in 1/65536.
-    fn turned(self, [right, down]: [i64; 2]) -> [i64; 2] {
+    /// What ways to the right and down in the reference become here, in 1/65536.
+    fn turned(self) -> impl Fn([i64; 2]) -> [i64; 2] + Copy {
         let [cos, sin] = self.cos_sin();
-        [cos * right - self.shape.along(sin) * down, self.shape.down(sin) * right + cos * down]
+        let (along, across) = (self.shape.along(sin), self.shape.down(sin));
+        move |[right, down]| [cos * right - along * down, across * right + cos * down]
     }
 
-    /// Where a row of a reference of `side` x `side` pixels lies in a picture of that size.
-    fn line(self, row: usize, side: usize) -> Line {
-        let side = side as i64;
-        // from the centre in half pixels to the first pixel's own centre
-        let [x, y] = self.turned([1 - side, 2 * row as i64 + 1 - side]).map(|way| (side << 15) - (1 << 15) + way / 2);
-        Line { first: [i64::from(self.x) + x, i64::from(self.y) + y], step: self.turned([1, 0]) }
+    /// Where the rows of a reference of `side` x `side` pixels lie in a picture of that size.
+    fn lines(self, side: usize) -> impl Fn(usize) -> Line + Copy {
+        let (turned, side) = (self.turned(), side as i64);
+        move |row| {
+            // from the centre in half pixels to the first pixel's own centre
+            let [x, y] = turned([1 - side, 2 * row as i64 + 1 - side]).map(|way| (side << 15) - (1 << 15) + way / 2);
+            Line { first: [i64::from(self.x) + x, i64::from(self.y) + y], step: turned([1, 0]) }
+        }
     }
 
     fn within(self, limits: Self) -> Self {

@@ -46,10 +46,10 @@ impl Warp {
                 last
             })
         }));
-        let place = |row| row * side * channels;
+        let (place, line) = (|row| row * side * channels, pose.lines(side));
         Strip::whole(side, out).share_with(rows, team, place, |mut strip, drawn| {
             for row in strip.rows.clone() {
-                draw(weights, pixels, pose.line(row, side), drawn);
+                draw(weights, pixels, line(row), drawn);
                 spread(drawn.iter(), channels, strip.at(place(row)));
             }
         });
@@ -166,8 +166,9 @@ mod tests {
         for pose in [Pose::new(0.0, 0.0, 7.0), Pose::new(-3.4, 2.6, -20.0), Pose::new(0.25, -0.75, 0.0)] {
             let mut out = vec![0; picture.data.len()];
             warp.apply(&mut Team::pair().expect("a thread"), &picture, pose, &mut out);
+            let line = pose.lines(48);
             for (place, drawn) in out.chunks_exact(3).enumerate() {
-                let at = pose.line(place / 48, 48).at(place % 48);
+                let at = line(place / 48).at(place % 48);
                 let [across, along] = at.map(|p| &warp.weights[((p >> 8) & 255) as usize]);
                 let first = at.map(|p| (p >> 16) - 1);
                 let exact = between(|i| beyond(&warp.pixels, 48, first, i), along, across);

@@ -159,8 +159,7 @@ impl Row {
 /// A map of `size` x `size` as the picture lay before its position was corrected; what was moved out of view was not looked at, and
 /// is found last.
 fn as_it_came(map: &[i32], pose: Pose, size: usize) -> Vec<i32> {
-    let back = pose.inverse();
-    (0..map.len()).map(|pixel| back.place(pixel, size).map_or(i32::MIN, |place| map[place])).collect()
+    pose.inverse().places(size).map(|place| place.map_or(i32::MIN, |place| map[place])).collect()
 }
 
 /// A row that is done.

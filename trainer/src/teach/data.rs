@@ -147,7 +147,7 @@ impl TeachingSet {
 
     /// The shape by which the device corrects positions.
     pub fn shape(&self) -> Shape {
-        self.sizes.first().copied().map_or_else(Shape::default, Shape::of)
+        Shape::of_taught(&self.sizes)
     }
 
     /// The picture's file as the set names it.

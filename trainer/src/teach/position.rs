@@ -47,27 +47,29 @@ impl Places {
     /// Looks at preprocessed, square `pictures` of one shape; at least one. Turns of any angle are allowed for where they bring
     /// pictures together that small ones do not.
     pub fn find(pictures: &[Picture], shape: Shape) -> Self {
-        let askew = Self::within(pictures, shape, MOST_ASKEW);
+        let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
+        let (first, before) = (&grey[middle(&grey)], scatter(&grey));
+        let within = |turn| Self::within(&grey, first, before, shape, turn);
+        let askew = within(MOST_ASKEW);
         if askew.held() {
             return askew;
         }
-        let turned = Self::within(pictures, shape, MOST_TURN);
+        let turned = within(MOST_TURN);
         if turned.left <= PAYS * askew.left { turned } else { askew }
     }
 
-    fn within(pictures: &[Picture], shape: Shape, turn: f64) -> Self {
-        let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
-        let side = grey.first().map_or(0, |p| p.width);
+    /// By turns of up to `turn` degrees; the reference begins as `first`, and the pictures' scatter is `before`.
+    fn within(grey: &[Picture], first: &Picture, before: f64, shape: Shape, turn: f64) -> Self {
+        let side = first.width;
         let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn };
-        let before = scatter(&grey);
-        let mut reference = grey[middle(&grey)].clone();
+        let mut reference = first.clone();
         let (mut poses, mut corrected) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             if round > 0 {
                 reference = resampled(&reference, to_the_middle(&poses));
             }
             let mut corrector = Corrector::new(&reference, shape, widest);
-            corrected.clone_from(&grey);
+            corrected = grey.to_vec();
             poses = corrected.iter_mut().map(|picture| corrector.correct(picture)).collect();
             reference = mean(&corrected);
         }
@@ -176,33 +178,31 @@ mod tests {
         (0..count).map(one).collect()
     }
 
-    #[test]
-    fn parts_that_lie_askew_are_brought_together() {
+    /// Where plates lie that are shifted by up to 6 pixels and turned by up to `turn` degrees; corrected, they hold their place.
+    fn brought_together(turn: f32) -> Places {
         let at = |rng: &mut Rng| {
-            let [x, y, turn] = [6.0, 6.0, 4.0].map(|most| f64::from(rng.range(-most, most)));
+            let [x, y, turn] = [6.0, 6.0, turn].map(|most| f64::from(rng.range(-most, most)));
             Pose::new(x, y, turn)
         };
         let mut pictures = plates(30, at);
         let places = Places::find(&pictures, Shape::default());
-        assert!(!places.held() && places.correction_pays(), "off {}, left {}", places.off, places.left);
-        assert!((6.0..=16.0).contains(&places.limits.shift) && (4.0..=14.0).contains(&places.limits.turn));
         places.correct(pictures.iter_mut());
         let again = Places::find(&pictures, Shape::default());
         assert!(again.held(), "off {}, left {}", again.off, again.left);
+        places
+    }
+
+    #[test]
+    fn parts_that_lie_askew_are_brought_together() {
+        let places = brought_together(4.0);
+        assert!(!places.held() && places.correction_pays(), "off {}, left {}", places.off, places.left);
+        assert!((6.0..=16.0).contains(&places.limits.shift) && (4.0..=14.0).contains(&places.limits.turn));
     }
 
     #[test]
     fn parts_at_any_angle_are_brought_together() {
-        let at = |rng: &mut Rng| {
-            let [x, y, turn] = [6.0, 6.0, 180.0].map(|most| f64::from(rng.range(-most, most)));
-            Pose::new(x, y, turn)
-        };
-        let mut pictures = plates(30, at);
-        let places = Places::find(&pictures, Shape::default());
+        let places = brought_together(180.0);
         assert!(places.correction_pays() && places.limits.turn == 180.0, "{:?}, left {}", places.limits, places.left);
-        places.correct(pictures.iter_mut());
-        let again = Places::find(&pictures, Shape::default());
-        assert!(again.held(), "off {}, left {}", again.off, again.left);
     }
 
     #[test]
