@@ -72,6 +72,11 @@ impl Shape {
         sizes.first().copied().map_or_else(Self::default, Self::of)
     }
 
+    /// Width by height.
+    pub fn aspect(self) -> f32 {
+        self.width as f32 / self.height as f32
+    }
+
     /// A length down the square, laid along it.
     fn along(self, down: i64) -> i64 {
         down * i64::from(self.height) / i64::from(self.width)

@@ -201,7 +201,8 @@ impl TeachConfig {
         train.steps = preset.steps(device).min(steps_that_pay(pictures.len()));
         train.batch = BATCH;
         train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };
-        let mut shown = natural(pictures, &Augmentation::default());
+        let seen = Augmentation { aspect: shape.aspect(), ..Augmentation::default() };
+        let mut shown = natural(pictures, &seen);
         let may_have_a_place = !shown.texture && !pictures.is_empty();
         let places = may_have_a_place.then(|| Places::find(pictures, shape));
         let places = places.filter(|places| !shown.any_angle || places.correction_pays());
@@ -209,7 +210,7 @@ impl TeachConfig {
         if let (true, Some(places)) = (position, &places) {
             let mut corrected = pictures.to_vec();
             places.correct(corrected.iter_mut());
-            shown = natural(&corrected, &Augmentation::default());
+            shown = natural(&corrected, &seen);
         }
         train.augmentation = shown.augmentation.clone();
         // where nothing has a place, no pixel has a past

@@ -9,7 +9,7 @@ use beltwatch::picture::Picture;
 use crate::calibrate::quantile::median;
 use crate::evenly::evenly;
 use crate::train::Augmentation;
-use crate::train::augment::{Rows, STRAIGHT, resample};
+use crate::train::augment::{Rows, STRAIGHT, resample, turned};
 
 /// A changed picture may be this much farther from its nearest neighbour than an unchanged one.
 const NATURAL: f64 = 1.25;
@@ -27,6 +27,8 @@ const SHIFTS: [f32; 3] = [1.0 / 128.0, 1.0 / 64.0, 1.0 / 32.0];
 const TINT_SPREADS: f32 = 2.0;
 /// and within these limits.
 const TINTS: [f32; 2] = [0.02, 0.2];
+/// Of a picture whose sides differ by no more than this a quarter turn leaves little outside.
+const SQUARE: f32 = 1.1;
 /// A part's place is looked at with this shift.
 const NO_PLACE: f32 = 1.0 / 8.0;
 
@@ -42,7 +44,7 @@ pub struct Natural {
 }
 
 /// Looks for the natural changes of preprocessed, square `pictures` of one shape. `base` has the amounts that pictures do
-/// not tell (gain, brightness). At least two pictures; with fewer nothing is natural.
+/// not tell (gain, brightness) and the shape of the camera's. At least two pictures; with fewer nothing is natural.
 pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let size = pictures.first().map_or(0, |p| p.width);
     let small: Vec<Picture> = pictures.iter().map(|p| reduce(p, CHANGED)).collect();
@@ -62,16 +64,11 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
         });
         pictures.len() > 1 && median(&mut farther.collect::<Vec<_>>()).is_some_and(|median| median <= NATURAL)
     };
-    let turn = |degrees: f32| {
-        let (sin, cos) = degrees.to_radians().sin_cos();
-        [[cos, -sin], [sin, cos]]
-    };
     let shifted = |s: f32| is_natural(STRAIGHT, [s, 0.0]) && is_natural(STRAIGHT, [0.0, s]);
-    let turned = |degrees: f32| is_natural(turn(degrees), [0.0; 2]) && is_natural(turn(-degrees), [0.0; 2]);
+    let either_way = |degrees: f32| [degrees, -degrees].iter().all(|&d| is_natural(turned(d, base.aspect), [0.0; 2]));
     let texture = shifted(NO_PLACE);
-    let quarter_turn =
-        is_natural([[0.0, -1.0], [1.0, 0.0]], [0.0; 2]) && is_natural([[0.0, 1.0], [-1.0, 0.0]], [0.0; 2]);
-    let any_angle = !texture && quarter_turn && turned(45.0);
+    let quarter = either_way(90.0);
+    let any_angle = !texture && quarter && either_way(45.0);
     let largest = |all: &[f32], is: &dyn Fn(f32) -> bool| all.iter().copied().take_while(|&v| is(v)).last();
     let augmentation = Augmentation {
         // a camera's mount gives a little, whatever the pictures show
@@ -80,13 +77,13 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
             // turning blurs the very grain that a texture is judged by
             (true, _) => 0.0,
             (_, true) => 180.0,
-            _ => largest(&ROTATIONS, &turned).unwrap_or(0.0),
+            _ => largest(&ROTATIONS, &either_way).unwrap_or(0.0),
         },
         tint: tint(&small),
         flip_horizontal: is_natural([[-1.0, 0.0], [0.0, 1.0]], [0.0; 2]),
         flip_vertical: is_natural([[1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
         half_turn: is_natural([[-1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
-        quarter_turn,
+        quarter_turn: quarter && (1.0 / SQUARE..=SQUARE).contains(&base.aspect),
         ..base.clone()
     };
     Natural { augmentation, texture, any_angle }
@@ -223,6 +220,18 @@ mod tests {
         let found = natural(&drawn(48, 4.0, turned), &Augmentation::default());
         assert_eq!((found.any_angle, found.augmentation.rotation), (true, 180.0), "{found:?}");
         assert!(found.augmentation.half_turn && !found.texture);
+    }
+
+    #[test]
+    fn parts_in_wide_pictures_are_turned_as_they_lie() {
+        let turned = |rng: &mut Rng| -> Box<dyn Fn(f32, f32) -> f32> {
+            let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
+            Box::new(move |x, y| angle(1.5 * cos * x + sin * y, cos * y - 1.5 * sin * x))
+        };
+        let (pictures, wide) = (drawn(48, 4.0, turned), Augmentation { aspect: 1.5, ..Augmentation::default() });
+        let found = natural(&pictures, &wide);
+        assert!(found.any_angle && found.augmentation.half_turn && !found.augmentation.quarter_turn, "{found:?}");
+        assert!(!natural(&pictures, &Augmentation::default()).any_angle);
     }
 
     #[test]

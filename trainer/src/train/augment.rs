@@ -11,8 +11,11 @@ use super::rng::Rng;
 pub struct Augmentation {
     /// Shift along each axis, in pixels.
     pub shift: f32,
-    /// Rotation either way, in degrees. 0 keeps the pixel grid: nothing is interpolated.
+    /// Rotation either way, in degrees of the camera's picture. 0 keeps the pixel grid: nothing is interpolated.
     pub rotation: f32,
+    /// Width of the camera's picture by its height: it was stretched to a square, in which what is turned is sheared.
+    #[serde(default = "square")]
+    pub aspect: f32,
     /// Relative change of contrast and brightness together: 0.05 is 5 %.
     pub gain: f32,
     /// Added brightness, as a part of the full range.
@@ -30,11 +33,16 @@ pub struct Augmentation {
     pub quarter_turn: bool,
 }
 
+fn square() -> f32 {
+    1.0
+}
+
 impl Default for Augmentation {
     fn default() -> Self {
         Self {
             shift: 1.0,
             rotation: 0.0,
+            aspect: square(),
             gain: 0.05,
             brightness: 0.02,
             tint: 0.0,
@@ -50,22 +58,21 @@ impl Augmentation {
     /// A varied copy of a square picture. What comes in from outside repeats the border.
     pub fn apply(&self, rng: &mut Rng, picture: &Picture) -> Picture {
         let shift = [0, 1].map(|_| rng.range(-self.shift, self.shift));
-        let angle = rng.range(-self.rotation, self.rotation).to_radians();
+        let degrees = rng.range(-self.rotation, self.rotation);
         let gain = 1.0 + rng.range(-self.gain, self.gain);
         let offset = rng.range(-self.brightness, self.brightness) * 255.0;
         let gains = [(); 3].map(|()| gain * (1.0 + rng.range(-self.tint, self.tint)));
         let symmetries = [self.flip_horizontal, self.flip_vertical, self.half_turn, self.quarter_turn];
         let [horizontal, vertical, half, quarter] = symmetries.map(|allowed| rng.chance(0.5) && allowed);
         // Rows of the matrix from the new picture's places to the old one's, about the centre.
-        let mut rows =
-            if self.rotation == 0.0 { STRAIGHT } else { [[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]] };
+        let mut rows = if self.rotation == 0.0 { STRAIGHT } else { turned(degrees, self.aspect) };
         for (mirrored, axis) in [(horizontal != half, 0), (vertical != half, 1)] {
             if mirrored {
                 rows.iter_mut().for_each(|row| row[axis] = -row[axis]);
             }
         }
         if quarter {
-            rows.iter_mut().for_each(|row| *row = [-row[1], row[0]]);
+            rows.iter_mut().for_each(|row| *row = [-row[1] * self.aspect, row[0] / self.aspect]);
         }
         let shift = if self.rotation == 0.0 { shift.map(f32::round) } else { shift };
         resample(picture, rows, shift, |c, v| v * gains[c] + offset)
@@ -76,6 +83,12 @@ impl Augmentation {
 pub(crate) type Rows = [[f32; 2]; 2];
 /// No turn, no mirror.
 pub(crate) const STRAIGHT: Rows = [[1.0, 0.0], [0.0, 1.0]];
+
+/// A turn in a picture of that aspect, which was stretched to a square.
+pub(crate) fn turned(degrees: f32, aspect: f32) -> Rows {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    [[cos, -sin / aspect], [sin * aspect, cos]]
+}
 
 /// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps a channel's values of 0
 /// to 255.
@@ -111,6 +124,7 @@ mod tests {
     const STILL: Augmentation = Augmentation {
         shift: 0.0,
         rotation: 0.0,
+        aspect: 1.0,
         gain: 0.0,
         brightness: 0.0,
         tint: 0.0,
@@ -189,6 +203,19 @@ mod tests {
             assert!(config.apply(&mut Rng::new(&[key]), &white).data[0] > 200);
         }
         assert!(values.len() > 30);
+    }
+
+    #[test]
+    fn turns_are_those_of_the_camera_s_picture() {
+        // 8 to the right of the middle of a picture twice as wide as high are as long as 16 down
+        let mut dot = Picture::filled(33, 33, 1, 0);
+        dot.data[16 * 33 + 24] = 255;
+        let brightest = |picture: &Picture| picture.data.iter().position(|&v| v == 255).map(|i| (i % 33, i / 33));
+        let quarters = Augmentation { aspect: 2.0, quarter_turn: true, half_turn: true, ..STILL };
+        let seen: std::collections::HashSet<_> =
+            (0..100).map(|key| brightest(&quarters.apply(&mut Rng::new(&[key]), &dot))).collect();
+        assert_eq!(seen, [(24, 16), (8, 16), (16, 0), (16, 32)].map(Some).into());
+        assert_eq!(brightest(&resample(&dot, turned(90.0, 2.0), [0.0; 2], |_, v| v)), Some((16, 0)));
     }
 
     #[test]

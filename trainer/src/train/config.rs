@@ -140,6 +140,7 @@ impl TrainConfig {
         let half = (self.network.size / 2) as f32;
         range((0.0..=half).contains(&a.shift), "augmentation.shift", &a.shift, "0 to half the size, in pixels")?;
         range((0.0..=180.0).contains(&a.rotation), "augmentation.rotation", &a.rotation, "0 to 180 degrees")?;
+        range(a.aspect > 0.0 && a.aspect.is_finite(), "augmentation.aspect", &a.aspect, "above 0")?;
         range((0.0..1.0).contains(&a.gain), "augmentation.gain", &a.gain, "0 or more and below 1")?;
         range((0.0..1.0).contains(&a.brightness), "augmentation.brightness", &a.brightness, "0 or more and below 1")?;
         range((0.0..1.0).contains(&a.tint), "augmentation.tint", &a.tint, "0 or more and below 1")?;
@@ -177,6 +178,7 @@ mod tests {
         assert!(with(&|c| c.learning_rate = f64::NAN).starts_with("learning_rate"));
         assert!(with(&|c| c.defects.probability = 1.5).starts_with("defects.probability"));
         assert!(with(&|c| c.augmentation.shift = 65.0).starts_with("augmentation.shift"));
+        assert!(with(&|c| c.augmentation.aspect = 0.0).starts_with("augmentation.aspect"));
         assert!(with(&|c| c.loss.ssim = f32::INFINITY).starts_with("loss.ssim"));
         assert!(with(&|c| c.network.size = 100).starts_with("network.size"));
     }
