@@ -19,6 +19,11 @@ const HELD: f64 = 1.0;
 const PAYS: f64 = 0.75;
 /// Parts that are not turned further than this, in degrees, lie askew.
 const MOST_ASKEW: f64 = 20.0;
+/// A turn of more than this part of the largest is about as large.
+const NEARLY: f64 = 0.9;
+/// Where one in five is turned by about as much as that, more of them lie farther: a hexagon is never more than 30 degrees from
+/// its place, and looks near to it within 20.
+const AT_THE_END: f64 = 0.2;
 /// Parts on the line may lie this much farther off than those that were taught,
 const MARGIN: f64 = 1.5;
 /// and at least so many pixels,
@@ -37,6 +42,8 @@ pub struct Places {
     pub limits: Limits,
     /// Nine in ten pictures lie with their corners within this many pixels of the reference's.
     pub off: f64,
+    /// As many of the pictures, of 1, are turned by about as much as was looked for.
+    pub at_the_end: f64,
     /// As much of every picture is still in view after correction, of 1.
     pub in_view: f64,
     /// Mean distance of a picture from the mean of all after correction, as a part of the one before.
@@ -55,7 +62,8 @@ impl Places {
             return askew;
         }
         let turned = within(MOST_TURN);
-        if turned.left <= PAYS * askew.left { turned } else { askew }
+        let enough = if askew.at_the_end > AT_THE_END { 1.0 } else { PAYS };
+        if turned.left < enough * askew.left { turned } else { askew }
     }
 
     /// By turns of up to `turn` degrees; the reference begins as `first`, and the pictures' scatter is `before`.
@@ -85,6 +93,8 @@ impl Places {
                 turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
             },
             off: corners.get(corners.len() * 9 / 10).copied().unwrap_or(0.0),
+            at_the_end: poses.iter().filter(|pose| pose.degrees().abs() > NEARLY * turn).count() as f64
+                / poses.len().max(1) as f64,
             in_view: poses.iter().map(|pose| pose.in_view(side)).fold(1.0, f64::min),
             left: if before > 0.0 { scatter(&corrected) / before } else { 1.0 },
             reference,
@@ -158,19 +168,24 @@ mod tests {
     use super::*;
     use crate::train::rng::Rng;
 
-    /// Pictures of a notched plate with some noise, each at a pose of `at`.
-    fn plates(count: u64, mut at: impl FnMut(&mut Rng) -> Pose) -> Vec<Picture> {
-        let plate = |x: f64, y: f64| {
-            let inside = x.abs() < 40.0 && y.abs() < 30.0 && !(x > 20.0 && y < -10.0);
-            if inside { 180.0 - if (x + 15.0).hypot(y) < 8.0 { 90.0 } else { 0.0 } } else { 60.0 }
-        };
+    fn notched_plate(x: f64, y: f64) -> bool {
+        x.abs() < 40.0 && y.abs() < 30.0 && !(x > 20.0 && y < -10.0) && (x + 15.0).hypot(y) > 8.0
+    }
+
+    fn hexagon(x: f64, y: f64) -> bool {
+        [0.0, 60.0, 120.0].into_iter().map(f64::to_radians).all(|a| (x * a.cos() + y * a.sin()).abs() < 40.0)
+    }
+
+    /// Pictures of a part with some noise, each at a pose of `at` and in a light of its own.
+    fn drawn(part: fn(f64, f64) -> bool, count: u64, mut at: impl FnMut(&mut Rng) -> Pose) -> Vec<Picture> {
         let one = |key| {
             let mut rng = Rng::new(&[key, 77]);
             let pose = at(&mut rng);
             let ((sin, cos), [dx, dy]) = (pose.degrees().to_radians().sin_cos(), pose.shift());
+            let light = f64::from(rng.range(-8.0, 8.0));
             let level = |i: usize| {
                 let (x, y) = ((i % 128) as f64 - 63.5 - dx, (i / 128) as f64 - 63.5 - dy);
-                plate(cos * x + sin * y, cos * y - sin * x)
+                if part(cos * x + sin * y, cos * y - sin * x) { 180.0 + light } else { 60.0 + light }
             };
             let data = (0..128 * 128).map(|i| (level(i) + f64::from(rng.range(-6.0, 6.0))) as u8).collect();
             Picture { width: 128, height: 128, channels: 1, data }
@@ -178,13 +193,21 @@ mod tests {
         (0..count).map(one).collect()
     }
 
-    /// Where plates lie that are shifted by up to 6 pixels and turned by up to `turn` degrees; corrected, they hold their place.
-    fn brought_together(turn: f32) -> Places {
-        let at = |rng: &mut Rng| {
+    fn plates(count: u64, at: impl FnMut(&mut Rng) -> Pose) -> Vec<Picture> {
+        drawn(notched_plate, count, at)
+    }
+
+    /// Shifted by up to 6 pixels and turned by up to `turn` degrees.
+    fn anywhere(turn: f32) -> impl FnMut(&mut Rng) -> Pose {
+        move |rng| {
             let [x, y, turn] = [6.0, 6.0, turn].map(|most| f64::from(rng.range(-most, most)));
             Pose::new(x, y, turn)
-        };
-        let mut pictures = plates(30, at);
+        }
+    }
+
+    /// Where plates lie that lie anywhere; corrected, they hold their place.
+    fn brought_together(turn: f32) -> Places {
+        let mut pictures = plates(30, anywhere(turn));
         let places = Places::find(&pictures, Shape::default());
         places.correct(pictures.iter_mut());
         let again = Places::find(&pictures, Shape::default());
@@ -201,8 +224,15 @@ mod tests {
 
     #[test]
     fn parts_at_any_angle_are_brought_together() {
-        let places = brought_together(180.0);
-        assert!(places.correction_pays() && places.limits.turn == 180.0, "{:?}, left {}", places.limits, places.left);
+        let hexagons = Places::find(&drawn(hexagon, 30, anywhere(180.0)), Shape::default());
+        for places in [brought_together(180.0), hexagons] {
+            assert!(
+                places.correction_pays() && places.limits.turn == 180.0,
+                "{:?}, left {}",
+                places.limits,
+                places.left
+            );
+        }
     }
 
     #[test]
