@@ -61,9 +61,18 @@ pub fn upper_bound(rejected: usize, count: usize) -> f64 {
     high
 }
 
-/// Held-out pictures of which none may be rejected, so that the share is promised to be at most `target`.
-pub fn needed(target: f64) -> usize {
-    ((1.0 - CONFIDENCE).ln() / (-target).ln_1p()).ceil() as usize
+/// Held-out pictures of which no more than `rejected` may be, so that the share is promised to be at most `target`.
+pub fn needed(target: f64, rejected: usize) -> usize {
+    let mut enough = ((1.0 - CONFIDENCE).ln() / (-target).ln_1p()).ceil() as usize;
+    while upper_bound(rejected, enough) > target + 1e-12 {
+        enough *= 2;
+    }
+    let mut too_few = enough / 2;
+    while rejected > 0 && enough - too_few > 1 {
+        let middle = too_few.midpoint(enough);
+        *(if upper_bound(rejected, middle) > target { &mut too_few } else { &mut enough }) = middle;
+    }
+    enough
 }
 
 /// Probability of at most `most` of `count` at a share of `p` each (0 to 1, exclusive), summed from the largest term on.
@@ -98,7 +107,8 @@ mod tests {
             );
         }
         assert_eq!((upper_bound(0, 0), upper_bound(5, 5)), (1.0, 1.0));
-        assert_eq!([0.01, 0.005, 0.05].map(needed), [299, 598, 59]);
+        assert_eq!([0.01, 0.005, 0.05].map(|target| needed(target, 0)), [299, 598, 59]);
+        assert_eq!([1, 2].map(|rejected| needed(0.01, rejected)), [473, 628]);
     }
 
     #[test]
@@ -131,10 +141,10 @@ mod tests {
         }
 
         #[test]
-        fn as_many_as_needed_are_enough_and_one_less_is_not(target in 0.0005f64..0.4) {
-            let count = needed(target);
-            prop_assert!(upper_bound(0, count) <= target + 1e-12);
-            prop_assert!(count == 1 || upper_bound(0, count - 1) > target);
+        fn as_many_as_needed_are_enough_and_one_less_is_not(target in 0.0005f64..0.4, rejected in 0usize..5) {
+            let count = needed(target, rejected);
+            prop_assert!(upper_bound(rejected, count) <= target + 1e-12);
+            prop_assert!(count == 1 || upper_bound(rejected, count - 1) > target);
         }
     }
 }

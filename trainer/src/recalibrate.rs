@@ -138,10 +138,23 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
         None => Vec::new(),
     };
     let score = &mut manifest.score;
-    let old = score.threshold;
+    let (old, known) = (score.threshold, score.held_out_scores.len());
     score.held_out_scores.extend(new.iter().map(|new| new.score));
     score.false_reject_target = args.false_reject.unwrap_or(score.false_reject_target);
-    let found = threshold(&score.held_out_scores, &score.taught_scores, score.false_reject_target);
+    let odd = if args.force { Vec::new() } else { outliers(&score.held_out_scores) };
+    for New { path, score: found, .. } in odd.iter().filter_map(|place| new.get(place.checked_sub(known)?)) {
+        say::error(format_args!(
+            "stands out: {}: score {found}; it does not set the threshold, but the promise counts it. Look at it: if it is of no \
+             good part, take it out of the folder, put {BEFORE} back and calibrate again; if it is, --force lets it set the \
+             threshold",
+            path.display()
+        ));
+    }
+    let (odd, belonging): (Vec<_>, Vec<_>) =
+        score.held_out_scores.iter().enumerate().partition(|(at, _)| odd.contains(at));
+    let [odd, belonging] =
+        [odd, belonging].map(|scores| scores.into_iter().map(|(_, &score)| score).collect::<Vec<_>>());
+    let found = threshold(&belonging, &odd, &score.taught_scores, score.false_reject_target);
     if found.score == Score(u16::MAX) {
         return Err(CalibrateError::NoThreshold);
     }
@@ -172,7 +185,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     Ok(manifest)
 }
 
-/// The folder's pictures that the recipe has not seen and that do not stand out, with their scores.
+/// The folder's pictures that the recipe has not seen, with their scores.
 fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>, CalibrateError> {
     let dataset = Dataset::open(folder)?;
     if dataset.train_good.is_empty() || !dataset.test.is_empty() || folder.join("train").is_dir() {
@@ -196,17 +209,7 @@ fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>,
         let (threshold, at_most) = (settings.threshold, 100.0 * at_most);
         return Err(CalibrateError::NotGood { above, of, threshold, at_most, highest });
     }
-    let all: Vec<Score> = known.iter().copied().chain(new.iter().map(|new| new.score)).collect();
-    let odd: HashSet<usize> = outliers(&all).into_iter().filter_map(|place| place.checked_sub(known.len())).collect();
-    let (odd, new): (Vec<_>, Vec<_>) = new.into_iter().enumerate().partition(|(place, _)| odd.contains(place));
-    for (_, New { path, score, .. }) in odd {
-        say::error(format_args!(
-            "stands out: {}: score {score}; left out. Look at it: is it a good part?",
-            path.display()
-        ));
-    }
-    let new: Vec<New> = new.into_iter().map(|(_, new)| new).collect();
-    if new.is_empty() { Err(CalibrateError::NothingNew { path: folder.to_owned() }) } else { Ok(new) }
+    Ok(new)
 }
 
 /// The score of each picture that the recipe has not seen, of equal files the first one's only.

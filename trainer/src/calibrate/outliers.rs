@@ -10,6 +10,8 @@ const SUSPICIOUS: f64 = 5.0;
 /// The standard deviation is taken as at least this share of the median's root, so that no less than one and a half times the
 /// median stands out: a set may be quieter than its future, and scores may come in a few steps only.
 const LEAST_SPREAD: f64 = 0.05;
+/// No lower score stands out, and where most scores are 0 many would.
+const LEAST: Score = Score(4 * 256);
 /// At most this share, rounded up, is taken out: a set that is worse is the engineer's to look at.
 pub const MOST: f64 = 0.05;
 /// By this quantile of the scores and the median the standard deviation is estimated, so that it takes more bad pictures than
@@ -30,7 +32,8 @@ pub fn outliers(scores: &[Score]) -> Vec<usize> {
     let middle = median(&mut sorted).unwrap_or(0.0);
     let high = sorted[(HIGH * (sorted.len() - 1) as f64) as usize];
     let spread = ((high - middle) / NORMAL_HIGH).max(LEAST_SPREAD * middle);
-    let mut found: Vec<usize> = (0..roots.len()).filter(|&i| roots[i] > middle + SUSPICIOUS * spread).collect();
+    let limit = (middle + SUSPICIOUS * spread).max(root(&LEAST));
+    let mut found: Vec<usize> = (0..roots.len()).filter(|&i| roots[i] > limit).collect();
     found.sort_by(|&a, &b| scores[b].cmp(&scores[a]));
     found.truncate((MOST * scores.len() as f64).ceil() as usize);
     found
@@ -63,6 +66,15 @@ mod tests {
         assert!(outliers(&scores).is_empty());
         scores.push(Score::from_f64(8.0));
         assert_eq!(outliers(&scores), [68]);
+    }
+
+    #[test]
+    fn what_is_barely_more_than_nothing_does_not_stand_out() {
+        let mut scores = vec![Score(0); 90];
+        (scores[1], scores[2]) = (Score::from_f64(0.5), Score::from_f64(3.9));
+        assert!(outliers(&scores).is_empty());
+        scores[7] = Score::from_f64(4.2);
+        assert_eq!(outliers(&scores), [7]);
     }
 
     #[test]

@@ -20,13 +20,13 @@ pub(super) struct Calibration {
     /// As the device scores.
     pub(super) scoring: Scoring,
     pub(super) threshold: Threshold,
-    /// Scores of held-out pictures,
+    /// Scores of held-out pictures, those that stand out among them last,
     pub(super) held_out: Vec<Score>,
     /// and of those that were taught on.
     pub(super) taught: Vec<Score>,
     /// Of the float network, and without HEE.
     pub(super) comparison_thresholds: BTreeMap<String, Score>,
-    /// Pictures that stand out above the others: nothing was measured on them.
+    /// Pictures that stand out above the others: nothing but the promise was measured on them.
     pub(super) suspicious: Vec<(PathBuf, Score)>,
     /// The held-out pictures that score highest, the highest first.
     pub(super) highest: Vec<(PathBuf, Score)>,
@@ -53,10 +53,13 @@ impl Calibration {
         deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
         let mut suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
         suspicious.retain(|(file, _)| !settings.leave_out.contains(file));
-        let files: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).chain(&settings.leave_out).collect();
-        let belongs = |place: &usize| !files.contains(&set.train_files[*place]);
-        if !files.is_empty() {
-            unseen.leave_out(&files, settings)?;
+        let odd: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
+        let belongs = |place: &usize| {
+            let file = &set.train_files[*place];
+            !odd.contains(file) && !settings.leave_out.contains(file)
+        };
+        if !(odd.is_empty() && settings.leave_out.is_empty()) {
+            unseen.leave_out(&odd, settings)?;
         }
 
         let [int8_drawn, float_drawn] = [unseen.drawn(|n| &n.int8)?, unseen.drawn(|n| &n.float)?];
@@ -69,21 +72,23 @@ impl Calibration {
         let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
             scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()
         };
-        let threshold = |scores: &[Score]| threshold(scores, &taught, settings.false_reject_target);
-        let compared = |drawn, with_hee| threshold(&scores(drawn, with_hee)).score;
+        let threshold = |scores: &[Score], odd: &[Score]| threshold(scores, odd, &taught, settings.false_reject_target);
+        let compared = |drawn, with_hee| threshold(&scores(drawn, with_hee), &[]).score;
         let comparison_thresholds = BTreeMap::from([
             ("int8_raw".to_owned(), compared(&int8_drawn, false)),
             ("float_hee".to_owned(), compared(&float_drawn, true)),
             ("float_raw".to_owned(), compared(&float_drawn, false)),
         ]);
-        let held_out = scores(&int8_drawn, true);
-        let mut threshold = threshold(&held_out);
+        let mut held_out = scores(&int8_drawn, true);
+        let odd = unseen.scores_of_odd(&scorings)?;
+        let mut threshold = threshold(&held_out, &odd);
         if !further.is_empty() {
             threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
         }
         let mut highest: Vec<_> = unseen.files().cloned().zip(held_out.iter().copied()).collect();
         highest.sort_by_key(|&(_, score)| Reverse(score));
         highest.truncate(HIGHEST);
+        held_out.extend(odd);
         Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious, highest })
     }
 }

@@ -87,7 +87,11 @@ pub(super) fn pictures(
                 path.display()
             ));
         }
-        say::error(format_args!("look at {} before you trust the recipe", look_at.display()));
+        say::error(format_args!(
+            "look at {} before you trust the recipe; the promise counts what of it was held out: what is of no good part is left out \
+             of that too with --force --leave-out and the picture",
+            look_at.display()
+        ));
     }
     Ok(())
 }

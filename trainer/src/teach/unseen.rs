@@ -15,12 +15,13 @@ use super::noise::{collect, maps};
 use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
 use crate::calibrate::scoring::{Redrawn, Scoring};
+use crate::evenly::evenly;
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor};
 use crate::train::defects;
 use crate::train::rng::Rng;
 
-/// Pictures that set the quantisation's ranges.
+/// So many pictures, from all over the set, fix the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
 /// Held-out pictures are scored with a noise map without them: of so many shares of theirs one at a time is left out.
 const MOST_SHARES: usize = 32;
@@ -36,8 +37,9 @@ pub(super) struct Quantised {
 impl Quantised {
     /// With ranges from `pictures`, those that it was taught on.
     pub(super) fn of(networks: &FoldedNetworks, pictures: &[Picture], seed: u64) -> Result<Self, ExportError> {
-        let normals = &pictures[..pictures.len().min(CALIBRATION_PICTURES)];
-        let quantised = quantise::quantise(networks, normals, &with_defects(normals, pictures, seed))?;
+        let normals: Vec<Picture> =
+            evenly(pictures.len(), CALIBRATION_PICTURES).map(|place| pictures[place].clone()).collect();
+        let quantised = quantise::quantise(networks, &normals, &with_defects(&normals, pictures, seed))?;
         let model = quantise::export(&quantised);
         quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
         let float_model = quantise::export_float(networks);
@@ -64,6 +66,8 @@ struct Fold<'a> {
     network: &'a Quantised,
     taught: Vec<usize>,
     held_out: Vec<usize>,
+    /// Held out too, but standing out above the others.
+    odd: Vec<usize>,
     /// Over pictures of which none is held out here.
     noise: Vec<NoiseMap>,
 }
@@ -90,7 +94,7 @@ impl<'a> Unseen<'a> {
         further: &'a [Quantised],
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
-        let fold = |network, (taught, held_out)| Fold { network, taught, held_out, noise: Vec::new() };
+        let fold = |network, (taught, held_out)| Fold { network, taught, held_out, odd: Vec::new(), noise: Vec::new() };
         let all = || (0..set.train.len()).collect();
         let folds = match further {
             [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..held_out.len()).collect()))],
@@ -163,15 +167,18 @@ impl<'a> Unseen<'a> {
         Ok(scores)
     }
 
-    /// Leaves out files, among the taught and among the held-out ones, and measures noise anew.
-    pub(super) fn leave_out(
-        &mut self,
-        files: &HashSet<&PathBuf>,
-        settings: &ExportSettings,
-    ) -> Result<(), ExportError> {
+    /// Leaves out what the settings say, among the taught and among the held-out ones, sets the `odd` files apart, and measures
+    /// noise anew.
+    pub(super) fn leave_out(&mut self, odd: &HashSet<&PathBuf>, settings: &ExportSettings) -> Result<(), ExportError> {
+        let Self { set, .. } = *self;
+        let is_left_out = |file: &PathBuf| settings.leave_out.contains(file);
         for fold in &mut self.folds {
-            fold.taught.retain(|&place| !files.contains(&self.set.train_files[place]));
-            fold.held_out.retain(|&place| !files.contains(&self.set.held_out[place].0));
+            let taught =
+                |&place: &usize| !is_left_out(&set.train_files[place]) && !odd.contains(&set.train_files[place]);
+            fold.taught.retain(taught);
+            fold.held_out.retain(|&place| !is_left_out(&set.held_out[place].0));
+            let odd = |&place: &usize| odd.contains(&set.held_out[place].0);
+            (fold.odd, fold.held_out) = fold.held_out.iter().partition(|place| odd(place));
         }
         self.measure(settings)
     }
@@ -181,10 +188,21 @@ impl<'a> Unseen<'a> {
         &self,
         of: fn(&'a Quantised) -> &'a N,
     ) -> Result<Vec<Vec<Redrawn>>, ExportError> {
-        self.folds
-            .iter()
-            .map(|fold| of(fold.network).all(fold.held_out.iter().map(|&place| &self.held_out[place])))
-            .collect()
+        self.folds.iter().map(|fold| of(fold.network).all(self.pictures(&fold.held_out))).collect()
+    }
+
+    /// The scores of those that stand out, fold after fold.
+    pub(super) fn scores_of_odd(&self, scorings: &[Scoring]) -> Result<Vec<Score>, ExportError> {
+        let mut scores = Vec::new();
+        for (fold, scoring) in self.folds.iter().zip(scorings) {
+            scores.extend(scoring.scores(&fold.network.int8.all(self.pictures(&fold.odd))?, true));
+        }
+        Ok(scores)
+    }
+
+    fn pictures(&self, places: &[usize]) -> impl Iterator<Item = &'a Picture> {
+        let held_out = self.held_out;
+        places.iter().map(move |&place| &held_out[place])
     }
 
     /// The files of the held-out pictures, fold after fold.
