@@ -17,6 +17,8 @@ use crate::picture::Picture;
 pub const MODEL_FILE: &str = "model.onnx";
 /// The reference of position correction.
 pub const POSITION_FILE: &str = "position.png";
+/// The manifest until it is written whole.
+pub const PARTIAL: &str = "recipe.toml.partial";
 
 /// The files of a form's noise map: mean and spread.
 fn noise_files(form: Form) -> [String; 2] {
@@ -119,7 +121,7 @@ pub fn write(folder: &Path, mut manifest: Manifest, names: &[String]) -> Result<
     let text =
         toml::to_string(&manifest).map_err(|e| RecipeError::Manifest { path: path.clone(), message: e.to_string() })?;
     Manifest::parse(&text, &path)?;
-    let partial = folder.join("recipe.toml.partial");
+    let partial = folder.join(PARTIAL);
     fs::write(&partial, text)
         .and_then(|()| fs::rename(&partial, &path))
         .map_err(|source| RecipeError::Write { path, source })?;

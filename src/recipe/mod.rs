@@ -20,7 +20,7 @@ use crate::picture::Picture;
 use crate::preprocess::Preprocessor;
 
 pub use error::RecipeError;
-pub use files::{MODEL_FILE, POSITION_FILE, save_noise_map, sha256_hex, write};
+pub use files::{MODEL_FILE, PARTIAL, POSITION_FILE, save_noise_map, sha256_hex, write};
 pub use manifest::{
     DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training, is_false_reject_target, is_size,
 };

@@ -23,15 +23,22 @@ pub enum Noise {
 #[derive(Clone, Debug)]
 pub struct NoiseStatistics {
     width: usize,
+    looked_at: Vec<bool>,
     count: u32,
     sum: Vec<u64>,
     squares: Vec<u64>,
 }
 
 impl NoiseStatistics {
-    /// Of pictures with `width` x `height` pixels.
-    pub fn new(width: usize, height: usize) -> Self {
-        Self { width, count: 0, sum: vec![0; width * height], squares: vec![0; width * height] }
+    /// Of pictures with `width` pixels in a row, of which those that are `looked_at` count.
+    pub fn new(width: usize, looked_at: Vec<bool>) -> Self {
+        let pixels = looked_at.len();
+        Self { width, looked_at, count: 0, sum: vec![0; pixels], squares: vec![0; pixels] }
+    }
+
+    /// Of each pixel that is looked at its own one of `values`.
+    fn counted<V: Copy>(&self, values: &[V]) -> Vec<V> {
+        values.iter().zip(&self.looked_at).filter_map(|(&value, &counts)| counts.then_some(value)).collect()
     }
 
     /// Takes in a difference image. Up to a million keep the sums exact.
@@ -55,6 +62,7 @@ impl NoiseStatistics {
         let less = |all: &[u64], part: &[u64]| all.iter().zip(part).map(|(all, part)| all - part).collect();
         Self {
             width: self.width,
+            looked_at: self.looked_at.clone(),
             count: self.count - other.count,
             sum: less(&self.sum, &other.sum),
             squares: less(&self.squares, &other.squares),
@@ -63,16 +71,17 @@ impl NoiseStatistics {
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
-/// over 3 x 3 pixels, the spread raised by a quarter of its mean over the picture, or by `least` levels where that is more. No
+/// over 3 x 3 pixels, the spread raised by a quarter of its mean over what is looked at, or by `least` levels where that is more. No
 /// pictures: mean 0, spread 1 level.
 pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let n = f64::from(statistics.count.max(1));
     let mean: Vec<f64> = statistics.sum.iter().map(|&s| s as f64 / n).collect();
     let spread: Vec<f64> =
         statistics.squares.iter().zip(&mean).map(|(&q, m)| (q as f64 / n - m * m).max(0.0).sqrt()).collect();
+    let counted = statistics.counted(&spread);
     let floor = match statistics.count {
         0 => 256.0,
-        _ => (FLOOR * spread.iter().sum::<f64>() / spread.len().max(1) as f64).max(256.0 * least),
+        _ => (FLOOR * counted.iter().sum::<f64>() / counted.len().max(1) as f64).max(256.0 * least),
     };
     let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
@@ -84,14 +93,14 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
 }
 
 /// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and one
-/// standard deviation, of all pixels of all pictures, `least` levels at least. No pictures: mean 0, spread 1 level.
+/// standard deviation, of all pixels that are looked at in all pictures, `least` levels at least. No pictures: mean 0, spread 1 level.
 pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
-    let pixels = statistics.sum.len();
-    let n = (f64::from(statistics.count) * pixels as f64).max(1.0);
-    let mean = statistics.sum.iter().map(|&s| s as f64).sum::<f64>() / n;
-    let square = statistics.squares.iter().map(|&q| q as f64).sum::<f64>() / n;
+    let [sums, squares] = [&statistics.sum, &statistics.squares].map(|plane| statistics.counted(plane));
+    let n = (f64::from(statistics.count) * sums.len() as f64).max(1.0);
+    let mean = sums.iter().map(|&s| s as f64).sum::<f64>() / n;
+    let square = squares.iter().map(|&q| q as f64).sum::<f64>() / n;
     let spread = if statistics.count == 0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
-    let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; pixels];
+    let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; statistics.sum.len()];
     NoiseMap {
         mean: everywhere(mean),
         spread: everywhere(spread.max(256.0 * least).max(1.0)),
@@ -116,7 +125,7 @@ mod tests {
 
     #[test]
     fn mean_and_spread_of_two_pictures() {
-        let mut statistics = NoiseStatistics::new(4, 4);
+        let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
         statistics.add(&[1000; 16]);
         statistics.add(&[3000; 16]);
         let map = noise_map(&statistics, 0.0);
@@ -128,7 +137,7 @@ mod tests {
     fn parts_of_a_set_add_up_to_it() {
         let differences: Vec<Vec<u16>> = (0..5).map(|i| (0..16).map(|p| 900 * i + 77 * p).collect()).collect();
         let of = |some: &[Vec<u16>]| {
-            let mut statistics = NoiseStatistics::new(4, 4);
+            let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
             some.iter().for_each(|difference| statistics.add(difference));
             statistics
         };
@@ -141,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_quiet_set_is_not_taken_for_a_quiet_line() {
-        let mut statistics = NoiseStatistics::new(4, 4);
+        let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
         statistics.add(&[7; 16]);
         assert_eq!(noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
         assert_eq!(even_noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
@@ -150,24 +159,35 @@ mod tests {
 
     #[test]
     fn where_nothing_has_a_place_every_pixel_counts_alike() {
-        let mut statistics = NoiseStatistics::new(4, 1);
+        let mut statistics = NoiseStatistics::new(4, vec![true; 4]);
         statistics.add(&[0, 0, 0, 4000]);
         statistics.add(&[0, 4000, 0, 0]);
         let map = even_noise_map(&statistics, 0.0);
         // a quarter of the values is 4000, the others 0: standard deviation 4000 * sqrt(3) / 4
         assert_eq!((map.mean, map.spread), (vec![1000; 4], vec![1732; 4]));
-        assert_eq!(even_noise_map(&NoiseStatistics::new(2, 2), 0.0).spread, [256; 4]);
+        assert_eq!(even_noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread, [256; 4]);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_sets_no_unit() {
+        // the right half is another machine's rollers
+        let mut statistics = NoiseStatistics::new(4, [true, true, false, false].repeat(4));
+        statistics.add(&[1000, 1000, 0, 0].repeat(4));
+        statistics.add(&[3000, 3000, 60_000, 60_000].repeat(4));
+        let even = even_noise_map(&statistics, 0.0);
+        assert_eq!((even.mean, even.spread), (vec![2000; 16], vec![1000; 16]));
+        assert_eq!(noise_map(&statistics, 0.0).spread[0], 1250);
     }
 
     #[test]
     fn a_quiet_pixel_has_a_spread_all_the_same() {
-        let mut statistics = NoiseStatistics::new(8, 8);
+        let mut statistics = NoiseStatistics::new(8, vec![true; 64]);
         let mut picture = [0u16; 64];
         statistics.add(&picture);
         picture[..32].fill(4000);
         statistics.add(&picture);
         let map = noise_map(&statistics, 0.0);
         assert_eq!(map.spread[63], 250);
-        assert!(noise_map(&NoiseStatistics::new(2, 2), 0.0).spread.iter().all(|&s| s == 256));
+        assert!(noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread.iter().all(|&s| s == 256));
     }
 }

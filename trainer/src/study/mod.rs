@@ -119,6 +119,9 @@ pub struct Cell {
     pub miss_rate: Option<f64>,
     /// Multiply-adds of the networks for one picture.
     pub multiply_adds: u64,
+    /// SHA-256 of those of the pictures that it was taught with.
+    #[serde(default)]
+    pub pictures: String,
     /// Seconds of teaching; none where the training was another variant's, or an earlier session's.
     pub teach_seconds: Option<f64>,
 }
@@ -167,21 +170,32 @@ impl Place<'_> {
         format!("{}, {}, seed {}", self.category, self.variant.name, self.seed)
     }
 
-    fn cell(&self, decided: &mut HashMap<usize, TeachConfig>, stop: &AtomicBool) -> Result<Cell, StudyError> {
+    fn cell(&self, decided: &mut HashMap<usize, Decided>, stop: &AtomicBool) -> Result<Cell, StudyError> {
         let folder = self.args.out.join(self.category).join(self.variant.folder()).join(format!("seed-{}", self.seed));
         let results = folder.join("results.json");
         create(&folder)?;
-        let config = self.configuration(decided)?;
+        let (config, pictures) = self.configuration(decided)?;
         let file = folder.join("teach.toml");
         let told = |source| StudyError::Teach { cell: self.name(), source: Box::new(source) };
         let same = TeachConfig::read(&file).is_ok_and(|before| before == config);
         if let (true, Ok(text)) = (same, fs::read_to_string(&results)) {
-            return serde_json::from_str(&text)
-                .map_err(|e| StudyError::File { path: results, message: format!("{e}; remove it to measure anew") });
+            let cell: Cell = serde_json::from_str(&text).map_err(|e| StudyError::File {
+                path: results.clone(),
+                message: format!("{e}; remove it to measure anew"),
+            })?;
+            if cell.pictures == pictures {
+                return Ok(cell);
+            }
+        }
+        // what was measured otherwise must not be taken for this, wherever it is stopped
+        if let Err(e) = fs::remove_file(&results)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(StudyError::File { path: results, message: format!("cannot be removed: {e}") });
         }
         config.write(&file).map_err(told)?;
         say::error(format_args!("\n{}", self.name()));
-        let run = self.args.out.join("runs").join(run_name(self.category, &config));
+        let run = self.args.out.join("runs").join(run_name(self.category, &config, &pictures));
         let fresh = !run.exists();
         let options = TeachOptions {
             data: self.data.clone(),
@@ -202,20 +216,14 @@ impl Place<'_> {
                 .evaluation;
         let (int8, raw, float) =
             (&evaluation.results.int8_hee, &evaluation.results.int8_raw, &evaluation.results.float_hee);
-        let cell = self.measured(&config, int8, raw, float, fresh.then_some(seconds));
+        let cell =
+            Cell { pictures, teach_seconds: fresh.then_some(seconds), ..self.measured(&config, int8, raw, float) };
         let text = serde_json::to_string_pretty(&cell).unwrap_or_default();
         fs::write(&results, text).map_err(|e| StudyError::File { path: results, message: e.to_string() })?;
         Ok(cell)
     }
 
-    fn measured(
-        &self,
-        config: &TeachConfig,
-        int8: &Metrics,
-        without_hee: &Metrics,
-        float: &Metrics,
-        teach_seconds: Option<f64>,
-    ) -> Cell {
+    fn measured(&self, config: &TeachConfig, int8: &Metrics, without_hee: &Metrics, float: &Metrics) -> Cell {
         Cell {
             category: self.category.to_owned(),
             variant: self.variant.name.clone(),
@@ -230,21 +238,23 @@ impl Place<'_> {
             false_reject_rate: int8.false_reject_rate,
             miss_rate: int8.miss_rate,
             multiply_adds: config.train.network.multiply_adds(),
-            teach_seconds,
+            pictures: String::new(),
+            teach_seconds: None,
         }
     }
 
-    /// What `teach` would decide, changed as the variant says; `decided` holds what it decides at each size, so that the
-    /// pictures are looked at once.
-    fn configuration(&self, decided: &mut HashMap<usize, TeachConfig>) -> Result<TeachConfig, StudyError> {
+    /// What `teach` would decide, changed as the variant says, and the hash of its pictures; `decided` holds what it decides at
+    /// each size, so that the pictures are looked at once.
+    fn configuration(&self, decided: &mut HashMap<usize, Decided>) -> Result<Decided, StudyError> {
         let size = self.variant.size.or(self.plan.size).unwrap_or(self.plan.preset.size());
-        let mut config = match decided.entry(size) {
+        let (mut config, pictures) = match decided.entry(size) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(place) => {
                 let dataset = Dataset::open(&self.data)?;
                 let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed, None)?;
                 let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels, set.shape());
-                place.insert(decided.config).clone()
+                let hashes: Vec<&str> = set.sha256.keys().map(String::as_str).collect();
+                place.insert((decided.config, sha256_hex(hashes.concat().as_bytes()))).clone()
             }
         };
         config.train.seed = self.seed;
@@ -255,14 +265,17 @@ impl Place<'_> {
             message,
         })?;
         config.validate().map_err(|source| StudyError::Teach { cell: self.name(), source: Box::new(source) })?;
-        Ok(config)
+        Ok((config, pictures))
     }
 }
 
+/// A configuration, and the hash of the pictures that it is for.
+type Decided = (TeachConfig, String);
+
 /// The same for all recipes of one training.
-fn run_name(category: &str, config: &TeachConfig) -> String {
+fn run_name(category: &str, config: &TeachConfig, pictures: &str) -> String {
     let folds = config.recipe.folds.map_or(String::new(), |folds| format!("{folds} folds"));
-    let hash = sha256_hex(format!("{:?}{folds}", config.train).as_bytes());
+    let hash = sha256_hex(format!("{:?}{folds}{pictures}", config.train).as_bytes());
     format!("{category}-{}-{}", config.train.seed, &hash[..12])
 }
 

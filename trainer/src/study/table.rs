@@ -142,6 +142,7 @@ mod tests {
             false_reject_rate: None,
             miss_rate: None,
             multiply_adds: 152_000_000,
+            pictures: String::new(),
             teach_seconds: (seed == 1).then_some(600.0),
         }
     }

@@ -44,9 +44,7 @@ pub enum TeachError {
         path: PathBuf,
     },
     /// something is there that --force must not delete
-    #[error(
-        "{path} holds `{other}`, which is no part of a recipe: --force replaces recipes only; choose another --out"
-    )]
+    #[error("{path} holds `{other}`, which is no part of a recipe: only recipes are replaced; choose another --out")]
     NotARecipe {
         /// The folder.
         path: PathBuf,
@@ -130,6 +128,14 @@ pub enum TeachError {
         /// Width and height of the network's picture.
         size: usize,
     },
+    /// a size beside a file that has one
+    #[error("--size {size}: the --config has a network for {configured} pixels; change the file or leave --size out")]
+    TwoSizes {
+        /// The option's.
+        size: usize,
+        /// The file's.
+        configured: usize,
+    },
     /// a picture that is not there
     #[error("--leave-out {path}: is none of the pictures that are taught with")]
     LeaveOut {
@@ -160,6 +166,7 @@ impl TeachError {
             | Self::Regions { .. }
             | Self::Settings(_)
             | Self::Size { .. }
+            | Self::TwoSizes { .. }
             | Self::Out { .. } => 2,
             _ => 1,
         }

@@ -22,6 +22,19 @@ pub enum MaskError {
         /// A teaching picture's.
         taught: String,
     },
+    /// drawn where parts lie elsewhere
+    #[error(
+        "{path}: the mask is {found}, but parts are brought to one place first: draw it over position.png of a recipe that was \
+         taught without it, {size}x{size}"
+    )]
+    Corrected {
+        /// The mask.
+        path: PathBuf,
+        /// Its size.
+        found: String,
+        /// The network's.
+        size: usize,
+    },
     /// all alike
     #[error("{path}: is all {colour}: paint white what is to be looked at, and black what is not")]
     Plain {
@@ -39,15 +52,19 @@ pub enum MaskError {
 }
 
 /// The regions of a mask picture, white where the part is looked at, black where it is not: drawn over a picture as the
-/// camera gives it (`taught` sizes), or over one as the network sees it.
+/// camera gives it (`taught` sizes; none where positions are corrected), or over one as the network sees it.
 pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Regions, MaskError> {
     let picture = Picture::open(path)?;
     let sizes: Vec<[usize; 2]> = taught.iter().copied().chain([[size, size]]).collect();
     let mut mask = Picture::default();
     let path = path.to_owned();
     if Preprocessor::new(size, 1, &sizes).apply(&picture, &mut mask).is_err() {
-        let [found, taught] = [[picture.width, picture.height], sizes[0]].map(|[w, h]| format!("{w}x{h}"));
-        return Err(MaskError::Shape { path, found, taught });
+        let named = |[width, height]: [usize; 2]| format!("{width}x{height}");
+        let found = named([picture.width, picture.height]);
+        return Err(match taught.first() {
+            Some(&taught) => MaskError::Shape { path, found, taught: named(taught) },
+            None => MaskError::Corrected { path, found, size },
+        });
     }
     let white = mask.data.iter().filter(|&&level| level >= WHITE).count();
     let plain = [(0, "black"), (mask.data.len(), "white")].into_iter().find(|(count, _)| *count == white);
@@ -76,6 +93,8 @@ mod tests {
         corners.sort_unstable();
         assert_eq!(corners, [[16, 8], [16, 24], [32, 8], [32, 24]]);
         assert!(matches!(regions(&path, 32, &[[100, 100]]), Err(MaskError::Shape { .. })));
+        // a part that is not in its place yet
+        assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Corrected { .. })));
         for (level, colour) in [(0, "all black"), (255, "all white")] {
             Picture::filled(32, 32, 1, level).save_png(&path).expect("writable");
             let error = regions(&path, 32, &[]).expect_err("nothing to trace").to_string();

@@ -20,7 +20,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use beltwatch::recipe::{
-    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, POSITION_FILE, Training, is_false_reject_target, is_size,
+    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, PARTIAL, POSITION_FILE, Training, is_false_reject_target,
+    is_size,
 };
 use beltwatch::say;
 use beltwatch::verdict::Score;
@@ -40,6 +41,10 @@ use recipe::{ExportSettings, Exported};
 
 /// All decisions, in the run's folder.
 pub const CONFIG_FILE: &str = "teach.toml";
+/// Beside `--out`, as long as a recipe is written,
+const BEING_TAUGHT: &str = ".being-taught";
+/// and as long as it takes the place of another.
+const REPLACED: &str = ".replaced";
 /// Steps that are timed for a budget; they are not part of the run.
 const SPEED_STEPS: usize = 24;
 
@@ -93,6 +98,10 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let told = options.config.as_deref().map(TeachConfig::read).transpose()?;
     if let Some(told) = &told {
         told.validate()?;
+        let configured = told.train.network.size;
+        if let Some(size) = options.size.filter(|&size| size != configured) {
+            return Err(TeachError::TwoSizes { size, configured });
+        }
     }
     let dataset = Dataset::open(&options.data)?;
     let (device, why) = Device::choose(options.device)?;
@@ -154,7 +163,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
             network: config.network.to_string(),
         },
     };
-    let partial = beside(&options.out, ".partial");
+    let partial = beside(&options.out, BEING_TAUGHT);
     remove(&partial)?;
     let Exported { manifest, suspicious, highest } =
         recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
@@ -163,7 +172,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     }
     let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
     // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
-    let old = beside(&options.out, ".old");
+    let old = beside(&options.out, REPLACED);
     remove(&old)?;
     if options.out.exists() {
         fs::rename(&options.out, &old).map_err(|e| write(&old, e))?;
@@ -192,9 +201,6 @@ fn configure(
     let mut shown = None;
     let (mut config, places) = match told {
         Some(mut config) => {
-            if let Some(size) = options.size {
-                config.train = config.train.with_size(size);
-            }
             config.train.network.channels = set.channels;
             let places = config.recipe.position.then(|| Places::find(&set.train, set.shape()));
             (config, places)
@@ -212,7 +218,8 @@ fn configure(
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
     config.recipe.folds = options.folds.or(config.recipe.folds);
     if let Some(mask) = &options.mask {
-        config.recipe.regions = mask::regions(mask, config.train.network.size, &set.sizes)?;
+        let drawn_over = if config.recipe.position { &[][..] } else { &set.sizes };
+        config.recipe.regions = mask::regions(mask, config.train.network.size, drawn_over)?;
     }
     config.recipe.leave_out.extend(options.leave_out.iter().cloned());
     config.recipe.leave_out = left_out(set, &config.recipe.leave_out)?;
@@ -293,31 +300,44 @@ fn steps_within(
     Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, steps_that_pay(set.train.len())))
 }
 
-/// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe. Neither the data nor
-/// anything else of the user's is ever in its place.
+/// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe; nor does anything else lie
+/// where the recipe is while it is written. Neither the data nor anything else of the user's is ever in their place.
 fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
     let out = &options.out;
     let misplaced = || TeachError::Out { path: out.clone() };
-    let name = out.file_name().ok_or_else(misplaced)?;
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let (Ok(parent), Ok(data)) = (parent.canonicalize(), options.data.canonicalize()) {
+    out.file_name().ok_or_else(misplaced)?;
+    if out.exists() && !options.force {
+        check_place(out, &options.data)?;
+        return Err(TeachError::Exists { path: out.clone() });
+    }
+    [out.clone(), beside(out, BEING_TAUGHT), beside(out, REPLACED)]
+        .iter()
+        .try_for_each(|folder| check_place(folder, &options.data).and_then(|()| is_recipe_or_nothing(folder)))
+}
+
+/// Neither lies in the other.
+fn check_place(folder: &Path, data: &Path) -> Result<(), TeachError> {
+    let name = folder.file_name().unwrap_or_default();
+    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let (Ok(parent), Ok(data)) = (parent.canonicalize(), data.canonicalize()) {
         let place = parent.join(name);
         let place = place.canonicalize().unwrap_or(place);
         if place.starts_with(&data) || data.starts_with(&place) {
-            return Err(misplaced());
+            return Err(TeachError::Out { path: folder.to_owned() });
         }
     }
-    if !out.exists() {
+    Ok(())
+}
+
+fn is_recipe_or_nothing(folder: &Path) -> Result<(), TeachError> {
+    if !folder.exists() {
         return Ok(());
     }
-    if !options.force {
-        return Err(TeachError::Exists { path: out.clone() });
-    }
-    let entries = fs::read_dir(out).map_err(|source| TeachError::Write { path: out.clone(), source })?;
+    let entries = fs::read_dir(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
     let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, "golden", BEFORE];
+    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, PARTIAL, "golden", BEFORE];
     match names.into_iter().find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_")) {
-        Some(other) => Err(TeachError::NotARecipe { path: out.clone(), other }),
+        Some(other) => Err(TeachError::NotARecipe { path: folder.to_owned(), other }),
         None => Ok(()),
     }
 }
@@ -372,6 +392,15 @@ mod tests {
         assert!(check(recipe.clone(), true).is_ok());
         assert!(matches!(check(recipe, false), Err(TeachError::Exists { .. })));
         assert!(check(home, true).is_err_and(|e| e.to_string().contains("diary.txt")));
+        for ending in [BEING_TAUGHT, REPLACED] {
+            let beside = folder(&format!("motor{ending}"));
+            assert!(check(dir.path().join("motor"), false).is_ok(), "a killed run's, with nothing in it");
+            fs::write(beside.join("diary.txt"), "today").expect("writable");
+            assert!(check(dir.path().join("motor"), false).is_err_and(|e| e.to_string().contains("diary.txt")));
+            let data = options(&beside, dir.path().join("motor"), true);
+            assert!(matches!(check_out(&data), Err(TeachError::Out { .. })));
+            fs::remove_dir_all(beside).expect("writable");
+        }
         for out in [data.clone(), data.join("recipe"), dir.path().to_owned(), data.join(".."), "/".into(), "..".into()]
         {
             assert!(matches!(check(out.clone(), true), Err(TeachError::Out { .. })), "{}", out.display());

@@ -4,7 +4,7 @@ use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::judge::{Judge, Settings};
 use beltwatch::picture::Picture;
-use beltwatch::region::Regions;
+use beltwatch::region::{LOOK, Regions};
 use beltwatch::verdict::Pooling;
 
 use super::recipe::{ExportError, ExportSettings};
@@ -28,7 +28,8 @@ pub(super) fn collect<'a>(
     }
     let plain = Settings::uncapped(&settings.forms, 0.0, Pooling::Max, &Regions::default());
     let mut judge = Judge::new(&plain, &[], size, size);
-    let mut statistics = vec![NoiseStatistics::new(size, size); settings.forms.len()];
+    let looked_at = settings.regions.mask(size, size).into_iter().map(|v| v == LOOK).collect();
+    let mut statistics = vec![NoiseStatistics::new(size, looked_at); settings.forms.len()];
     network.each(pictures, |redrawn| {
         redrawn.judge(&mut judge);
         statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
