@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use beltwatch::picture::Picture;
 use beltwatch::verdict::Score;
 
 use super::data::TeachingSet;
@@ -36,16 +35,14 @@ pub(super) struct Calibration {
 const HIGHEST: usize = 3;
 
 impl Calibration {
-    /// `held_out` are the set's, as the device brings them before the network; with cross-fitting the `further` networks have
-    /// not seen a share of them each.
+    /// With cross-fitting the `further` networks have not seen a share of what is held out each.
     pub(super) fn make(
         set: &TeachingSet,
-        held_out: &[Picture],
         deployed: &Quantised,
         further: &[Quantised],
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
-        let mut unseen = Unseen::new(set, held_out, deployed, further, settings)?;
+        let mut unseen = Unseen::new(set, deployed, further, settings)?;
         // a first look at all of them, to find those that do not belong there
         let first = Scoring::new(settings.uncapped(), unseen.noise().clone(), unseen.size());
         let mut judge = first.judge().without_hee();

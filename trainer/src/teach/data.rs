@@ -1,7 +1,7 @@
 //! The teaching pictures: read, checked, split.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
@@ -26,6 +26,8 @@ const UNREADABLE_ONE_IN: usize = 20;
 const GREY: u8 = 6;
 /// A picture with less than this share of the usual sharpness is blurred.
 const BLURRED: f64 = 0.5;
+/// So many pictures are for the self-test.
+const GOLDEN: usize = 2;
 /// A recipe names at most this many picture sizes.
 const MOST_SIZES: usize = 16;
 
@@ -71,16 +73,18 @@ pub struct Odd {
     pub why: String,
 }
 
-/// Pictures of good parts, as the camera gave them and as the network sees them.
+/// Pictures of good parts, as the network sees them.
 #[derive(Clone, Debug)]
 pub struct TeachingSet {
     /// Taught on, preprocessed.
     pub train: Vec<Picture>,
     /// The files of `train`.
     pub train_files: Vec<PathBuf>,
-    /// Never taught on: file and picture as the camera gave it. With cross-fitting those of `train`, in the same order: each
-    /// is held out from the network of its fold.
+    /// Never taught on: file and preprocessed picture. With cross-fitting those of `train`, in the same order: each is held out
+    /// from the network of its fold.
     pub held_out: Vec<(PathBuf, Picture)>,
+    /// The first of `held_out` as the camera gave them, for the recipe's self-test.
+    pub golden: Vec<Picture>,
     /// With cross-fitting, the fold of each picture.
     folds: Vec<usize>,
     /// 1 where every picture is grey, else 3.
@@ -106,43 +110,31 @@ impl TeachingSet {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
-        let Readable { files, pictures, sha256, mut odd } = readable(files)?;
-        if files.len() < LEAST_PICTURES {
-            return Err(DataError::TooFew { found: files.len() });
-        }
-        let channels = if pictures.iter().all(is_grey) { 1 } else { 3 };
-        let mut sizes: Vec<[usize; 2]> = pictures.iter().map(|p| [p.width, p.height]).collect();
-        let first = sizes[..1].to_vec();
+        let Readable { files, inputs, channels, mut sizes, sha256, mut odd } = readable(files, size)?;
         sizes.sort_unstable();
         sizes.dedup();
-        if sizes.len() > MOST_SIZES {
-            return Err(DataError::Sizes);
-        }
-        let mut preprocessor = Preprocessor::new(size, channels, &first);
         let order = Rng::new(&[seed, u64::from_le_bytes(*b"held-out")]).permutation(files.len());
         let held = if folds.is_some() { files.len() } else { held_out_count(files.len()) };
+        let sharpness: Vec<f64> = inputs.iter().map(sharpness_of).collect();
         let (mut train, mut train_files, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
-        let mut sharpness = Vec::new();
-        for (place, (file, picture)) in files.iter().zip(pictures).enumerate() {
-            let mut input = Picture::default();
-            let shape = |source| DataError::Shape { path: file.clone(), source };
-            preprocessor.apply(&picture, &mut input).map_err(shape)?;
-            sharpness.push(sharpness_of(&input));
+        for (place, (file, input)) in files.iter().zip(inputs).enumerate() {
             let is_held_out = order[place] < held;
+            if is_held_out {
+                held_out.push((file.clone(), input.clone()));
+            }
             if folds.is_some() || !is_held_out {
                 train.push(input);
                 train_files.push(file.clone());
             }
-            if is_held_out {
-                held_out.push((file.clone(), picture));
-            }
         }
+        let golden = held_out.iter().take(GOLDEN).map(|(file, _)| Picture::open(file));
+        let golden = golden.collect::<Result<_, _>>().map_err(|e| DataError::Unreadable(vec![e]))?;
         odd.extend(blurred(&sharpness).into_iter().map(|place| Odd {
             path: files[place].clone(),
             why: "far less sharp than the others; taught on all the same".to_owned(),
         }));
         let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
-        Ok(Self { train, train_files, held_out, folds, channels, sizes, odd, sha256 })
+        Ok(Self { train, train_files, held_out, golden, folds, channels, sizes, odd, sha256 })
     }
 
     /// The shape by which the device corrects positions.
@@ -167,16 +159,22 @@ impl TeachingSet {
 #[derive(Default)]
 struct Readable {
     files: Vec<PathBuf>,
-    pictures: Vec<Picture>,
+    /// As the network sees them: the camera's, all at once, would not fit into memory.
+    inputs: Vec<Picture>,
+    channels: usize,
+    /// Of each picture.
+    sizes: Vec<[usize; 2]>,
     sha256: BTreeMap<String, String>,
     odd: Vec<Odd>,
 }
 
-/// Opens the files. One in twenty may be unreadable, and of equal pictures the first is taken.
-fn readable(files: &[PathBuf]) -> Result<Readable, DataError> {
+/// Opens the files for a network of `size` pixels. One in twenty may be unreadable, and of equal pictures the first is taken.
+fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
     let mut readable = Readable::default();
     let mut seen: HashMap<[u8; 32], usize> = HashMap::new();
-    let mut unreadable = Vec::new();
+    let (mut unreadable, mut unlike) = (Vec::new(), None);
+    let (mut preprocessors, mut all_grey) = (None, true);
+    let mut grey = Vec::new();
     for file in files {
         let read = Picture::read(file).and_then(|bytes| Ok((sha256_hex(&bytes), Picture::decode(&bytes, file)?)));
         let (sha256, picture) = match read {
@@ -195,16 +193,43 @@ fn readable(files: &[PathBuf]) -> Result<Readable, DataError> {
                 let first = &readable.files[*first.get()];
                 let why = format!("left out: the same picture as {}", first.display());
                 readable.odd.push(Odd { path: file.clone(), why });
+                continue;
             }
-            Entry::Vacant(place) => {
-                place.insert(readable.files.len());
-                readable.files.push(file.clone());
-                readable.pictures.push(picture);
+            Entry::Vacant(place) => place.insert(readable.files.len()),
+        };
+        let size_of = [picture.width, picture.height];
+        let [in_grey, in_colour] =
+            preprocessors.get_or_insert_with(|| [1, 3].map(|channels| Preprocessor::new(size, channels, &[size_of])));
+        all_grey &= is_grey(&picture);
+        let mut apply = |preprocessor: &mut Preprocessor| {
+            let mut input = Picture::default();
+            if let Err(source) = preprocessor.apply(&picture, &mut input) {
+                unlike.get_or_insert(DataError::Shape { path: file.clone(), source });
             }
+            input
+        };
+        if all_grey {
+            grey.push(apply(in_grey));
         }
+        readable.inputs.push(apply(in_colour));
+        readable.files.push(file.clone());
+        readable.sizes.push(size_of);
     }
     if unreadable.len() * UNREADABLE_ONE_IN > files.len() {
         return Err(DataError::Unreadable(unreadable));
+    }
+    if readable.files.len() < LEAST_PICTURES {
+        return Err(DataError::TooFew { found: readable.files.len() });
+    }
+    if readable.sizes.iter().collect::<HashSet<_>>().len() > MOST_SIZES {
+        return Err(DataError::Sizes);
+    }
+    if let Some(unlike) = unlike {
+        return Err(unlike);
+    }
+    readable.channels = if all_grey { 1 } else { 3 };
+    if all_grey {
+        readable.inputs = grey;
     }
     Ok(readable)
 }

@@ -9,7 +9,6 @@ use beltwatch::inspect::{InspectError, Inspector};
 use beltwatch::judge::Settings;
 use beltwatch::picture::{Picture, PictureError};
 use beltwatch::position::Limits;
-use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::{
     self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
     RecipeError, ScoreSettings, Training,
@@ -28,9 +27,6 @@ use crate::train::defects;
 use crate::train::rng::Rng;
 use beltwatch::verdict::{Pooling, Score};
 
-/// Golden pictures of each kind.
-const GOLDEN: usize = 2;
-
 /// Why no recipe was made.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
@@ -40,9 +36,6 @@ pub enum ExportError {
     /// the network failed on a teaching picture
     #[error("the exported network failed: {0}")]
     Reconstruct(#[from] ReconstructError),
-    /// a held-out picture
-    #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
     /// the folder
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -131,17 +124,7 @@ pub fn export(
     let further = folds.iter().enumerate().map(without).collect::<Result<Vec<_>, _>>()?;
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
-    let mut preprocessor = Preprocessor::new(size, channels, &set.sizes);
-    if let Some((reference, limits)) = &settings.position {
-        preprocessor = preprocessor.with_position(reference, *limits);
-    }
-    let mut held_out = Vec::new();
-    for (_, picture) in &set.held_out {
-        let mut input = Picture::default();
-        preprocessor.apply(picture, &mut input)?;
-        held_out.push(input);
-    }
-    let calibration = Calibration::make(set, &held_out, &deployed, &further, settings)?;
+    let calibration = Calibration::make(set, &deployed, &further, settings)?;
     let Calibration { scoring, threshold, .. } = &calibration;
 
     let mut names = vec![MODEL_FILE.to_owned()];
@@ -199,13 +182,12 @@ fn add_golden(
     seed: u64,
 ) -> Result<Manifest, ExportError> {
     let mut inspector = Inspector::untested(&Recipe::load(folder)?)?;
-    let others: Vec<Picture> = set.held_out.iter().map(|(_, picture)| picture.clone()).collect();
-    for (number, picture) in others.iter().take(GOLDEN).enumerate() {
+    for (number, picture) in set.golden.iter().enumerate() {
         let mut defective = picture.clone();
         defects::paste(
             &mut Rng::new(&[seed, number as u64, u64::from_le_bytes(*b"golden--")]),
             &mut defective,
-            &others,
+            &set.golden,
         );
         for (shows, picture) in [("good", picture), ("synthetic defect", &defective)] {
             let file = format!("golden/{}-{number}.png", shows.replace(' ', "-"));

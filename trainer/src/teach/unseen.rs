@@ -72,11 +72,14 @@ struct Fold<'a> {
     noise: Vec<NoiseMap>,
 }
 
+/// Of the held-out ones.
+fn pictures<'a>(set: &'a TeachingSet, places: &[usize]) -> impl Iterator<Item = &'a Picture> {
+    places.iter().map(|&place| &set.held_out[place].1)
+}
+
 /// The held-out pictures with networks and noise maps that have not seen them.
 pub(super) struct Unseen<'a> {
     set: &'a TeachingSet,
-    /// As the device brings them before the network.
-    held_out: &'a [Picture],
     deployed: &'a Quantised,
     /// Whether each fold has a network of its own.
     is_cross_fitted: bool,
@@ -89,7 +92,6 @@ impl<'a> Unseen<'a> {
     /// `further` networks are those of cross-fitting; without any the `deployed` one has not seen what was held out.
     pub(super) fn new(
         set: &'a TeachingSet,
-        held_out: &'a [Picture],
         deployed: &'a Quantised,
         further: &'a [Quantised],
         settings: &ExportSettings,
@@ -97,44 +99,43 @@ impl<'a> Unseen<'a> {
         let fold = |network, (taught, held_out)| Fold { network, taught, held_out, odd: Vec::new(), noise: Vec::new() };
         let all = || (0..set.train.len()).collect();
         let folds = match further {
-            [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..held_out.len()).collect()))],
+            [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..set.held_out.len()).collect()))],
             [] => {
-                let shares = held_out.len().min(MOST_SHARES);
-                let share = |first| (first..held_out.len()).step_by(shares).collect();
+                let shares = set.held_out.len().min(MOST_SHARES);
+                let share = |first| (first..set.held_out.len()).step_by(shares).collect();
                 (0..shares).map(|first| fold(deployed, (all(), share(first)))).collect()
             }
             _ => further.iter().enumerate().map(|(number, network)| fold(network, set.split(number))).collect(),
         };
-        let mut unseen =
-            Self { set, held_out, deployed, is_cross_fitted: !further.is_empty(), folds, noise: Vec::new() };
+        let mut unseen = Self { set, deployed, is_cross_fitted: !further.is_empty(), folds, noise: Vec::new() };
         unseen.measure(settings)?;
         Ok(unseen)
     }
 
     /// Measures the noise: of each fold, and for the recipe.
     fn measure(&mut self, settings: &ExportSettings) -> Result<(), ExportError> {
-        let Self { set, held_out, deployed, is_cross_fitted, .. } = *self;
+        let Self { set, deployed, is_cross_fitted, .. } = *self;
         let size = self.size();
-        let collect = |from: &[Picture], places: &[usize], network: &Quantised| {
-            collect(settings, places.iter().map(|&place| &from[place]), size, &network.int8)
+        let taught = |places: &[usize], network: &Quantised| {
+            collect(settings, places.iter().map(|&place| &set.train[place]), size, &network.int8)
         };
         if is_cross_fitted {
             let mut all: Vec<usize> = self.folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
             all.sort_unstable();
-            self.noise = maps(settings, &collect(&set.train, &all, deployed)?);
+            self.noise = maps(settings, &taught(&all, deployed)?);
             for fold in &mut self.folds {
-                fold.noise = maps(settings, &collect(&set.train, &fold.taught, fold.network)?);
+                fold.noise = maps(settings, &taught(&fold.taught, fold.network)?);
             }
             return Ok(());
         }
-        let mut all = collect(&set.train, &self.folds[0].taught, deployed)?;
+        let mut all = taught(&self.folds[0].taught, deployed)?;
         if let [only] = self.folds.as_mut_slice() {
             // among few pictures the places where the held-out ones happen to be loud would stay blind
             only.noise = maps(settings, &all);
             self.noise.clone_from(&only.noise);
             return Ok(());
         }
-        let share = |fold: &Fold<'_>| collect(held_out, &fold.held_out, deployed);
+        let share = |fold: &Fold<'_>| collect(settings, pictures(set, &fold.held_out), size, &deployed.int8);
         let shares = self.folds.iter().map(share).collect::<Result<Vec<_>, _>>()?;
         for share in &shares {
             all.iter_mut().zip(share).for_each(|(all, share)| all.add_all(share));
@@ -159,7 +160,7 @@ impl<'a> Unseen<'a> {
 
     /// Each held-out picture's score before HEE.
     pub(super) fn first_look(&self, settings: &ExportSettings) -> Result<Vec<Score>, ExportError> {
-        let mut scores = vec![Score::default(); self.held_out.len()];
+        let mut scores = vec![Score::default(); self.set.held_out.len()];
         let drawn = self.drawn(|network| &network.int8)?;
         for ((fold, scoring), drawn) in self.folds.iter().zip(self.scorings(settings)).zip(drawn) {
             fold.held_out.iter().zip(scoring.scores(&drawn, false)).for_each(|(&place, score)| scores[place] = score);
@@ -188,21 +189,16 @@ impl<'a> Unseen<'a> {
         &self,
         of: fn(&'a Quantised) -> &'a N,
     ) -> Result<Vec<Vec<Redrawn>>, ExportError> {
-        self.folds.iter().map(|fold| of(fold.network).all(self.pictures(&fold.held_out))).collect()
+        self.folds.iter().map(|fold| of(fold.network).all(pictures(self.set, &fold.held_out))).collect()
     }
 
     /// The scores of those that stand out, fold after fold.
     pub(super) fn scores_of_odd(&self, scorings: &[Scoring]) -> Result<Vec<Score>, ExportError> {
         let mut scores = Vec::new();
         for (fold, scoring) in self.folds.iter().zip(scorings) {
-            scores.extend(scoring.scores(&fold.network.int8.all(self.pictures(&fold.odd))?, true));
+            scores.extend(scoring.scores(&fold.network.int8.all(pictures(self.set, &fold.odd))?, true));
         }
         Ok(scores)
-    }
-
-    fn pictures(&self, places: &[usize]) -> impl Iterator<Item = &'a Picture> {
-        let held_out = self.held_out;
-        places.iter().map(move |&place| &held_out[place])
     }
 
     /// The files of the held-out pictures, fold after fold.
