@@ -1,8 +1,8 @@
 //! Which changes good parts show among themselves: by these the teaching pictures may be varied.
 //!
 //! A change (a flip, a turn, a shift) is *natural* where a changed picture is about as near to its nearest other teaching
-//! picture as an unchanged one is. So a part that always lies the same way is never shown to the network upside down,
-//! and one that lies as it likes is.
+//! picture as an unchanged one is; a flip or a turn onto itself also where the two differ most. So a part that always lies the
+//! same way is never shown to the network upside down, and one that lies as it likes is.
 
 use beltwatch::picture::Picture;
 
@@ -13,6 +13,10 @@ use crate::train::augment::{Rows, STRAIGHT, resample, turned};
 
 /// A changed picture may be this much farther from its nearest neighbour than an unchanged one.
 const NATURAL: f64 = 1.25;
+/// And where a flipped or turned one differs most, by this much more: a mark that lies on one side only is a spot in the mean.
+const ALIKE: f64 = 1.5;
+/// It is looked for in so many of a thousand values.
+const SPOTS: usize = 5;
 /// Pictures are changed at this side, in pixels,
 const CHANGED: usize = 64;
 /// and compared at this one: what is smaller than two pixels of `CHANGED` is not compared.
@@ -49,26 +53,30 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let size = pictures.first().map_or(0, |p| p.width);
     let small: Vec<Picture> = pictures.iter().map(|p| reduce(p, CHANGED)).collect();
     let compared: Vec<Vec<f32>> = small.iter().map(thumbnail).collect();
-    let nearest = |of: usize, thumbnail: &[f32]| {
+    let nearest = |of: usize, thumbnail: &[f32], distance: Distance| {
         let others = compared.iter().enumerate().filter(|(other, _)| *other != of);
         others.map(|(_, other)| distance(thumbnail, other)).fold(f32::INFINITY, f32::min)
     };
     let chosen: Vec<usize> = evenly(pictures.len(), MOST_CHANGED).collect();
-    let unchanged: Vec<f32> = chosen.iter().map(|&i| nearest(i, &compared[i])).collect();
-    let is_natural = |rows: Rows, shift: [f32; 2]| {
-        let farther = chosen.iter().zip(&unchanged).map(|(&i, unchanged)| {
+    let unchanged = |distance| chosen.iter().map(|&i| nearest(i, &compared[i], distance)).collect::<Vec<f32>>();
+    let (by_mean, by_spots) = (unchanged(mean), unchanged(spots));
+    let farther = |rows: Rows, shift: [f32; 2], distance, unchanged: &[f32]| {
+        let farther = chosen.iter().zip(unchanged).map(|(&i, unchanged)| {
             let side = small[i].width as f32;
             let changed = resample(&small[i], rows, shift.map(|s| s * side), |_, v| v);
             // half a level is what rounding does to a picture
-            f64::from((nearest(i, &thumbnail(&changed)) + 0.5) / (unchanged + 0.5))
+            f64::from((nearest(i, &thumbnail(&changed), distance) + 0.5) / (unchanged + 0.5))
         });
-        pictures.len() > 1 && median(&mut farther.collect::<Vec<_>>()).is_some_and(|median| median <= NATURAL)
+        median(&mut farther.collect::<Vec<_>>()).unwrap_or(f64::INFINITY)
     };
+    let several = pictures.len() > 1;
+    let is_natural = |rows, shift| several && farther(rows, shift, mean, &by_mean) <= NATURAL;
+    let looks_alike = |rows| is_natural(rows, [0.0; 2]) && farther(rows, [0.0; 2], spots, &by_spots) <= ALIKE;
     let shifted = |s: f32| is_natural(STRAIGHT, [s, 0.0]) && is_natural(STRAIGHT, [0.0, s]);
     let either_way = |degrees: f32| [degrees, -degrees].iter().all(|&d| is_natural(turned(d, base.aspect), [0.0; 2]));
     let texture = shifted(NO_PLACE);
-    let quarter = either_way(90.0);
-    let any_angle = !texture && quarter && either_way(45.0);
+    let any_angle = !texture && either_way(90.0) && either_way(45.0);
+    let is_square = (1.0 / SQUARE..=SQUARE).contains(&base.aspect);
     let largest = |all: &[f32], is: &dyn Fn(f32) -> bool| all.iter().copied().take_while(|&v| is(v)).last();
     let augmentation = Augmentation {
         // a camera's mount gives a little, whatever the pictures show
@@ -80,10 +88,10 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
             _ => largest(&ROTATIONS, &either_way).unwrap_or(0.0),
         },
         tint: tint(&small),
-        flip_horizontal: is_natural([[-1.0, 0.0], [0.0, 1.0]], [0.0; 2]),
-        flip_vertical: is_natural([[1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
-        half_turn: is_natural([[-1.0, 0.0], [0.0, -1.0]], [0.0; 2]),
-        quarter_turn: quarter && (1.0 / SQUARE..=SQUARE).contains(&base.aspect),
+        flip_horizontal: looks_alike([[-1.0, 0.0], [0.0, 1.0]]),
+        flip_vertical: looks_alike([[1.0, 0.0], [0.0, -1.0]]),
+        half_turn: any_angle || looks_alike([[-1.0, 0.0], [0.0, -1.0]]),
+        quarter_turn: is_square && (any_angle || [90.0, -90.0].iter().all(|&d| looks_alike(turned(d, base.aspect)))),
         ..base.clone()
     };
     Natural { augmentation, texture, any_angle }
@@ -148,9 +156,19 @@ fn thumbnail(picture: &Picture) -> Vec<f32> {
     reduce(picture, COMPARED).data.into_iter().map(f32::from).collect()
 }
 
-/// Mean absolute difference in levels.
-fn distance(a: &[f32], b: &[f32]) -> f32 {
+/// How far two thumbnails differ, in levels.
+type Distance = fn(&[f32], &[f32]) -> f32;
+
+fn mean(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
+}
+
+/// Where they differ most: the mean of so many values of a thousand.
+fn spots(a: &[f32], b: &[f32]) -> f32 {
+    let mut differences: Vec<f32> = a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect();
+    let count = (differences.len() / 1000 * SPOTS).clamp(1, differences.len());
+    let (larger, last, _) = differences.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+    (larger.iter().sum::<f32>() + *last) / count as f32
 }
 
 #[cfg(test)]
@@ -197,6 +215,22 @@ mod tests {
         let found = natural(&drawn(12, 4.0, |_| Box::new(oval)), &Augmentation::default());
         assert_eq!(symmetries(&found.augmentation), [true, true, true, false]);
         assert!(!found.texture && !found.any_angle);
+    }
+
+    #[test]
+    fn a_small_mark_says_which_way_a_part_lies() {
+        let marked = |x: f32, y: f32| match x.hypot(y * 2.0) {
+            _ if (x - 0.4).abs() < 0.05 && y.abs() < 0.05 => 80.0,
+            far => {
+                if far < 0.6 {
+                    200.0
+                } else {
+                    60.0
+                }
+            }
+        };
+        let found = natural(&drawn(12, 24.0, |_| Box::new(marked)), &Augmentation::default());
+        assert_eq!(symmetries(&found.augmentation), [false, true, false, false]);
     }
 
     #[test]
