@@ -120,7 +120,7 @@ impl Inspector {
         let preprocessed = Instant::now();
         self.reconstructor.reconstruct_by(&mut self.team, &self.input.data, &mut self.reconstruction.data)?;
         let reconstructed = Instant::now();
-        let seen = Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned());
+        let seen = Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned(), self.preprocessor.pose());
         let Judgement { score, error } = self.judge.judge(&seen);
         let times = StageTimes {
             preprocess: preprocessed - start,
@@ -162,7 +162,7 @@ impl Inspector {
 
     /// All that the judge took of it.
     pub fn seen(&self) -> Seen<'_> {
-        Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned())
+        Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned(), self.pose())
     }
 
     /// The judge with the maps of the last picture.

@@ -10,6 +10,7 @@ pub use crate::difference::Seen;
 use crate::difference::deviation::{Deviation, NoiseMap};
 use crate::difference::{self, Form};
 use crate::hee::{Estimator, Hee};
+use crate::position::Pose;
 use crate::region::{LOOK, Regions};
 use crate::smooth::{self, Kernel};
 use crate::verdict::{Pooling, Score};
@@ -128,10 +129,10 @@ impl Judge {
             layer.form.difference(seen, self.width, &mut layer.difference, &mut self.difference_scratch);
         }
         self.combine();
-        let mut ignored = 0;
+        let mut ignored = self.blank_beyond(seen.pose);
         if let Some((mask, count)) = &self.mask {
             self.map.iter_mut().zip(mask).for_each(|(v, mask)| *v &= mask);
-            ignored = *count;
+            ignored += count;
         }
         self.error = self.hee.error_beside(&self.map, ignored);
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
@@ -140,6 +141,25 @@ impl Judge {
         self.kernel.apply(&self.residual, self.width, &mut self.smooth_scratch, &mut self.anomaly);
         let score = self.pooling.score(&self.anomaly);
         Judgement { score, error: self.error }
+    }
+
+    /// Takes out of the map what lies beyond the camera's frame; so many of those pixels would be looked at.
+    fn blank_beyond(&mut self, pose: Pose) -> u32 {
+        if pose.is_in_place() {
+            return 0;
+        }
+        let mut blanked = 0;
+        for (row, view) in pose.view(self.width).enumerate().take(self.map.len() / self.width) {
+            let row = row * self.width;
+            for beyond in [row..row + view.start, row + view.end..row + self.width] {
+                self.map[beyond.clone()].fill(0);
+                blanked += match &self.mask {
+                    Some((mask, _)) => mask[beyond].iter().filter(|&&v| v == LOOK).count(),
+                    None => beyond.len(),
+                };
+            }
+        }
+        blanked as u32
     }
 
     /// The mean of all deviation maps, rounded down.
@@ -188,7 +208,7 @@ mod tests {
     use super::*;
 
     fn grey<'a>(picture: &'a [u8], reconstruction: &'a [u8]) -> Seen<'a> {
-        Seen { picture, reconstruction, learned: &[], channels: 1 }
+        Seen { picture, reconstruction, learned: &[], channels: 1, pose: Pose::default() }
     }
 
     fn settings(cap: u8) -> Settings {
@@ -255,7 +275,13 @@ mod tests {
         let forms = vec![Form::Absolute, Form::Learned];
         let settings = Settings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
         let mut judge = Judge::new(&settings, &[noise(2), noise(4)], 5, 5);
-        let seen = Seen { picture: &[108; 25], reconstruction: &[100; 25], learned: &[24; 25], channels: 1 };
+        let seen = Seen {
+            picture: &[108; 25],
+            reconstruction: &[100; 25],
+            learned: &[24; 25],
+            channels: 1,
+            pose: Pose::default(),
+        };
         judge.judge(&seen);
         // 8 levels are 4 spreads of 2, 24 are 6 spreads of 4: 5 on average, above 2 at zero
         assert_eq!(judge.deviation(), [(5 + 2) * 16; 25]);
@@ -273,6 +299,22 @@ mod tests {
         assert_eq!(judge.judge(&grey(&picture, &[100; 45])).error, 9);
         assert!(judge.anomaly().chunks(9).all(|row| row[4..].iter().all(|&v| v == 0)));
         assert_ne!(Judge::new(&settings(255), &[], 9, 5).judge(&grey(&picture, &[100; 45])).error, 9);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_frame_is_neither_a_defect_nor_an_error() {
+        // the part lay four pixels to the right: the last four columns were made up
+        let pose = Pose::new(4.0, 0.0, 0.0);
+        let mut picture = [108u8; 81];
+        picture.chunks_mut(9).for_each(|row| row[5..].fill(190));
+        let seen = Seen { pose, ..grey(&picture, &[100; 81]) };
+        let regions = Regions { look: Vec::new(), ignore: vec![vec![[0, 0], [9, 0], [9, 3], [0, 3]]] };
+        for regions in [Regions::default(), regions] {
+            let mut judge = Judge::new(&Settings { regions, ..settings(255) }, &[], 9, 9);
+            assert_eq!(judge.judge(&seen).error, 9);
+            assert!(judge.anomaly().chunks(9).all(|row| row[5..].iter().all(|&v| v == 0)));
+            assert!(judge.judge(&Seen { pose: Pose::default(), ..seen }).score > Score(70 * 256));
+        }
     }
 
     #[test]

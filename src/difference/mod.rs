@@ -10,6 +10,7 @@ mod gradient;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
+use crate::position::Pose;
 use crate::vectorised::vectorised;
 
 /// The form of the difference image.
@@ -36,12 +37,15 @@ pub struct Seen<'a> {
     pub learned: &'a [u8],
     /// 1 or 3.
     pub channels: usize,
+    /// Where the part lay. What lies beyond the camera's frame was made up, and is not judged.
+    pub pose: Pose,
 }
 
 impl<'a> Seen<'a> {
-    /// A picture as the network saw it and as it drew it, both of one shape.
-    pub fn new(picture: &'a Picture, reconstruction: &'a Picture, learned: &'a [u8]) -> Self {
-        Self { picture: &picture.data, reconstruction: &reconstruction.data, learned, channels: picture.channels }
+    /// A picture as the network saw it and as it drew it, both of one shape, of a part that lay at `pose`.
+    pub fn new(picture: &'a Picture, reconstruction: &'a Picture, learned: &'a [u8], pose: Pose) -> Self {
+        let channels = picture.channels;
+        Self { picture: &picture.data, reconstruction: &reconstruction.data, learned, channels, pose }
     }
 }
 
@@ -84,7 +88,7 @@ impl Form {
     /// The difference image in Q8.8 levels (0 to 255), lightly smoothed (3 x 3 binomial); `out` takes one value a pixel.
     /// For `Gradient` width and height are multiples of 4.
     pub fn difference(self, seen: &Seen<'_>, width: usize, out: &mut [u16], scratch: &mut Scratch) {
-        let Seen { picture, reconstruction, learned, channels } = *seen;
+        let Seen { picture, reconstruction, learned, channels, .. } = *seen;
         let Scratch { plane, gradient, columns } = scratch;
         match self {
             Self::Absolute => absolute::difference(picture, reconstruction, channels, plane),
@@ -121,7 +125,8 @@ mod tests {
         let mut picture = vec![100u8; 25];
         picture[12] = 116;
         let (mut out, mut scratch) = (vec![0; 25], Scratch::new(5, 5));
-        let seen = Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1 };
+        let seen =
+            Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1, pose: Pose::default() };
         Form::Absolute.difference(&seen, 5, &mut out, &mut scratch);
         let levels: Vec<u16> = out.iter().map(|v| v / 256).collect();
         assert_eq!(levels, [0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 2, 4, 2, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 0]);
@@ -130,7 +135,13 @@ mod tests {
     #[test]
     fn the_learned_difference_is_taken_as_it_is() {
         let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
-        let seen = Seen { picture: &[9; 16], reconstruction: &[200; 16], learned: &[3; 16], channels: 1 };
+        let seen = Seen {
+            picture: &[9; 16],
+            reconstruction: &[200; 16],
+            learned: &[3; 16],
+            channels: 1,
+            pose: Pose::default(),
+        };
         Form::Learned.difference(&seen, 4, &mut out, &mut scratch);
         assert_eq!(out, [3 * 256; 16]);
     }
@@ -140,7 +151,13 @@ mod tests {
         for channels in [1, 3] {
             let n = 16 * channels;
             let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
-            let seen = Seen { picture: &vec![255; n], reconstruction: &vec![0; n], learned: &[], channels };
+            let seen = Seen {
+                picture: &vec![255; n],
+                reconstruction: &vec![0; n],
+                learned: &[],
+                channels,
+                pose: Pose::default(),
+            };
             Form::Absolute.difference(&seen, 4, &mut out, &mut scratch);
             assert_eq!(out, vec![if channels == 1 { 255 * 256 } else { 255 * 3 * 85 }; 16]);
         }

@@ -140,9 +140,14 @@ impl Pose {
         })
     }
 
+    /// Which columns of each row of the reference lie within the frame of a picture of `side` x `side`.
+    pub fn view(self, side: usize) -> impl Iterator<Item = Range<usize>> {
+        (0..side).map(self.lines(side)).map(move |line| line.moved(1 << 15).inside((side as i64) << 16, side))
+    }
+
     /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's pose.
     pub fn in_view(self, side: usize) -> f64 {
-        self.places(side).flatten().count() as f64 / (side * side).max(1) as f64
+        self.view(side).map(|columns| columns.len()).sum::<usize>() as f64 / (side * side).max(1) as f64
     }
 
     /// Whether the turns differ by no more than the starts of the coarsest search do.
@@ -152,7 +157,7 @@ impl Pose {
     }
 
     /// Whether it is the reference's own.
-    fn is_in_place(self) -> bool {
+    pub(crate) fn is_in_place(self) -> bool {
         (self.x, self.y, self.turn) == (0, 0, 0)
     }
 
@@ -467,6 +472,14 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn the_view_is_where_places_are(shape in prop::sample::select(vec![[1, 1], [16, 9], [65_535, 1]]), x in -40.0f64..40.0, y in -40.0f64..40.0, degrees in -180.0f64..180.0) {
+            let pose = Pose::new(x, y, degrees).in_shape(Shape::of(shape));
+            let there: Vec<bool> = pose.places(32).map(|place| place.is_some()).collect();
+            let view = pose.view(32).flat_map(|columns| (0..32).map(move |column| columns.contains(&column)));
+            prop_assert!(view.eq(there), "{pose:?}");
+        }
+
         #[test]
         fn shifts_and_turns_are_found_and_undone(side in 1usize..=2, x in -9.0f64..9.0, y in -9.0f64..9.0, degrees in -10.0f64..10.0) {
             let side = side * 128;

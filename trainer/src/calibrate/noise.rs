@@ -1,6 +1,7 @@
 //! The noise map: mean and spread of the difference image over normal pictures.
 
 use beltwatch::difference::deviation::{MAX_FRACTION_BITS, NoiseMap};
+use beltwatch::position::Pose;
 use serde::{Deserialize, Serialize};
 
 /// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a few pictures
@@ -24,7 +25,8 @@ pub enum Noise {
 pub struct NoiseStatistics {
     width: usize,
     looked_at: Vec<bool>,
-    count: u32,
+    /// Of each pixel, how many pictures show it.
+    counts: Vec<u32>,
     sum: Vec<u64>,
     squares: Vec<u64>,
 }
@@ -33,7 +35,7 @@ impl NoiseStatistics {
     /// Of pictures with `width` pixels in a row, of which those that are `looked_at` count.
     pub fn new(width: usize, looked_at: Vec<bool>) -> Self {
         let pixels = looked_at.len();
-        Self { width, looked_at, count: 0, sum: vec![0; pixels], squares: vec![0; pixels] }
+        Self { width, looked_at, counts: vec![0; pixels], sum: vec![0; pixels], squares: vec![0; pixels] }
     }
 
     /// Of each pixel that is looked at its own one of `values`.
@@ -41,18 +43,20 @@ impl NoiseStatistics {
         values.iter().zip(&self.looked_at).filter_map(|(&value, &counts)| counts.then_some(value)).collect()
     }
 
-    /// Takes in a difference image. Up to a million keep the sums exact.
-    pub fn add(&mut self, difference: &[u16]) {
-        self.count += 1;
-        for ((sum, squares), &d) in self.sum.iter_mut().zip(&mut self.squares).zip(difference) {
-            *sum += u64::from(d);
-            *squares += u64::from(d) * u64::from(d);
+    /// Takes in a difference image of a part that lay at `pose`: what of it is in view. Up to a million keep the sums exact.
+    pub fn add(&mut self, difference: &[u16], pose: Pose) {
+        let rows = (0..difference.len()).step_by(self.width);
+        for place in rows.zip(pose.view(self.width)).flat_map(|(row, view)| row + view.start..row + view.end) {
+            let d = u64::from(difference[place]);
+            self.counts[place] += 1;
+            self.sum[place] += d;
+            self.squares[place] += d * d;
         }
     }
 
     /// Takes in all that `other` did, of the same size.
     pub fn add_all(&mut self, other: &Self) {
-        self.count += other.count;
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
         self.sum.iter_mut().zip(&other.sum).for_each(|(sum, other)| *sum += other);
         self.squares.iter_mut().zip(&other.squares).for_each(|(squares, other)| *squares += other);
     }
@@ -63,7 +67,7 @@ impl NoiseStatistics {
         Self {
             width: self.width,
             looked_at: self.looked_at.clone(),
-            count: self.count - other.count,
+            counts: self.counts.iter().zip(&other.counts).map(|(all, part)| all - part).collect(),
             sum: less(&self.sum, &other.sum),
             squares: less(&self.squares, &other.squares),
         }
@@ -71,18 +75,26 @@ impl NoiseStatistics {
 }
 
 /// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
-/// over 3 x 3 pixels, the spread raised by a quarter of its mean over what is looked at, or by `least` levels where that is more. No
-/// pictures: mean 0, spread 1 level.
+/// over 3 x 3 pixels, the spread raised by a quarter of its mean over what is looked at, or by `least` levels where that is more. A
+/// pixel that no picture shows has those of all the others.
 pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
-    let n = f64::from(statistics.count.max(1));
-    let mean: Vec<f64> = statistics.sum.iter().map(|&s| s as f64 / n).collect();
-    let spread: Vec<f64> =
-        statistics.squares.iter().zip(&mean).map(|(&q, m)| (q as f64 / n - m * m).max(0.0).sqrt()).collect();
-    let counted = statistics.counted(&spread);
-    let floor = match statistics.count {
-        0 => 256.0,
-        _ => (FLOOR * counted.iter().sum::<f64>() / counted.len().max(1) as f64).max(256.0 * least),
+    let even = even_noise_map(statistics, 0.0);
+    if statistics.counts.iter().all(|&count| count == 0) {
+        return even;
+    }
+    let each = |of: &dyn Fn(usize, f64) -> f64, unseen: &[u16]| -> Vec<f64> {
+        let of_pixel = |(place, &count): (usize, &u32)| match count {
+            0 => f64::from(unseen[place]),
+            n => of(place, f64::from(n)),
+        };
+        statistics.counts.iter().enumerate().map(of_pixel).collect()
     };
+    let mean = each(&|place, n| statistics.sum[place] as f64 / n, &even.mean);
+    let of_squares =
+        |place: usize, n: f64| (statistics.squares[place] as f64 / n - mean[place].powi(2)).max(0.0).sqrt();
+    let spread = each(&of_squares, &even.spread);
+    let counted = statistics.counted(&spread);
+    let floor = (FLOOR * counted.iter().sum::<f64>() / counted.len().max(1) as f64).max(256.0 * least);
     let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
     NoiseMap {
@@ -96,10 +108,11 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
 /// standard deviation, of all pixels that are looked at in all pictures, `least` levels at least. No pictures: mean 0, spread 1 level.
 pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let [sums, squares] = [&statistics.sum, &statistics.squares].map(|plane| statistics.counted(plane));
-    let n = (f64::from(statistics.count) * sums.len() as f64).max(1.0);
+    let count = statistics.counted(&statistics.counts).iter().map(|&n| f64::from(n)).sum::<f64>();
+    let n = count.max(1.0);
     let mean = sums.iter().map(|&s| s as f64).sum::<f64>() / n;
     let square = squares.iter().map(|&q| q as f64).sum::<f64>() / n;
-    let spread = if statistics.count == 0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
+    let spread = if count == 0.0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
     let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; statistics.sum.len()];
     NoiseMap {
         mean: everywhere(mean),
@@ -126,8 +139,8 @@ mod tests {
     #[test]
     fn mean_and_spread_of_two_pictures() {
         let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
-        statistics.add(&[1000; 16]);
-        statistics.add(&[3000; 16]);
+        statistics.add(&[1000; 16], Pose::default());
+        statistics.add(&[3000; 16], Pose::default());
         let map = noise_map(&statistics, 0.0);
         // mean 2000, standard deviation 1000, raised by a quarter of the mean spread
         assert_eq!((map.mean, map.spread), (vec![2000; 16], vec![1250; 16]));
@@ -138,7 +151,7 @@ mod tests {
         let differences: Vec<Vec<u16>> = (0..5).map(|i| (0..16).map(|p| 900 * i + 77 * p).collect()).collect();
         let of = |some: &[Vec<u16>]| {
             let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
-            some.iter().for_each(|difference| statistics.add(difference));
+            some.iter().for_each(|difference| statistics.add(difference, Pose::default()));
             statistics
         };
         let mut sum = of(&differences[..2]);
@@ -151,7 +164,7 @@ mod tests {
     #[test]
     fn a_quiet_set_is_not_taken_for_a_quiet_line() {
         let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
-        statistics.add(&[7; 16]);
+        statistics.add(&[7; 16], Pose::default());
         assert_eq!(noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
         assert_eq!(even_noise_map(&statistics, 16.0).spread, [16 * 256; 16]);
         assert_eq!(noise_map(&statistics, 0.0).spread, [1; 16]);
@@ -160,8 +173,8 @@ mod tests {
     #[test]
     fn where_nothing_has_a_place_every_pixel_counts_alike() {
         let mut statistics = NoiseStatistics::new(4, vec![true; 4]);
-        statistics.add(&[0, 0, 0, 4000]);
-        statistics.add(&[0, 4000, 0, 0]);
+        statistics.add(&[0, 0, 0, 4000], Pose::default());
+        statistics.add(&[0, 4000, 0, 0], Pose::default());
         let map = even_noise_map(&statistics, 0.0);
         // a quarter of the values is 4000, the others 0: standard deviation 4000 * sqrt(3) / 4
         assert_eq!((map.mean, map.spread), (vec![1000; 4], vec![1732; 4]));
@@ -169,11 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_up_is_no_past() {
+        let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
+        // parts that lay a pixel and two to the right: their last columns were beyond the frame
+        statistics.add(&[1000, 1000, 1000, 9000].repeat(4), Pose::new(1.0, 0.0, 0.0));
+        statistics.add(&[3000, 3000, 9000, 9000].repeat(4), Pose::new(2.0, 0.0, 0.0));
+        let even = even_noise_map(&statistics, 0.0);
+        assert_eq!((even.mean[0], even.spread[0]), (1800, 980), "of twelve pixels of 1000 and eight of 3000");
+        let map = noise_map(&statistics, 0.0);
+        // columns of 2000, 2000, 1000 and, in no picture, 1800, each smoothed with its neighbours
+        assert_eq!(map.mean[..4], [2000, 1667, 1600, 1400]);
+    }
+
+    #[test]
     fn what_is_not_looked_at_sets_no_unit() {
         // the right half is another machine's rollers
         let mut statistics = NoiseStatistics::new(4, [true, true, false, false].repeat(4));
-        statistics.add(&[1000, 1000, 0, 0].repeat(4));
-        statistics.add(&[3000, 3000, 60_000, 60_000].repeat(4));
+        statistics.add(&[1000, 1000, 0, 0].repeat(4), Pose::default());
+        statistics.add(&[3000, 3000, 60_000, 60_000].repeat(4), Pose::default());
         let even = even_noise_map(&statistics, 0.0);
         assert_eq!((even.mean, even.spread), (vec![2000; 16], vec![1000; 16]));
         assert_eq!(noise_map(&statistics, 0.0).spread[0], 1250);
@@ -183,9 +209,9 @@ mod tests {
     fn a_quiet_pixel_has_a_spread_all_the_same() {
         let mut statistics = NoiseStatistics::new(8, vec![true; 64]);
         let mut picture = [0u16; 64];
-        statistics.add(&picture);
+        statistics.add(&picture, Pose::default());
         picture[..32].fill(4000);
-        statistics.add(&picture);
+        statistics.add(&picture, Pose::default());
         let map = noise_map(&statistics, 0.0);
         assert_eq!(map.spread[63], 250);
         assert!(noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread.iter().all(|&s| s == 256));

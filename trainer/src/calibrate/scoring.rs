@@ -5,6 +5,7 @@ use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::hee;
 use beltwatch::judge::{Judge, Seen, Settings};
 use beltwatch::picture::Picture;
+use beltwatch::position::Pose;
 use beltwatch::verdict::Score;
 
 /// Held-out scores stay below this, half of the range, so that defects have room above them.
@@ -15,6 +16,8 @@ const MOST_NORMAL_SCORE: Score = Score(u16::MAX / 2);
 pub struct Redrawn {
     /// As the network sees it.
     pub picture: Picture,
+    /// Where its part lay.
+    pub pose: Pose,
     /// As the network draws it.
     pub reconstruction: Picture,
     /// The learned difference of both, empty where the network has none.
@@ -24,7 +27,7 @@ pub struct Redrawn {
 impl Redrawn {
     /// Lets `judge` score it.
     pub fn judge(&self, judge: &mut Judge) -> beltwatch::judge::Judgement {
-        judge.judge(&Seen::new(&self.picture, &self.reconstruction, &self.learned))
+        judge.judge(&Seen::new(&self.picture, &self.reconstruction, &self.learned, self.pose))
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
 
     fn off_by(levels: u8) -> Redrawn {
         let flat = |value| Picture::filled(32, 32, 1, value);
-        Redrawn { picture: flat(100 + levels), reconstruction: flat(100), learned: Vec::new() }
+        Redrawn { picture: flat(100 + levels), pose: Pose::default(), reconstruction: flat(100), learned: Vec::new() }
     }
 
     #[test]

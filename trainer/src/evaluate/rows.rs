@@ -86,7 +86,7 @@ impl Network for FloatNetwork {
     }
 
     fn seen(&self) -> Seen<'_> {
-        Seen::new(&self.input, &self.reconstruction, &self.learned)
+        Seen::new(&self.input, &self.reconstruction, &self.learned, self.preprocessor.pose())
     }
 
     fn pose(&self) -> Pose {

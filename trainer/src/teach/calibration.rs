@@ -47,7 +47,9 @@ impl Calibration {
         let first = Scoring::new(settings.uncapped(), unseen.noise().clone(), unseen.size());
         let mut judge = first.judge().without_hee();
         let mut taught = Vec::new();
-        deployed.int8.each(&set.train, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
+        deployed.int8.each((0..set.train.len()).map(|place| set.taught_at(place)), |redrawn| {
+            taught.push(redrawn.judge(&mut judge).score)
+        })?;
         let mut suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
         suspicious.retain(|(file, _)| !settings.leave_out.contains(file));
         let odd: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
@@ -64,7 +66,7 @@ impl Calibration {
         Scoring::calibrate(&mut scorings, &int8_drawn);
         let scoring = Scoring::alike(&scorings[0], unseen.noise().clone());
         let (mut judge, mut taught) = (scoring.judge(), Vec::new());
-        let belonging = (0..set.train.len()).filter(belongs).map(|place| &set.train[place]);
+        let belonging = (0..set.train.len()).filter(belongs).map(|place| set.taught_at(place));
         deployed.int8.each(belonging, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
         let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
             scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
-use beltwatch::position::Shape;
+use beltwatch::position::{Pose, Shape};
 use beltwatch::preprocess::{PreprocessError, Preprocessor};
 use beltwatch::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
+use super::position::Places;
 use crate::calibrate::quantile::median;
 use crate::dataset::file_name;
 use crate::train::rng::Rng;
@@ -80,9 +81,13 @@ pub struct TeachingSet {
     pub train: Vec<Picture>,
     /// The files of `train`.
     pub train_files: Vec<PathBuf>,
+    /// Where the parts of `train` lay before they were brought to one place.
+    pub poses: Vec<Pose>,
     /// Never taught on: file and preprocessed picture. With cross-fitting those of `train`, in the same order: each is held out
     /// from the network of its fold.
     pub held_out: Vec<(PathBuf, Picture)>,
+    /// Where the parts of `held_out` lay.
+    pub held_out_poses: Vec<Pose>,
     /// The first of `held_out` as the camera gave them, for the recipe's self-test.
     pub golden: Vec<Picture>,
     /// With cross-fitting, the fold of each picture.
@@ -133,8 +138,25 @@ impl TeachingSet {
             path: files[place].clone(),
             why: "far less sharp than the others; taught on all the same".to_owned(),
         }));
+        let [poses, held_out_poses] = [train.len(), held_out.len()].map(|count| vec![Pose::default(); count]);
         let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
-        Ok(Self { train, train_files, held_out, golden, folds, channels, sizes, odd, sha256 })
+        Ok(Self { train, train_files, poses, held_out, held_out_poses, golden, folds, channels, sizes, odd, sha256 })
+    }
+
+    /// Brings the parts of all pictures to one place.
+    pub fn correct(&mut self, places: &Places) {
+        self.poses = places.correct(self.train.iter_mut());
+        self.held_out_poses = places.correct(self.held_out.iter_mut().map(|(_, picture)| picture));
+    }
+
+    /// A picture that is taught on, and where its part lay.
+    pub fn taught_at(&self, place: usize) -> (&Picture, Pose) {
+        (&self.train[place], self.poses[place])
+    }
+
+    /// A picture that is held out, and where its part lay.
+    pub fn held_out_at(&self, place: usize) -> (&Picture, Pose) {
+        (&self.held_out[place].1, self.held_out_poses[place])
     }
 
     /// The shape by which the device corrects positions.

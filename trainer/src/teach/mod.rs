@@ -133,7 +133,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     say::error(format_args!("teaching {product} on {} pictures, {held_out}; {why}", set.train.len()));
     let (config, places) = configure(options, told, device, &set, seed, &run_folder, stop)?;
     if let Some(places) = &places {
-        places.correct(set.train.iter_mut().chain(set.held_out.iter_mut().map(|(_, picture)| picture)));
+        set.correct(places);
     }
     let TeachConfig { recipe: judged, train: config } = &config;
 

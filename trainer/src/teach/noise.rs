@@ -4,6 +4,7 @@ use beltwatch::difference::Form;
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::judge::{Judge, Settings};
 use beltwatch::picture::Picture;
+use beltwatch::position::Pose;
 use beltwatch::region::{LOOK, Regions};
 use beltwatch::verdict::Pooling;
 
@@ -19,7 +20,7 @@ const LEAST_OF_LEARNED: f64 = 8.0;
 /// The differences of square pictures that `network` draws: of each form that is judged by. Nothing without noise maps.
 pub(super) fn collect<'a>(
     settings: &ExportSettings,
-    pictures: impl Iterator<Item = &'a Picture>,
+    pictures: impl Iterator<Item = (&'a Picture, Pose)>,
     size: usize,
     network: &impl Redraw,
 ) -> Result<Vec<NoiseStatistics>, ExportError> {
@@ -32,7 +33,7 @@ pub(super) fn collect<'a>(
     let mut statistics = vec![NoiseStatistics::new(size, looked_at); settings.forms.len()];
     network.each(pictures, |redrawn| {
         redrawn.judge(&mut judge);
-        statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference));
+        statistics.iter_mut().zip(judge.differences()).for_each(|(s, difference)| s.add(difference, redrawn.pose));
     })?;
     Ok(statistics)
 }

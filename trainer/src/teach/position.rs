@@ -111,12 +111,10 @@ impl Places {
         !self.held() && self.left <= PAYS
     }
 
-    /// Brings pictures to the reference's place.
-    pub fn correct<'a>(&self, pictures: impl Iterator<Item = &'a mut Picture>) {
+    /// Brings pictures to the reference's place; where they lay.
+    pub fn correct<'a>(&self, pictures: impl Iterator<Item = &'a mut Picture>) -> Vec<Pose> {
         let mut corrector = Corrector::new(&self.reference, self.shape, self.limits);
-        for picture in pictures {
-            corrector.correct(picture);
-        }
+        pictures.map(|picture| corrector.correct(picture)).collect()
     }
 }
 

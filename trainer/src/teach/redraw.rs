@@ -1,6 +1,7 @@
 //! Pictures as a network draws them, on all cores.
 
 use beltwatch::picture::Picture;
+use beltwatch::position::Pose;
 use beltwatch::reconstruct::Reconstructor;
 use rayon::prelude::*;
 
@@ -16,13 +17,13 @@ pub(super) trait Redraw: Clone + Send + Sync {
     /// Draws `picture` into `reconstruction`, which has its shape; returns the learned difference, empty where there is none.
     fn draw(&mut self, picture: &Picture, reconstruction: &mut Picture) -> Result<Vec<u8>, ExportError>;
 
-    /// All pictures, in their order.
-    fn all<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Vec<Redrawn>, ExportError> {
+    /// All pictures, in their order, each with the pose of its part.
+    fn all<'a>(&self, pictures: impl IntoIterator<Item = (&'a Picture, Pose)>) -> Result<Vec<Redrawn>, ExportError> {
         let pictures: Vec<_> = pictures.into_iter().collect();
-        let draw = |network: &mut Self, picture: &&Picture| {
-            let [picture, mut reconstruction] = [(); 2].map(|()| (*picture).clone());
+        let draw = |network: &mut Self, &(picture, pose): &(&Picture, Pose)| {
+            let [picture, mut reconstruction] = [(); 2].map(|()| picture.clone());
             let learned = network.draw(&picture, &mut reconstruction)?;
-            Ok(Redrawn { picture, reconstruction, learned })
+            Ok(Redrawn { picture, pose, reconstruction, learned })
         };
         pictures.par_iter().map_init(|| self.clone(), draw).collect()
     }
@@ -30,7 +31,7 @@ pub(super) trait Redraw: Clone + Send + Sync {
     /// Shows `see` each of a large set, in their order.
     fn each<'a>(
         &self,
-        pictures: impl IntoIterator<Item = &'a Picture>,
+        pictures: impl IntoIterator<Item = (&'a Picture, Pose)>,
         mut see: impl FnMut(&Redrawn),
     ) -> Result<(), ExportError> {
         let mut pictures = pictures.into_iter().peekable();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use beltwatch::difference::deviation::NoiseMap;
 use beltwatch::picture::Picture;
+use beltwatch::position::Pose;
 use beltwatch::reconstruct::{InputShape, Reconstructor};
 use beltwatch::verdict::Score;
 
@@ -73,8 +74,8 @@ struct Fold<'a> {
 }
 
 /// Of the held-out ones.
-fn pictures<'a>(set: &'a TeachingSet, places: &[usize]) -> impl Iterator<Item = &'a Picture> {
-    places.iter().map(|&place| &set.held_out[place].1)
+fn pictures<'a>(set: &'a TeachingSet, places: &[usize]) -> impl Iterator<Item = (&'a Picture, Pose)> {
+    places.iter().map(|&place| set.held_out_at(place))
 }
 
 /// The held-out pictures with networks and noise maps that have not seen them.
@@ -117,7 +118,7 @@ impl<'a> Unseen<'a> {
         let Self { set, deployed, is_cross_fitted, .. } = *self;
         let size = self.size();
         let taught = |places: &[usize], network: &Quantised| {
-            collect(settings, places.iter().map(|&place| &set.train[place]), size, &network.int8)
+            collect(settings, places.iter().map(|&place| set.taught_at(place)), size, &network.int8)
         };
         if is_cross_fitted {
             let mut all: Vec<usize> = self.folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
