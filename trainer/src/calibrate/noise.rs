@@ -105,7 +105,8 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
 }
 
 /// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and one
-/// standard deviation, of all pixels that are looked at in all pictures, `least` levels at least. No pictures: mean 0, spread 1 level.
+/// standard deviation, of all pixels that are looked at and in view of all pictures, `least` levels at least. No pictures: mean 0,
+/// spread 1 level.
 pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let [sums, squares] = [&statistics.sum, &statistics.squares].map(|plane| statistics.counted(plane));
     let count = statistics.counted(&statistics.counts).iter().map(|&n| f64::from(n)).sum::<f64>();

@@ -88,8 +88,8 @@ pub(super) fn pictures(
             ));
         }
         say::error(format_args!(
-            "look at {} before you trust the recipe; the promise counts what of it was held out: what is of no good part is left out \
-             of that too with --force --leave-out and the picture",
+            "look at {} before you trust the recipe; the promise counts those that were held out: what is of no good part is left \
+             out of it by the same command with --force --leave-out and the picture",
             look_at.display()
         ));
     }
