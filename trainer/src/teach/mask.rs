@@ -58,7 +58,9 @@ pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Region
     let sizes: Vec<[usize; 2]> = taught.iter().copied().chain([[size, size]]).collect();
     let mut mask = Picture::default();
     let path = path.to_owned();
-    if Preprocessor::new(size, 1, &sizes).apply(&picture, &mut mask).is_err() {
+    // a square camera's picture has the shape of the network's, but not its places
+    let is_elsewhere = taught.is_empty() && [picture.width, picture.height] != [size; 2];
+    if is_elsewhere || Preprocessor::new(size, 1, &sizes).apply(&picture, &mut mask).is_err() {
         let named = |[width, height]: [usize; 2]| format!("{width}x{height}");
         let found = named([picture.width, picture.height]);
         return Err(match taught.first() {
@@ -93,7 +95,9 @@ mod tests {
         corners.sort_unstable();
         assert_eq!(corners, [[16, 8], [16, 24], [32, 8], [32, 24]]);
         assert!(matches!(regions(&path, 32, &[[100, 100]]), Err(MaskError::Shape { .. })));
-        // a part that is not in its place yet
+        // of a part that is not in its place yet, drawn over pictures of a wide camera and of a square one
+        assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Corrected { .. })));
+        Picture::filled(48, 48, 1, 255).save_png(&path).expect("writable");
         assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Corrected { .. })));
         for (level, colour) in [(0, "all black"), (255, "all white")] {
             Picture::filled(32, 32, 1, level).save_png(&path).expect("writable");
