@@ -148,7 +148,7 @@ mod tests {
     fn where_all_scores_are_nothing_there_is_a_threshold() {
         for count in [2, 8, 120, 400] {
             let silent = threshold(&vec![Score(0); count], &[], &vec![Score(0); 300], 0.01);
-            assert_eq!(silent.score, LEAST, "{count}");
+            assert_eq!(silent.score, Score(256), "{count}");
         }
     }
 
