@@ -275,13 +275,7 @@ mod tests {
         let forms = vec![Form::Absolute, Form::Learned];
         let settings = Settings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
         let mut judge = Judge::new(&settings, &[noise(2), noise(4)], 5, 5);
-        let seen = Seen {
-            picture: &[108; 25],
-            reconstruction: &[100; 25],
-            learned: &[24; 25],
-            channels: 1,
-            pose: Pose::default(),
-        };
+        let seen = Seen { learned: &[24; 25], ..grey(&[108; 25], &[100; 25]) };
         judge.judge(&seen);
         // 8 levels are 4 spreads of 2, 24 are 6 spreads of 4: 5 on average, above 2 at zero
         assert_eq!(judge.deviation(), [(5 + 2) * 16; 25]);

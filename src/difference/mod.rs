@@ -120,13 +120,16 @@ vectorised! {
 mod tests {
     use super::*;
 
+    fn in_place<'a>(picture: &'a [u8], reconstruction: &'a [u8], channels: usize) -> Seen<'a> {
+        Seen { picture, reconstruction, learned: &[], channels, pose: Pose::default() }
+    }
+
     #[test]
     fn a_single_pixel_spreads_as_the_binomial_kernel() {
         let mut picture = vec![100u8; 25];
         picture[12] = 116;
         let (mut out, mut scratch) = (vec![0; 25], Scratch::new(5, 5));
-        let seen =
-            Seen { picture: &picture, reconstruction: &[100; 25], learned: &[], channels: 1, pose: Pose::default() };
+        let seen = in_place(&picture, &[100; 25], 1);
         Form::Absolute.difference(&seen, 5, &mut out, &mut scratch);
         let levels: Vec<u16> = out.iter().map(|v| v / 256).collect();
         assert_eq!(levels, [0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 2, 4, 2, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 0]);
@@ -135,13 +138,7 @@ mod tests {
     #[test]
     fn the_learned_difference_is_taken_as_it_is() {
         let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
-        let seen = Seen {
-            picture: &[9; 16],
-            reconstruction: &[200; 16],
-            learned: &[3; 16],
-            channels: 1,
-            pose: Pose::default(),
-        };
+        let seen = Seen { learned: &[3; 16], ..in_place(&[9; 16], &[200; 16], 1) };
         Form::Learned.difference(&seen, 4, &mut out, &mut scratch);
         assert_eq!(out, [3 * 256; 16]);
     }
@@ -151,13 +148,8 @@ mod tests {
         for channels in [1, 3] {
             let n = 16 * channels;
             let (mut out, mut scratch) = (vec![0; 16], Scratch::new(4, 4));
-            let seen = Seen {
-                picture: &vec![255; n],
-                reconstruction: &vec![0; n],
-                learned: &[],
-                channels,
-                pose: Pose::default(),
-            };
+            let (picture, reconstruction) = (vec![255; n], vec![0; n]);
+            let seen = in_place(&picture, &reconstruction, channels);
             Form::Absolute.difference(&seen, 4, &mut out, &mut scratch);
             assert_eq!(out, vec![if channels == 1 { 255 * 256 } else { 255 * 3 * 85 }; 16]);
         }

@@ -150,11 +150,11 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
             path.display()
         ));
     }
-    let (odd, belonging): (Vec<_>, Vec<_>) =
-        score.held_out_scores.iter().enumerate().partition(|(at, _)| odd.contains(at));
-    let [odd, belonging] =
-        [odd, belonging].map(|scores| scores.into_iter().map(|(_, &score)| score).collect::<Vec<_>>());
-    let found = threshold(&belonging, &odd, &score.taught_scores, score.false_reject_target);
+    let scores = |are_odd: bool| -> Vec<Score> {
+        let all = score.held_out_scores.iter().enumerate();
+        all.filter(|(at, _)| odd.contains(at) == are_odd).map(|(_, &score)| score).collect()
+    };
+    let found = threshold(&scores(false), &scores(true), &score.taught_scores, score.false_reject_target);
     if found.score == Score(u16::MAX) {
         return Err(CalibrateError::NoThreshold);
     }

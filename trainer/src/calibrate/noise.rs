@@ -26,7 +26,7 @@ pub struct NoiseStatistics {
     width: usize,
     looked_at: Vec<bool>,
     /// Of each pixel, how many pictures show it.
-    counts: Vec<u32>,
+    counts: Vec<u64>,
     sum: Vec<u64>,
     squares: Vec<u64>,
 }
@@ -38,9 +38,9 @@ impl NoiseStatistics {
         Self { width, looked_at, counts: vec![0; pixels], sum: vec![0; pixels], squares: vec![0; pixels] }
     }
 
-    /// Of each pixel that is looked at its own one of `values`.
-    fn counted<V: Copy>(&self, values: &[V]) -> Vec<V> {
-        values.iter().zip(&self.looked_at).filter_map(|(&value, &counts)| counts.then_some(value)).collect()
+    /// The sum of a plane's values over what is looked at.
+    fn total(&self, plane: impl Iterator<Item = f64>) -> f64 {
+        plane.zip(&self.looked_at).filter_map(|(value, &counts)| counts.then_some(value)).sum()
     }
 
     /// Takes in a difference image of a part that lay at `pose`: what of it is in view. Up to a million keep the sums exact.
@@ -56,9 +56,10 @@ impl NoiseStatistics {
 
     /// Takes in all that `other` did, of the same size.
     pub fn add_all(&mut self, other: &Self) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
-        self.sum.iter_mut().zip(&other.sum).for_each(|(sum, other)| *sum += other);
-        self.squares.iter_mut().zip(&other.squares).for_each(|(squares, other)| *squares += other);
+        let more = |all: &mut [u64], part: &[u64]| all.iter_mut().zip(part).for_each(|(all, part)| *all += part);
+        more(&mut self.counts, &other.counts);
+        more(&mut self.sum, &other.sum);
+        more(&mut self.squares, &other.squares);
     }
 
     /// What it is without `other`, all of which it took in.
@@ -67,7 +68,7 @@ impl NoiseStatistics {
         Self {
             width: self.width,
             looked_at: self.looked_at.clone(),
-            counts: self.counts.iter().zip(&other.counts).map(|(all, part)| all - part).collect(),
+            counts: less(&self.counts, &other.counts),
             sum: less(&self.sum, &other.sum),
             squares: less(&self.squares, &other.squares),
         }
@@ -82,19 +83,16 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     if statistics.counts.iter().all(|&count| count == 0) {
         return even;
     }
-    let each = |of: &dyn Fn(usize, f64) -> f64, unseen: &[u16]| -> Vec<f64> {
-        let of_pixel = |(place, &count): (usize, &u32)| match count {
-            0 => f64::from(unseen[place]),
-            n => of(place, f64::from(n)),
-        };
-        statistics.counts.iter().enumerate().map(of_pixel).collect()
+    let of_pixel = |place: usize| match statistics.counts[place] {
+        0 => (f64::from(even.mean[place]), f64::from(even.spread[place])),
+        n => {
+            let mean = statistics.sum[place] as f64 / n as f64;
+            (mean, (statistics.squares[place] as f64 / n as f64 - mean * mean).max(0.0).sqrt())
+        }
     };
-    let mean = each(&|place, n| statistics.sum[place] as f64 / n, &even.mean);
-    let of_squares =
-        |place: usize, n: f64| (statistics.squares[place] as f64 / n - mean[place].powi(2)).max(0.0).sqrt();
-    let spread = each(&of_squares, &even.spread);
-    let counted = statistics.counted(&spread);
-    let floor = (FLOOR * counted.iter().sum::<f64>() / counted.len().max(1) as f64).max(256.0 * least);
+    let (mean, spread): (Vec<f64>, Vec<f64>) = (0..statistics.counts.len()).map(of_pixel).unzip();
+    let looked_at = statistics.looked_at.iter().filter(|&&counts| counts).count().max(1) as f64;
+    let floor = (FLOOR * statistics.total(spread.iter().copied()) / looked_at).max(256.0 * least);
     let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
     NoiseMap {
@@ -108,11 +106,10 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
 /// standard deviation, of all pixels that are looked at and in view of all pictures, `least` levels at least. No pictures: mean 0,
 /// spread 1 level.
 pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
-    let [sums, squares] = [&statistics.sum, &statistics.squares].map(|plane| statistics.counted(plane));
-    let count = statistics.counted(&statistics.counts).iter().map(|&n| f64::from(n)).sum::<f64>();
+    let planes = [&statistics.counts, &statistics.sum, &statistics.squares];
+    let [count, sum, squares] = planes.map(|plane| statistics.total(plane.iter().map(|&v| v as f64)));
     let n = count.max(1.0);
-    let mean = sums.iter().map(|&s| s as f64).sum::<f64>() / n;
-    let square = squares.iter().map(|&q| q as f64).sum::<f64>() / n;
+    let (mean, square) = (sum / n, squares / n);
     let spread = if count == 0.0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
     let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; statistics.sum.len()];
     NoiseMap {

@@ -214,16 +214,21 @@ impl Place<'_> {
             evaluate(&EvaluateArgs { recipe: options.out, data: self.data.clone(), json: None, report: None })
                 .map_err(|source| StudyError::Evaluate { cell: self.name(), source: Box::new(source) })?
                 .evaluation;
-        let (int8, raw, float) =
-            (&evaluation.results.int8_hee, &evaluation.results.int8_raw, &evaluation.results.float_hee);
-        let cell =
-            Cell { pictures, teach_seconds: fresh.then_some(seconds), ..self.measured(&config, int8, raw, float) };
+        let results_of = &evaluation.results;
+        let metrics = [&results_of.int8_hee, &results_of.int8_raw, &results_of.float_hee];
+        let cell = self.measured(&config, pictures, metrics, fresh.then_some(seconds));
         let text = serde_json::to_string_pretty(&cell).unwrap_or_default();
         fs::write(&results, text).map_err(|e| StudyError::File { path: results, message: e.to_string() })?;
         Ok(cell)
     }
 
-    fn measured(&self, config: &TeachConfig, int8: &Metrics, without_hee: &Metrics, float: &Metrics) -> Cell {
+    fn measured(
+        &self,
+        config: &TeachConfig,
+        pictures: String,
+        [int8, without_hee, float]: [&Metrics; 3],
+        teach_seconds: Option<f64>,
+    ) -> Cell {
         Cell {
             category: self.category.to_owned(),
             variant: self.variant.name.clone(),
@@ -238,8 +243,8 @@ impl Place<'_> {
             false_reject_rate: int8.false_reject_rate,
             miss_rate: int8.miss_rate,
             multiply_adds: config.train.network.multiply_adds(),
-            pictures: String::new(),
-            teach_seconds: None,
+            pictures,
+            teach_seconds,
         }
     }
 

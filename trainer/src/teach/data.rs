@@ -1,7 +1,7 @@
 //! The teaching pictures: read, checked, split.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use beltwatch::picture::{Picture, PictureError};
@@ -115,9 +115,8 @@ impl TeachingSet {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
-        let Readable { files, inputs, channels, mut sizes, sha256, mut odd } = readable(files, size)?;
-        sizes.sort_unstable();
-        sizes.dedup();
+        let Readable { files, inputs, channels, sizes, sha256, mut odd } = readable(files, size)?;
+        let sizes = sizes.into_iter().collect();
         let order = Rng::new(&[seed, u64::from_le_bytes(*b"held-out")]).permutation(files.len());
         let held = if folds.is_some() { files.len() } else { held_out_count(files.len()) };
         let sharpness: Vec<f64> = inputs.iter().map(sharpness_of).collect();
@@ -184,8 +183,7 @@ struct Readable {
     /// As the network sees them: the camera's, all at once, would not fit into memory.
     inputs: Vec<Picture>,
     channels: usize,
-    /// Of each picture.
-    sizes: Vec<[usize; 2]>,
+    sizes: BTreeSet<[usize; 2]>,
     sha256: BTreeMap<String, String>,
     odd: Vec<Odd>,
 }
@@ -235,7 +233,7 @@ fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
         }
         readable.inputs.push(apply(in_colour));
         readable.files.push(file.clone());
-        readable.sizes.push(size_of);
+        readable.sizes.insert(size_of);
     }
     if unreadable.len() * UNREADABLE_ONE_IN > files.len() {
         return Err(DataError::Unreadable(unreadable));
@@ -243,7 +241,7 @@ fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
     if readable.files.len() < LEAST_PICTURES {
         return Err(DataError::TooFew { found: readable.files.len() });
     }
-    if readable.sizes.iter().collect::<HashSet<_>>().len() > MOST_SIZES {
+    if readable.sizes.len() > MOST_SIZES {
         return Err(DataError::Sizes);
     }
     if let Some(unlike) = unlike {

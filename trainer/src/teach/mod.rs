@@ -304,32 +304,31 @@ fn steps_within(
 /// where the recipe is while it is written. Neither the data nor anything else of the user's is ever in their place.
 fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
     let out = &options.out;
-    let misplaced = || TeachError::Out { path: out.clone() };
-    out.file_name().ok_or_else(misplaced)?;
+    let folders = [out.clone(), beside(out, BEING_TAUGHT), beside(out, REPLACED)];
+    folders.iter().try_for_each(|folder| check_place(folder, &options.data))?;
     if out.exists() && !options.force {
-        check_place(out, &options.data)?;
         return Err(TeachError::Exists { path: out.clone() });
     }
-    [out.clone(), beside(out, BEING_TAUGHT), beside(out, REPLACED)]
-        .iter()
-        .try_for_each(|folder| check_place(folder, &options.data).and_then(|()| is_recipe_or_nothing(folder)))
+    folders.iter().try_for_each(|folder| check_replaceable(folder))
 }
 
-/// Neither lies in the other.
+/// The folder has a name, and neither it nor the data lies in the other.
 fn check_place(folder: &Path, data: &Path) -> Result<(), TeachError> {
-    let name = folder.file_name().unwrap_or_default();
+    let misplaced = || TeachError::Out { path: folder.to_owned() };
+    let name = folder.file_name().ok_or_else(misplaced)?;
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let (Ok(parent), Ok(data)) = (parent.canonicalize(), data.canonicalize()) {
         let place = parent.join(name);
         let place = place.canonicalize().unwrap_or(place);
         if place.starts_with(&data) || data.starts_with(&place) {
-            return Err(TeachError::Out { path: folder.to_owned() });
+            return Err(misplaced());
         }
     }
     Ok(())
 }
 
-fn is_recipe_or_nothing(folder: &Path) -> Result<(), TeachError> {
+/// It holds a recipe's files only, if there is one.
+fn check_replaceable(folder: &Path) -> Result<(), TeachError> {
     if !folder.exists() {
         return Ok(());
     }

@@ -58,20 +58,22 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
         others.map(|(_, other)| distance(thumbnail, other)).fold(f32::INFINITY, f32::min)
     };
     let chosen: Vec<usize> = evenly(pictures.len(), MOST_CHANGED).collect();
-    let unchanged = |distance| chosen.iter().map(|&i| nearest(i, &compared[i], distance)).collect::<Vec<f32>>();
-    let (by_mean, by_spots) = (unchanged(mean), unchanged(spots));
-    let farther = |rows: Rows, shift: [f32; 2], distance, unchanged: &[f32]| {
+    let by = |distance: Distance| -> (Distance, Vec<f32>) {
+        (distance, chosen.iter().map(|&i| nearest(i, &compared[i], distance)).collect())
+    };
+    let (by_mean, by_spots) = (by(mean), by(spots));
+    let farther = |rows: Rows, shift: [f32; 2], (distance, unchanged): &(Distance, Vec<f32>)| {
         let farther = chosen.iter().zip(unchanged).map(|(&i, unchanged)| {
             let side = small[i].width as f32;
             let changed = resample(&small[i], rows, shift.map(|s| s * side), |_, v| v);
             // half a level is what rounding does to a picture
-            f64::from((nearest(i, &thumbnail(&changed), distance) + 0.5) / (unchanged + 0.5))
+            f64::from((nearest(i, &thumbnail(&changed), *distance) + 0.5) / (unchanged + 0.5))
         });
         median(&mut farther.collect::<Vec<_>>()).unwrap_or(f64::INFINITY)
     };
     let several = pictures.len() > 1;
-    let is_natural = |rows, shift| several && farther(rows, shift, mean, &by_mean) <= NATURAL;
-    let looks_alike = |rows| is_natural(rows, [0.0; 2]) && farther(rows, [0.0; 2], spots, &by_spots) <= ALIKE;
+    let is_natural = |rows, shift| several && farther(rows, shift, &by_mean) <= NATURAL;
+    let looks_alike = |rows| is_natural(rows, [0.0; 2]) && farther(rows, [0.0; 2], &by_spots) <= ALIKE;
     let shifted = |s: f32| is_natural(STRAIGHT, [s, 0.0]) && is_natural(STRAIGHT, [0.0, s]);
     let either_way = |degrees: f32| [degrees, -degrees].iter().all(|&d| is_natural(turned(d, base.aspect), [0.0; 2]));
     let texture = shifted(NO_PLACE);
@@ -219,15 +221,9 @@ mod tests {
 
     #[test]
     fn a_small_mark_says_which_way_a_part_lies() {
-        let marked = |x: f32, y: f32| match x.hypot(y * 2.0) {
-            _ if (x - 0.4).abs() < 0.05 && y.abs() < 0.05 => 80.0,
-            far => {
-                if far < 0.6 {
-                    200.0
-                } else {
-                    60.0
-                }
-            }
+        let marked = |x: f32, y: f32| {
+            let is_mark = (x - 0.4).abs() < 0.05 && y.abs() < 0.05;
+            if x.hypot(y * 2.0) >= 0.6 { 60.0 } else { [200.0, 80.0][usize::from(is_mark)] }
         };
         let found = natural(&drawn(12, 24.0, |_| Box::new(marked)), &Augmentation::default());
         assert_eq!(symmetries(&found.augmentation), [false, true, false, false]);

@@ -174,13 +174,11 @@ impl<'a> Unseen<'a> {
     pub(super) fn leave_out(&mut self, odd: &HashSet<&PathBuf>, settings: &ExportSettings) -> Result<(), ExportError> {
         let Self { set, .. } = *self;
         let is_left_out = |file: &PathBuf| settings.leave_out.contains(file);
+        let (taught, held_out) = (|place: usize| &set.train_files[place], |place: usize| &set.held_out[place].0);
         for fold in &mut self.folds {
-            let taught =
-                |&place: &usize| !is_left_out(&set.train_files[place]) && !odd.contains(&set.train_files[place]);
-            fold.taught.retain(taught);
-            fold.held_out.retain(|&place| !is_left_out(&set.held_out[place].0));
-            let odd = |&place: &usize| odd.contains(&set.held_out[place].0);
-            (fold.odd, fold.held_out) = fold.held_out.iter().partition(|place| odd(place));
+            fold.taught.retain(|&place| !is_left_out(taught(place)) && !odd.contains(taught(place)));
+            fold.held_out.retain(|&place| !is_left_out(held_out(place)));
+            (fold.odd, fold.held_out) = fold.held_out.iter().partition(|&&place| odd.contains(held_out(place)));
         }
         self.measure(settings)
     }
