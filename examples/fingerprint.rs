@@ -6,11 +6,11 @@ use std::error::Error;
 use std::path::Path;
 
 use beltwatch::capture::Folder;
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
-use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::Kernel;
-use beltwatch::team::{Cores, Team};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::processor::{Cores, Team};
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::Kernel;
 use sha2::{Digest, Sha256};
 
 fn main() -> Result<(), Box<dyn Error>> {

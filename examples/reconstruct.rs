@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::io::{Read, Write};
 
-use beltwatch::reconstruct::{InputShape, Kernel, Reconstructor};
+use beltwatch_vision::reconstruct::{InputShape, Kernel, Reconstructor};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use beltwatch_core::Counters;
+use beltwatch_vision::judge::score::Score;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-
-use crate::verdict::Score;
 
 /// The version of the file's format.
 pub const FORMAT: u32 = 1;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use beltwatch::capture::rendered::{DefectKind, render};
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::rendered::{DefectKind, render};
 use serde_json::Value;
 
 const SEED: u64 = 990_017;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use beltwatch::board::SIMULATED;
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use serde_json::Value;
 use steady::steadily;
 

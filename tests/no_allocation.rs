@@ -12,13 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use beltwatch::board::Board;
-use beltwatch::inspect::Inspector;
 use beltwatch::line::{self, Options};
-use beltwatch::picture::Picture;
-use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::Kernel;
-use beltwatch::team::{Cores, Team};
 use beltwatch_belt::{Camera, FrameFault, FrameFaultKind, Scenario};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::processor::{Cores, Team};
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::Kernel;
 use rustix::thread::gettid;
 
 struct Counting;

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicBool;
 use beltwatch::board::Board;
 use beltwatch::line::{self, Options};
 use beltwatch::realtime;
-use beltwatch::recipe::Recipe;
 use beltwatch_belt::Scenario;
 use beltwatch_core::Fault;
+use beltwatch_vision::recipe::Recipe;
 use steady::steadily;
 
 mod steady;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use beltwatch::capture::{PartCamera, Rendered};
 use beltwatch::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
-use beltwatch::picture::Picture;
-use beltwatch::preprocess::Preprocessor;
-use beltwatch::verdict::Score;
 use beltwatch_core::{Alarm, Cause, Counters, Fault, Rejected, State, Verdict};
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Preprocessor;
 use embedded_graphics::prelude::Size;
 
 const SIZES: [(u32, u32); 4] = [(320, 240), (800, 480), (1920, 1080), (240, 320)];

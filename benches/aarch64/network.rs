@@ -4,10 +4,10 @@
 use std::error::Error;
 use std::path::Path;
 
-use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::{InputShape, Kernel, Reconstructor};
-use beltwatch::splitmix::SplitMix64;
-use beltwatch::team::{Cores, Team};
+use beltwatch_vision::processor::{Cores, Team};
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::{InputShape, Kernel, Reconstructor};
+use beltwatch_vision::splitmix::SplitMix64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

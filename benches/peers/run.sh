@@ -15,7 +15,7 @@ done
 folder="${CARGO_TARGET_DIR:-target}"
 cargo build --release --workspace --bin beltwatch
 # tract at its fastest: the device's build makes it small
-cargo build --profile stock --example tract
+cargo build --profile stock -p beltwatch-vision --example tract
 if ! cmp --quiet <(cat benches/peers/requirements*.txt) "$folder/peers/ready"; then
     python3 -m venv --clear "$folder/peers"
     "$folder/peers/bin/pip" install --quiet --requirement benches/peers/requirements.txt

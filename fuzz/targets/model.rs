@@ -1,7 +1,7 @@
 //! ONNX files.
 #![no_main]
 
-use beltwatch::reconstruct::{InputShape, Reconstructor};
+use beltwatch_vision::reconstruct::{InputShape, Reconstructor};
 
 libfuzzer_sys::fuzz_target!(|model: &[u8]| {
     let shape = InputShape { size: 32, channels: 3 };

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use beltwatch_vision::picture::MAX_SIDE;
+
 use super::settings::in_range;
 use super::{Camera, CameraSource, Time};
 use crate::capture::v4l2::{CameraSettings, Wish};
-use crate::picture::MAX_SIDE;
 
 /// A camera without a good frame for longer is connected anew, where the board file says nothing.
 const SILENCE: Time = Time(Duration::from_secs(1));

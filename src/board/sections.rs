@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use beltwatch_core::Unjudged;
+use beltwatch_vision::processor::Cores;
 use serde::Deserialize;
 
 use super::{Length, Time};
 use crate::capture::v4l2::{ControlSettings, Match, Pixel};
 use crate::line::Stage;
-use crate::team::Cores;
 
 /// `[belt]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use beltwatch_vision::picture::{Picture, is_picture_file};
+
 use super::{CaptureError, PartCamera, Shown, Truth};
-use crate::picture::{Picture, is_picture_file};
 
 /// The pictures below a folder, each once, ordered by path. A picture in a sub-folder `good` is good, one in a
 /// sub-folder of another name has the defect of that name (the layout of MVTec AD's `test`), and of one directly in the

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use beltwatch_core::MonoNanos;
+use beltwatch_vision::picture::Picture;
 
 use super::CaptureError;
 use super::v4l2::Flaw;
-use crate::picture::Picture;
 
 /// A frame.
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@ mod folder;
 mod live;
 mod parts;
 mod quality;
-pub mod rendered;
 pub mod v4l2;
 
 pub use folder::Folder;
@@ -14,7 +13,7 @@ pub use quality::FrameCheck;
 
 use std::path::PathBuf;
 
-use crate::picture::{Picture, PictureError};
+use beltwatch_vision::picture::{Picture, PictureError};
 
 /// A part as the camera shows it.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! A camera over rendered parts, without an end.
 
-use super::rendered::Schedule;
+use beltwatch_vision::rendered::Schedule;
+
 use super::{CaptureError, PartCamera, Shown, Truth};
 
 /// Width and height of a rendered part in pixels.

@@ -3,8 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use beltwatch_core::Quality;
-
-use crate::picture::Picture;
+use beltwatch_vision::picture::Picture;
 
 /// A picture whose brightest values are all below this is black: a lens cap, a dead lamp, an unplugged sensor.
 const BLACK: u8 = 16;

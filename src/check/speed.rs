@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use beltwatch_core::Scale;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::processor::{Cores, Team, has_two_cores};
+use beltwatch_vision::recipe::{Recipe, RecipeError};
+use beltwatch_vision::reconstruct::Kernel;
 
 use super::Finding;
 use crate::board::Board;
-use crate::inspect::Inspector;
 use crate::line::Times;
-use crate::picture::Picture;
-use crate::recipe::{Recipe, RecipeError};
-use crate::reconstruct::Kernel;
-use crate::team::{Cores, Team, has_two_cores};
 
 const FRAMES: usize = 30;
 

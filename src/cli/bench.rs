@@ -7,13 +7,13 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use beltwatch::inspect::{Inspector, StageTimes};
+use super::say;
 use beltwatch::line::{Latency, Times};
-use beltwatch::picture::Picture;
-use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::{Kernel, Reconstructor};
-use beltwatch::say;
-use beltwatch::team::Team;
+use beltwatch_vision::inspect::{Inspector, StageTimes};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::processor::Team;
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::{Kernel, Reconstructor};
 use serde::Serialize;
 
 use super::Failure;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::say;
 use beltwatch::board::{Board, BoardError, CameraSource, Time};
 use beltwatch::capture::v4l2::Camera;
 use beltwatch::capture::{CaptureError, Captured, FrameCheck, LiveCamera};
-use beltwatch::say;
 use beltwatch_core::Quality;
 
 use super::{Failure, stop_on_signals};

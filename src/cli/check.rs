@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use beltwatch::board::Board;
 use beltwatch::check::{Grade, check as look};
-use beltwatch::{outputs, say};
+use beltwatch::outputs;
 
-use super::Failure;
+use super::{Failure, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

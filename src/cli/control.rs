@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use beltwatch::line::{self, Request};
 
-use super::Failure;
+use super::{Failure, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,5 +25,5 @@ pub(crate) fn control(args: &Args) -> Result<(), Failure> {
         let folder = folder.canonicalize().map_err(|e| Failure::Usage(format!("{}: {e}", folder.display())))?;
         request = format!("recipe {}", folder.display());
     }
-    Ok(beltwatch::say::out(line::ask(&args.socket, &request).map_err(Failure::System)?)?)
+    Ok(say::out(line::ask(&args.socket, &request).map_err(Failure::System)?)?)
 }

@@ -4,16 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use beltwatch::capture::Folder;
-use beltwatch::heatmap;
-use beltwatch::inspect::{Inspection, Inspector};
-use beltwatch::picture::Picture;
-use beltwatch::recipe::Recipe;
-use beltwatch::reconstruct::Kernel;
-use beltwatch::team::Team;
-use beltwatch::verdict::{Cause, Score};
+use beltwatch_vision::inspect::{Inspection, Inspector};
+use beltwatch_vision::judge::score::{Cause, Score};
+use beltwatch_vision::picture::{Picture, heatmap};
+use beltwatch_vision::processor::Team;
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::Kernel;
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -65,7 +64,7 @@ pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
         let judged = judge(&mut inspector, file);
         if let Err(error) = &judged {
             failed += 1;
-            beltwatch::say::error(format_args!("beltwatch: {error}"));
+            say::error(format_args!("beltwatch: {error}"));
         }
         if args.json {
             let line =

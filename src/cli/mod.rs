@@ -7,6 +7,7 @@ mod control;
 mod inspect;
 mod replay;
 mod run;
+mod say;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,10 +17,10 @@ use std::sync::atomic::AtomicBool;
 use beltwatch::board::BoardError;
 use beltwatch::capture::CaptureError;
 use beltwatch::line::LineError;
-use beltwatch::picture::PictureError;
-use beltwatch::recipe::RecipeError;
-use beltwatch::reconstruct::Kernel;
 use beltwatch_belt::ScenarioError;
+use beltwatch_vision::picture::PictureError;
+use beltwatch_vision::recipe::RecipeError;
+use beltwatch_vision::reconstruct::Kernel;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -167,7 +168,7 @@ pub(crate) fn main() -> ExitCode {
         // the reader of a pipe went away: it has seen what it wanted
         Err(Failure::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            beltwatch::say::error(format_args!("beltwatch: {failure}"));
+            say::error(format_args!("beltwatch: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use beltwatch::{record, say};
+use beltwatch::record;
 
-use super::Failure;
+use super::{Failure, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use beltwatch::board::{Board, BoardError, CameraSource, Length, Time};
 use beltwatch::line::{self, LineError, Options};
 use beltwatch::outputs;
-use beltwatch::recipe::Recipe;
-use beltwatch::say;
 use beltwatch_belt::Scenario;
+use beltwatch_vision::recipe::Recipe;
 
-use super::{Failure, stop_on_signals};
+use super::{Failure, say, stop_on_signals};
 
 /// Parts of a demo: about 12 seconds.
 const DEMO_PARTS: u64 = 60;

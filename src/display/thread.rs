@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::processor::NoThread;
 use embedded_graphics::prelude::*;
 
 use super::{DisplayConfig, DisplayError, Frame, Rotation, Screen, View, draw, open};
-use crate::picture::Picture;
-use crate::team::NoThread;
 use crate::time::{Clock, MonoNanos};
 
 /// The thread's name. It may panic without harm to the line.

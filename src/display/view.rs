@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beltwatch_core::{Alarm, Counters, Fault, State, Verdict};
-
-use crate::picture::Picture;
-use crate::verdict::Score;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::Picture;
 
 /// Parts in the trend of scores.
 pub const TREND: usize = 60;

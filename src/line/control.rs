@@ -3,21 +3,20 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use beltwatch_core::{Command, Device, Input};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::processor::{Cores, Team};
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::reconstruct::Kernel;
 
 use super::queue::Sender;
 use super::{Change, Event, InForce, Shared, Status};
-use crate::inspect::Inspector;
-use crate::recipe::Recipe;
-use crate::reconstruct::Kernel;
-use crate::team::{Cores, Team};
-use crate::verdict::Score;
 
 /// Looks this often whether the line has ended.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use beltwatch_belt::Pace;
 use beltwatch_core::{Cause, Device, Input, MonoNanos, Quality, Verdict};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::recipe::sha256_hex;
 use heapless::spsc::Consumer;
 
 use super::queue::{Sender, next};
@@ -14,10 +17,7 @@ use super::stage::Stage;
 use super::{Change, Event, Inspected, Job, Shared};
 use crate::capture::Shown;
 use crate::display::Reject;
-use crate::inspect::Inspector;
-use crate::picture::Picture;
 use crate::realtime;
-use crate::recipe::sha256_hex;
 use crate::time::Clock;
 
 /// Looks this often whether there is a change, or an end.

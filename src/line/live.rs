@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use beltwatch_core::{Device, Input, MonoNanos, Quality};
+use beltwatch_vision::processor::NoThread;
 
 use super::queue::Sender;
 use super::stage::{SLICE, Stage};
 use super::{Frame, Shared};
 use crate::capture::{CaptureError, Captured, Connect, FrameCheck, LiveCamera, Shown, Truth};
 use crate::realtime;
-use crate::team::NoThread;
 use crate::time::Clock;
 
 /// How long what is waited for.

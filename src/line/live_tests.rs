@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use beltwatch_vision::picture::Picture;
 use heapless::spsc::{Consumer, Queue};
 
 use super::super::queue::Bell;
 use super::*;
 use crate::capture::v4l2::{CameraError, Flaw};
-use crate::picture::Picture;
 
 const PATIENCE: Patience =
     Patience { silence: Duration::from_millis(40), first: Duration::from_millis(1), longest: Duration::from_millis(8) };

@@ -43,6 +43,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch_core::{Action, Input, MonoNanos, Quality, Tag, Verdict};
+use beltwatch_vision::inspect::{Inspection, Inspector};
+use beltwatch_vision::judge::promise::Promise;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::recipe::Recipe;
 
 use self::queue::Bell;
 use self::scribe::Status;
@@ -50,10 +54,6 @@ use self::stage::Stages;
 use crate::board::{SimulatedFault, SimulatedFaultKind};
 use crate::capture::{Shown, Truth};
 use crate::display::{Feed, Reject};
-use crate::inspect::{Inspection, Inspector};
-use crate::promise::Promise;
-use crate::recipe::Recipe;
-use crate::verdict::Score;
 
 /// What all threads of a line look at.
 #[derive(Default)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beltwatch_core::{Action, Cause, MonoNanos, Tag, Verdict};
+use beltwatch_vision::judge::score::Score;
 use serde::Serialize;
 
 use super::{Arrival, Event, Inspected, Times};
 use crate::capture::Truth;
 use crate::display::Reject;
-use crate::verdict::Score;
 
 /// Rejects that are kept for people to look at, the latest ones: each has two pictures.
 const REJECTS: usize = 32;

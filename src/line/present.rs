@@ -133,8 +133,9 @@ impl Presenter {
 
 #[cfg(test)]
 mod tests {
+    use beltwatch_vision::judge::score::Score;
+
     use super::*;
-    use crate::verdict::Score;
 
     fn ms(ms: u64) -> MonoNanos {
         MonoNanos(ms * 1_000_000)

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use beltwatch_core::{Alarm, Cause, Counters, Fault, State};
+use beltwatch_vision::judge::score::Score;
 use serde::Serialize;
 
 use super::{Latency, PartRecord, TruthTable};
-use crate::verdict::Score;
 
 /// How a run went.
 #[derive(Clone, Debug, Serialize)]

@@ -12,6 +12,10 @@ use std::time::Duration;
 
 use beltwatch_belt::{Pace, Scenario};
 use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Scale, Settings, State};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::processor::{NoThread, Team};
+use beltwatch_vision::recipe::{Recipe, RecipeError};
+use beltwatch_vision::reconstruct::Kernel;
 use heapless::spsc::Queue;
 
 use super::belt::{Belt, Wires};
@@ -34,13 +38,9 @@ use crate::display::Display;
 use crate::gpio::GpioError;
 use crate::guard::GuardError;
 use crate::inputs;
-use crate::inspect::Inspector;
 use crate::outputs::{self, OutputError};
-use crate::recipe::{Recipe, RecipeError};
-use crate::reconstruct::Kernel;
 use crate::record::{self, Header, IN_FLIGHT, Recording};
 use crate::store::{Saved, Store, StoreError};
-use crate::team::{NoThread, Team};
 use crate::time::Clock;
 
 /// Before the first part: the threads are up by then.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use beltwatch_core::{MonoNanos, Tag};
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::is_picture_file;
 
 use super::PartRecord;
-use crate::picture::is_picture_file;
-use crate::verdict::Score;
 
 const BELT: usize = 56;
 

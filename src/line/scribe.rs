@@ -11,17 +11,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use beltwatch_core::{Action, Alarm, Cause, Command, Counters, Fault, Input, State};
+use beltwatch_vision::judge::promise::Promise;
+use beltwatch_vision::judge::score::Score;
 use heapless::spsc::Consumer;
 use serde::Serialize;
 
 use super::present::Presenter;
 use super::screen::Screen;
 use super::{Event, InForce, Latency, Parts, Report, Shared, Trace, What};
-use crate::promise::Promise;
 use crate::record::{Entry, Recording, What as Recorded};
 use crate::store::{self, Saved, SavedThreshold, Store};
 use crate::time::{Clock, MonoNanos};
-use crate::verdict::Score;
 
 /// The queues are emptied this often.
 const PERIOD: Duration = Duration::from_millis(5);

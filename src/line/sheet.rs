@@ -1,8 +1,8 @@
 //! The contact sheet: rejected parts at a glance, each with its heat map.
 
+use beltwatch_vision::picture::{Picture, heatmap};
+
 use super::Parts;
-use crate::heatmap;
-use crate::picture::Picture;
 
 const COLUMNS: usize = 4;
 const GAP: usize = 6;

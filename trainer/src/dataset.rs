@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use beltwatch::picture::is_picture_file;
+use beltwatch_vision::picture::is_picture_file;
 
 /// The folder, and the label, of good parts.
 pub const GOOD: &str = "good";

@@ -8,6 +8,7 @@ mod evenly;
 pub mod network;
 pub mod quantise;
 pub mod recalibrate;
+pub mod say;
 pub mod study;
 pub mod synth;
 pub mod teach;

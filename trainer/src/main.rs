@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use beltwatch::say;
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
 use beltwatch_train::recalibrate::{self, CalibrateArgs, CalibrateError};
+use beltwatch_train::say;
 use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
 use beltwatch_train::teach::{self, Budget, Noise, Preset, TeachError, TeachOptions};

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::promise::Promise;
-use beltwatch::recipe::{
+use crate::say;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::judge::promise::Promise;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::recipe::{
     self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, is_false_reject_target, sha256_hex,
 };
-use beltwatch::say;
-use beltwatch::verdict::Score;
 
 use crate::calibrate::outliers::outliers;
 use crate::calibrate::threshold;

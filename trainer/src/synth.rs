@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beltwatch::capture::rendered::{DefectKind, SIZES, render};
-use beltwatch::picture::{Picture, PictureError};
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::rendered::{DefectKind, SIZES, render};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 

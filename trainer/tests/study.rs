@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use beltwatch::picture::Picture;
-use beltwatch::splitmix::mix;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::splitmix::mix;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_beltwatch-train");
 /// No measurement of so few test pictures comes out as this.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
-use beltwatch::recipe::Recipe;
-use beltwatch::splitmix::mix;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::recipe::Recipe;
+use beltwatch_vision::splitmix::mix;
 
 /// A good part: a bright disc on a dark ground, with a little noise.
 fn part(number: usize, width: usize, height: usize) -> Picture {

@@ -1,5 +1,6 @@
 //! From a driver's buffer to a picture, in integers, so that the same bytes give the same picture on every processor.
 
+use beltwatch_vision::picture::{Picture, is_whole_jpeg};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -7,7 +8,6 @@ use zune_jpeg::JpegDecoder;
 
 use super::pixel::Pixel;
 use super::yuv::Coding;
-use crate::picture::{Picture, is_whole_jpeg};
 
 /// How a frame lies in its buffer, as the driver said when the stream was set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,9 @@ impl Layout {
                     self.coding.nv12(&row[..width], chroma, out);
                 }
                 (_, 3) => out.copy_from_slice(&row[..width * 3]),
-                (_, _) => row.chunks_exact(3).zip(out).for_each(|(rgb, out)| *out = crate::picture::luma(rgb)),
+                (_, _) => {
+                    row.chunks_exact(3).zip(out).for_each(|(rgb, out)| *out = beltwatch_vision::picture::luma(rgb))
+                }
             }
         }
         Ok(picture)

@@ -1,8 +1,7 @@
 //! Which `/dev/video*` is the camera: by what it is or where it is plugged in, never by its number, which changes.
 
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use serde::Deserialize;
 

@@ -8,10 +8,10 @@ mod spi;
 
 use std::time::Duration;
 
+use beltwatch_vision::picture::PictureError;
 use embedded_graphics::prelude::Size;
 
 use super::{BackEnd, DisplayConfig, Frame};
-use crate::picture::PictureError;
 
 /// Why a frame is not shown.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use beltwatch_vision::picture::Picture;
 use embedded_graphics::prelude::*;
 
 use super::{DisplayError, Screen};
 use crate::display::Frame;
-use crate::picture::Picture;
 
 #[derive(Debug)]
 pub(super) struct Png {

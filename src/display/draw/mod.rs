@@ -17,8 +17,7 @@ use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
 
 use self::layout::Layout;
 use super::text::{self, Align};
-use super::words;
-use super::{Frame, View};
+use super::{Frame, View, words};
 
 const BACKGROUND: Rgb888 = Rgb888::new(12, 16, 20);
 const PANEL: Rgb888 = Rgb888::new(30, 37, 44);

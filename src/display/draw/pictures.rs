@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use beltwatch_vision::picture::resize::Resizer;
+use beltwatch_vision::picture::{Picture, heatmap};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
 
@@ -9,9 +11,6 @@ use super::layout::{self, Layout};
 use super::text::{self, Align};
 use super::{DARK, Frame, INK, MUTED, PANEL, View, fill};
 use crate::display::{LastReject, Reject};
-use crate::heatmap;
-use crate::picture::Picture;
-use crate::resize::Resizer;
 
 pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let live = captioned(frame, layout, layout.live, "CAMERA", "");

@@ -9,7 +9,7 @@ pub mod threshold;
 pub use noise::{Noise, even_noise_map, noise_map};
 pub use threshold::{Threshold, threshold};
 
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::score::Score;
 
 /// Its square root. Scores are means of large deviations: their tails are about normal on this scale, while logarithms make much of
 /// how parts without any deviation differ.

@@ -1,7 +1,7 @@
 //! The noise map: mean and spread of the difference image over normal pictures.
 
-use beltwatch::difference::deviation::{MAX_FRACTION_BITS, NoiseMap};
-use beltwatch::position::Pose;
+use beltwatch_vision::judge::difference::deviation::{MAX_FRACTION_BITS, NoiseMap};
+use beltwatch_vision::preprocess::Pose;
 use serde::{Deserialize, Serialize};
 
 /// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a few pictures

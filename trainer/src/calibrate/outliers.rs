@@ -1,6 +1,6 @@
 //! Pictures that do not belong among the good ones.
 
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::score::Score;
 
 use super::quantile::median;
 use super::root;

@@ -1,12 +1,11 @@
 //! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught on.
 
-use beltwatch::difference::Form;
-use beltwatch::difference::deviation::NoiseMap;
-use beltwatch::hee;
-use beltwatch::judge::{Judge, Seen, Settings};
-use beltwatch::picture::Picture;
-use beltwatch::position::Pose;
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::difference::Form;
+use beltwatch_vision::judge::difference::deviation::NoiseMap;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::judge::{Judge, Seen, Settings, hee};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Pose;
 
 /// Held-out scores stay below this, half of the range, so that defects have room above them.
 const MOST_NORMAL_SCORE: Score = Score(u16::MAX / 2);
@@ -26,7 +25,7 @@ pub struct Redrawn {
 
 impl Redrawn {
     /// Lets `judge` score it.
-    pub fn judge(&self, judge: &mut Judge) -> beltwatch::judge::Judgement {
+    pub fn judge(&self, judge: &mut Judge) -> beltwatch_vision::judge::Judgement {
         judge.judge(&Seen::new(&self.picture, &self.reconstruction, &self.learned, self.pose))
     }
 }
@@ -92,9 +91,10 @@ impl Scoring {
 
 #[cfg(test)]
 mod tests {
+    use beltwatch_vision::judge::region::Regions;
+    use beltwatch_vision::judge::score::Pooling;
+
     use super::*;
-    use beltwatch::region::Regions;
-    use beltwatch::verdict::Pooling;
 
     fn absolute() -> Settings {
         Settings::uncapped(&[Form::Absolute], 0.0, Pooling::Max, &Regions::default())

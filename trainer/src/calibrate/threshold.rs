@@ -1,7 +1,7 @@
 //! The threshold from the scores of normal pictures that were not taught on.
 
-use beltwatch::promise;
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::promise;
+use beltwatch_vision::judge::score::Score;
 
 use super::quantile::student_t;
 use super::root;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use beltwatch::promise::Promise;
+use beltwatch_vision::judge::promise::Promise;
 use serde::Serialize;
 
 use super::{Counts, Metrics};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::position::{self, Pose};
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::preprocess::{Pose, resampled};
 
 /// The truth about the pixels of one picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Mask {
 
     /// The mask of a picture whose position was corrected.
     pub fn corrected(&self, pose: Pose) -> Self {
-        let moved = position::resampled(&self.picture(), pose);
+        let moved = resampled(&self.picture(), pose);
         let defect = moved.data.iter().map(|&v| v >= 128).collect();
         Self { defect, ..*self }
     }

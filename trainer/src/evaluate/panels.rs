@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use beltwatch::heatmap;
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::picture::{Picture, heatmap};
 
 use super::Scored;
 use super::report::{Choice, Panel, Section, choose};

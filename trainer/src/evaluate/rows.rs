@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use beltwatch::inspect::Inspector;
-use beltwatch::judge::{Judge, Seen};
-use beltwatch::picture::Picture;
-use beltwatch::position::Pose;
-use beltwatch::preprocess::Preprocessor;
-use beltwatch::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
-use beltwatch::verdict::{Score, Verdict};
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::judge::score::{Score, Verdict};
+use beltwatch_vision::judge::{Judge, Seen};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::{Pose, Preprocessor};
+use beltwatch_vision::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::mask::Mask;

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use beltwatch::inspect::{InspectError, Inspector};
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::preprocess::PreprocessError;
-use beltwatch::promise::Promise;
-use beltwatch::recipe::{self, FLOAT_MODEL_FILE, Recipe, RecipeError};
-use beltwatch::say;
+use crate::say;
+use beltwatch_vision::inspect::{InspectError, Inspector};
+use beltwatch_vision::judge::promise::Promise;
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::preprocess::PreprocessError;
+use beltwatch_vision::recipe::{self, FLOAT_MODEL_FILE, Recipe, RecipeError};
 
 use super::json::{COMPARISON_ROWS, Evaluation, RecipeFacts, Results};
 use super::report::{self, PictureScore, Report, ReportError};
@@ -226,13 +226,13 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use beltwatch::difference::Form;
-    use beltwatch::hee::{Estimator, Hee};
-    use beltwatch::recipe::{
+    use beltwatch_vision::judge::difference::Form;
+    use beltwatch_vision::judge::hee::{Estimator, Hee};
+    use beltwatch_vision::judge::region::Regions;
+    use beltwatch_vision::judge::score::{Pooling, Score};
+    use beltwatch_vision::recipe::{
         self, DifferenceSettings, FORMAT, Golden, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
     };
-    use beltwatch::region::Regions;
-    use beltwatch::verdict::{Pooling, Score};
 
     use crate::network::folded::{Conv, FoldedNetwork, FoldedNetworks, Side, UpConv};
     use crate::quantise::{export, export_float, quantise};

@@ -1,6 +1,6 @@
 //! Scales and zero points of the activations, from what the network will see.
 
-use beltwatch::reconstruct::memory::Quantisation;
+use beltwatch_vision::reconstruct::Quantisation;
 
 use super::float::{FloatNetwork, Map};
 use super::histogram::Histogram;

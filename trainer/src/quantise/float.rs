@@ -1,9 +1,8 @@
 //! The folded network in floating point: what calibration measures, and what int8 is compared with.
 
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::reconstruct::memory::LENGTH_EPSILON;
 use rayon::prelude::*;
-
-use beltwatch::picture::Picture;
-use beltwatch::reconstruct::memory::LENGTH_EPSILON;
 
 use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
 

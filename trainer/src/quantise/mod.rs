@@ -3,8 +3,8 @@
 //! Post-training quantisation with pictures of good parts ([`quantise`]), the ONNX file ([`export`]), and the proof
 //! that the device computes from it what the trainer means ([`verify`]).
 
-use beltwatch::picture::Picture;
-use beltwatch::reconstruct::{InputShape, ReconstructError, Reconstructor};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::reconstruct::{InputShape, ReconstructError, Reconstructor};
 
 use self::float::Map;
 use self::histogram::Histogram;

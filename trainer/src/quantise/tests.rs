@@ -1,10 +1,9 @@
 //! Float forward, float ONNX, int8 emulation and device against each other, on random networks.
 #![allow(clippy::unwrap_used)]
 
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
 use proptest::prelude::*;
-
-use beltwatch::picture::Picture;
-use beltwatch::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
 
 use super::float::FloatNetwork;
 use super::*;

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use beltwatch::recipe::sha256_hex;
-use beltwatch::say;
+use crate::say;
+use beltwatch_vision::recipe::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, DatasetError};

@@ -125,10 +125,11 @@ impl Variant {
 
 #[cfg(test)]
 mod tests {
+    use beltwatch_vision::picture::Picture;
+    use beltwatch_vision::preprocess::Shape;
+
     use super::*;
     use crate::train::Device;
-    use beltwatch::picture::Picture;
-    use beltwatch::position::Shape;
 
     fn read(text: &str) -> Result<Plan, String> {
         let folder = tempfile::tempdir().expect("a temporary folder");

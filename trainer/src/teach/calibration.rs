@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::score::Score;
 
 use super::data::TeachingSet;
 use super::recipe::{ExportError, ExportSettings};

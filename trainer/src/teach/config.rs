@@ -7,6 +7,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use beltwatch_vision::judge::difference::Form;
+use beltwatch_vision::judge::region::{LOOK, Regions};
+use beltwatch_vision::judge::score::Pooling;
+use beltwatch_vision::judge::smooth::MAX_SIGMA;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Shape;
+use beltwatch_vision::recipe::{is_false_reject_target, is_size};
 use serde::{Deserialize, Serialize};
 
 use super::TeachError;
@@ -14,13 +21,6 @@ use super::natural::{Natural, natural};
 use super::position::Places;
 use crate::calibrate::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
-use beltwatch::difference::Form;
-use beltwatch::picture::Picture;
-use beltwatch::position::Shape;
-use beltwatch::recipe::{is_false_reject_target, is_size};
-use beltwatch::region::{LOOK, Regions};
-use beltwatch::smooth::MAX_SIGMA;
-use beltwatch::verdict::Pooling;
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;

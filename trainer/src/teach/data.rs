@@ -4,10 +4,9 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::position::{Pose, Shape};
-use beltwatch::preprocess::{PreprocessError, Preprocessor};
-use beltwatch::recipe::sha256_hex;
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::preprocess::{Pose, PreprocessError, Preprocessor, Shape};
+use beltwatch_vision::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
 use super::position::Places;

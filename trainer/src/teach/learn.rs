@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use beltwatch::picture::Picture;
-use beltwatch::say;
+use crate::say;
+use beltwatch_vision::picture::Picture;
 
 use super::TeachError;
 use super::data::TeachingSet;

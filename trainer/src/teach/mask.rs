@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::preprocess::Preprocessor;
-use beltwatch::region::{Regions, WHITE};
+use beltwatch_vision::judge::region::{Regions, WHITE};
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::preprocess::Preprocessor;
 
 /// Why a mask is of no use.
 #[derive(Debug, thiserror::Error)]

@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use beltwatch::recipe::{
+use crate::say;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::recipe::{
     FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, PARTIAL, POSITION_FILE, Training, is_false_reject_target,
     is_size,
 };
-use beltwatch::say;
-use beltwatch::verdict::Score;
 
 pub use crate::calibrate::Noise;
 use crate::calibrate::quantile::median;
@@ -412,7 +412,7 @@ mod tests {
         let data = dir.path().join("data");
         fs::create_dir(&data).expect("writable");
         for i in 0..12u8 {
-            let picture = beltwatch::picture::Picture::filled(32, 32, 1, 100 + i);
+            let picture = beltwatch_vision::picture::Picture::filled(32, 32, 1, 100 + i);
             picture.save_png(&data.join(format!("{i}.png"))).expect("writable");
         }
         let options = TeachOptions { export_now: true, ..options(&data, dir.path().join("out"), false) };

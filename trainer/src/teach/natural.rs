@@ -4,7 +4,7 @@
 //! picture as an unchanged one is; a flip or a turn onto itself also where the two differ most. So a part that always lies the
 //! same way is never shown to the network upside down, and one that lies as it likes is.
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 
 use crate::calibrate::quantile::median;
 use crate::evenly::evenly;

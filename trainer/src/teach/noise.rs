@@ -1,12 +1,12 @@
 //! The noise of difference images, over good pictures.
 
-use beltwatch::difference::Form;
-use beltwatch::difference::deviation::NoiseMap;
-use beltwatch::judge::{Judge, Settings};
-use beltwatch::picture::Picture;
-use beltwatch::position::Pose;
-use beltwatch::region::{LOOK, Regions};
-use beltwatch::verdict::Pooling;
+use beltwatch_vision::judge::difference::Form;
+use beltwatch_vision::judge::difference::deviation::NoiseMap;
+use beltwatch_vision::judge::region::{LOOK, Regions};
+use beltwatch_vision::judge::score::Pooling;
+use beltwatch_vision::judge::{Judge, Settings};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Pose;
 
 use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;

@@ -1,7 +1,7 @@
 //! Whether parts lie where others lie, and the reference by which those that do not are brought there.
 
-use beltwatch::picture::Picture;
-use beltwatch::position::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape, resampled};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape, resampled};
 
 use super::natural::{COMPARED, reduce};
 use crate::evenly::evenly;

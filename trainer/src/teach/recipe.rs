@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beltwatch::difference::Form;
-use beltwatch::inspect::{InspectError, Inspector};
-use beltwatch::judge::Settings;
-use beltwatch::picture::{Picture, PictureError};
-use beltwatch::position::Limits;
-use beltwatch::recipe::{
+use beltwatch_vision::inspect::{InspectError, Inspector};
+use beltwatch_vision::judge::Settings;
+use beltwatch_vision::judge::difference::Form;
+use beltwatch_vision::picture::{Picture, PictureError};
+use beltwatch_vision::preprocess::Limits;
+use beltwatch_vision::recipe::{
     self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
     RecipeError, ScoreSettings, Training,
 };
 
-use beltwatch::reconstruct::ReconstructError;
-use beltwatch::region::Regions;
+use beltwatch_vision::judge::region::Regions;
+use beltwatch_vision::reconstruct::ReconstructError;
 
 use super::calibration::Calibration;
 use super::data::TeachingSet;
@@ -25,7 +25,7 @@ use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::QuantiseError;
 use crate::train::defects;
 use crate::train::rng::Rng;
-use beltwatch::verdict::{Pooling, Score};
+use beltwatch_vision::judge::score::{Pooling, Score};
 
 /// Why no recipe was made.
 #[derive(Debug, thiserror::Error)]

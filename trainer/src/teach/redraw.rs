@@ -1,8 +1,8 @@
 //! Pictures as a network draws them, on all cores.
 
-use beltwatch::picture::Picture;
-use beltwatch::position::Pose;
-use beltwatch::reconstruct::Reconstructor;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Pose;
+use beltwatch_vision::reconstruct::Reconstructor;
 use rayon::prelude::*;
 
 use super::recipe::ExportError;

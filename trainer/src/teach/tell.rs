@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use beltwatch::heatmap;
-use beltwatch::inspect::Inspector;
-use beltwatch::picture::Picture;
-use beltwatch::promise::Promise;
-use beltwatch::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, Recipe, ScoreSettings};
-use beltwatch::say;
-use beltwatch::verdict::Score;
+use crate::say;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::judge::promise::Promise;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::{Picture, heatmap};
+use beltwatch_vision::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, Recipe, ScoreSettings};
 
 use super::recipe::ExportError;
 use super::{TeachError, remove};

@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use beltwatch::difference::deviation::NoiseMap;
-use beltwatch::picture::Picture;
-use beltwatch::position::Pose;
-use beltwatch::reconstruct::{InputShape, Reconstructor};
-use beltwatch::verdict::Score;
+use beltwatch_vision::judge::difference::deviation::NoiseMap;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::preprocess::Pose;
+use beltwatch_vision::reconstruct::{InputShape, Reconstructor};
 
 use super::config::FEW;
 use super::data::TeachingSet;

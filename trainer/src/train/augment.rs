@@ -1,6 +1,6 @@
 //! Small changes that a good part may show: place, angle, light.
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use serde::{Deserialize, Serialize};
 
 use super::rng::Rng;

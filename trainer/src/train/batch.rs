@@ -1,6 +1,6 @@
 //! One step's pictures: a pure function of seed and step.
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 

@@ -24,7 +24,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 
 pub use augment::Augmentation;
 pub use config::{TrainConfig, TrainConfigError};

@@ -64,7 +64,7 @@ impl ProgressLine {
         if self.bar.is_hidden() {
             if self.last.elapsed() >= Duration::from_secs(10) || progress.step == progress.steps {
                 self.last = Instant::now();
-                beltwatch::say::error(progress);
+                crate::say::error(progress);
             }
             return;
         }

@@ -1,6 +1,6 @@
 //! A small generator, so that a run is the same on every machine and with every version of every crate.
 
-use beltwatch::splitmix::{GAMMA, SplitMix64, mix};
+use beltwatch_vision::splitmix::{GAMMA, SplitMix64, mix};
 
 /// [`SplitMix64`]. Each use has a stream of its own, named by its keys.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The largest batch that a device has memory for.
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use burn::tensor::backend::AutodiffBackend;
 
 use super::batch::Batch;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use tempfile::tempdir;
 
 use super::rng::Rng;

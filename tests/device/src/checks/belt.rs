@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::pulses::{Expected, Timing, compare};
-use crate::camera::Format;
-use crate::camera::Picture;
+use crate::camera::{Format, Picture};
 use crate::machine::gpio::Pin;
 use crate::oracle::Part;
 use crate::rig::{Mutant, Rig, sleep_until};

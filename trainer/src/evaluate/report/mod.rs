@@ -8,7 +8,7 @@ mod page;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 
 use super::json::Evaluation;
 

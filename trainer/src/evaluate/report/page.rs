@@ -10,8 +10,7 @@ use super::{Panel, Report, Section};
 use crate::calibrate::quantile::median;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use beltwatch::heatmap;
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::{Picture, heatmap};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 

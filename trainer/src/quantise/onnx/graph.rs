@@ -8,7 +8,7 @@ use tract_onnx::pb::{
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
-use beltwatch::reconstruct::DOMAIN;
+use beltwatch_vision::reconstruct::DOMAIN;
 
 /// The operator set that files are written in: old enough for every runtime of the last years.
 pub(super) const OPSET: i64 = 17;

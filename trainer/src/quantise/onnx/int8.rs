@@ -1,10 +1,10 @@
 //! The int8 model: QLinearConv, DepthToSpace, Clip, Concat, and the memory bank as a function.
 
+use beltwatch_vision::reconstruct::Quantisation;
+use beltwatch_vision::reconstruct::memory::PartitionMemory;
+use beltwatch_vision::reconstruct::{DOMAIN, MEMORY_BANK, QLinearConv};
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
-
-use beltwatch::reconstruct::memory::{PartitionMemory, Quantisation};
-use beltwatch::reconstruct::{DOMAIN, MEMORY_BANK, QLinearConv};
 
 use super::graph::{DIFFERENCE, Graph, RECONSTRUCTION, f32s, i8s, i32s, int, ints, node, string};
 use super::memory::{Bank, function};

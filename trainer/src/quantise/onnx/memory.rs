@@ -2,10 +2,9 @@
 //!
 //! The function makes any runtime run the file; the device puts an operator of its own in its place.
 
+use beltwatch_vision::reconstruct::memory::LENGTH_EPSILON;
+use beltwatch_vision::reconstruct::{DOMAIN, MEMORY_BANK};
 use tract_onnx::pb::{FunctionProto, NodeProto};
-
-use beltwatch::reconstruct::memory::LENGTH_EPSILON;
-use beltwatch::reconstruct::{DOMAIN, MEMORY_BANK};
 
 use super::graph::{Graph, OPSET, f32s, i64s, int, ints, node, opset, tensor};
 

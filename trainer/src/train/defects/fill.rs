@@ -1,7 +1,7 @@
 //! What is seen where a defect is: pictures as large as the one they are pasted on, as levels that may lie outside of
 //! 0 to 255.
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 
 use super::Fill;
 use super::shape::{Landscape, box_blur};

@@ -7,7 +7,7 @@
 mod fill;
 mod shape;
 
-use beltwatch::picture::Picture;
+use beltwatch_vision::picture::Picture;
 use serde::{Deserialize, Serialize};
 
 use super::rng::Rng;

@@ -1,0 +1,17 @@
+//! Text for people that never ends the program: a terminal may be closed, a pipe's reader gone, a disk full.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// What the system says; a reader that went away is [`io::ErrorKind::BrokenPipe`].
+pub(super) fn out(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// Writes a line to standard error, if anybody listens there.
+pub(super) fn error(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
