@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use beltwatch::capture::Folder;
+use beltwatch::devices::capture::Folder;
 use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::processor::{Cores, Team};

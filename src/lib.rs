@@ -2,15 +2,10 @@
 #![deny(unsafe_code)]
 
 pub mod board;
-pub mod capture;
 pub mod check;
-pub mod display;
-pub mod gpio;
+pub mod clock;
+pub mod devices;
 pub mod guard;
-pub mod inputs;
+pub mod keep;
 pub mod line;
-pub mod outputs;
-pub mod realtime;
-pub mod record;
-pub mod store;
-pub mod time;
+pub mod units;

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use beltwatch::board::SIMULATED;
 use beltwatch_vision::picture::Picture;
 use serde_json::Value;
+
 use steady::steadily;
 
 mod steady;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use beltwatch::line;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
+
 use steady::steadily;
 
 mod steady;
@@ -21,7 +22,7 @@ mod steady;
 const SAFE: &str = "1010";
 /// Whether real-time priority is to be had here; without it other programs delay the gate and the guard as they like.
 static REAL_TIME: LazyLock<bool> = LazyLock::new(|| {
-    let rights = std::thread::spawn(|| beltwatch::realtime::enter(1));
+    let rights = std::thread::spawn(|| beltwatch::clock::realtime::enter(1));
     rights.join().expect("no panic").fifo
 });
 

@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch::board::Board;
+use beltwatch::clock::realtime;
 use beltwatch::line::{self, Options};
-use beltwatch::realtime;
 use beltwatch_belt::Scenario;
 use beltwatch_core::Fault;
 use beltwatch_vision::recipe::Recipe;
+
 use steady::steadily;
 
 mod steady;

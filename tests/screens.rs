@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use beltwatch::capture::{PartCamera, Rendered};
-use beltwatch::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
+use beltwatch::devices::capture::{PartCamera, Rendered};
+use beltwatch::devices::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
 use beltwatch_core::{Alarm, Cause, Counters, Fault, Rejected, State, Verdict};
 use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::picture::Picture;

@@ -1,7 +1,9 @@
 //! What a camera's buffer may hold, in each format.
 #![no_main]
 
-use beltwatch::capture::v4l2::{Coding, Layout, Matrix, Pixel, Range};
+use beltwatch::devices::capture::v4l2::{Coding, Layout, Matrix, Range};
+use beltwatch::board::Pixel;
+
 
 const PIXELS: [Pixel; 5] = [Pixel::Grey, Pixel::Yuyv, Pixel::Nv12, Pixel::Rgb3, Pixel::Mjpeg];
 

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    let _ = beltwatch::record::replay(text, &mut std::io::sink());
+    let _ = beltwatch::keep::record::replay(text, &mut std::io::sink());
 });

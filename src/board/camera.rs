@@ -1,12 +1,14 @@
 //! `[camera]` with `source = "v4l2"`.
 
+use std::fmt;
 use std::time::Duration;
 
 use beltwatch_vision::picture::MAX_SIDE;
+use serde::Deserialize;
 
 use super::settings::in_range;
-use super::{Camera, CameraSource, Time};
-use crate::capture::v4l2::{CameraSettings, Wish};
+use super::{Camera, CameraSource};
+use crate::units::Time;
 
 /// A camera without a good frame for longer is connected anew, where the board file says nothing.
 const SILENCE: Time = Time(Duration::from_secs(1));
@@ -69,13 +71,145 @@ impl Camera {
     }
 }
 
+/// What a board file says of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraSettings {
+    /// Which one.
+    pub matching: Match,
+    /// Size, rate, format.
+    pub wish: Wish,
+    /// What is locked.
+    pub controls: ControlSettings,
+    /// From the driver's stamp to the middle of the exposure, in microseconds.
+    pub offset_us: i64,
+}
+
+/// How the board file names a camera: exactly one of `id`, `path` and `usb`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    /// Its name below `/dev/v4l/by-id`.
+    pub id: Option<String>,
+    /// Its name below `/dev/v4l/by-path`, that is where it is plugged in; or the whole path of another link to it.
+    pub path: Option<String>,
+    /// Its USB vendor and product, as in `"046d:0825"`.
+    pub usb: Option<String>,
+    /// With `usb`: its serial number, where there are several of the kind.
+    pub serial: Option<String>,
+}
+
+impl Match {
+    /// Whether it can name a camera.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { id, path, usb, serial } = self;
+        let ways = [id, path, usb].into_iter().flatten().count();
+        if ways != 1 {
+            return Err(format!("camera.match needs exactly one of `id`, `path` and `usb`, not {ways} of them"));
+        }
+        if serial.is_some() && usb.is_none() {
+            return Err("camera.match.serial has a meaning only beside `usb`".to_owned());
+        }
+        if let Some(id) = id.as_deref().filter(|id| id.is_empty() || id.contains('/')) {
+            return Err(format!("camera.match.id = \"{id}\" is not the name of a link in /dev/v4l/by-id"));
+        }
+        if let Some(path) = path {
+            let name = path.strip_prefix('/').unwrap_or(path);
+            let number = name.strip_prefix("dev/video").unwrap_or(name);
+            if number.is_empty() || number.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(format!(
+                    "camera.match.path = \"{path}\" is a number, and numbers change: write a link in /dev/v4l/by-path"
+                ));
+            }
+        }
+        let is_hex = |text: &str| text.len() == 4 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match usb.as_deref().map(|usb| usb.split_once(':')) {
+            None => Ok(()),
+            Some(Some((vendor, product))) if is_hex(vendor) && is_hex(product) => Ok(()),
+            Some(_) => Err("camera.match.usb must be vendor and product as `lsusb` has them: \"046d:0825\"".to_owned()),
+        }
+    }
+}
+
+/// What the board file asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wish {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Frames a second, at least.
+    pub fps: f64,
+    /// This format and no other.
+    pub pixel: Option<Pixel>,
+    /// RGB pictures rather than grey ones.
+    pub colour: bool,
+}
+
+/// `[camera] controls`: what is not written stays as the camera has it, but nothing adjusts itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlSettings {
+    /// Exposure time in microseconds; cameras have steps of 100.
+    pub exposure_us: Option<u32>,
+    /// Gain, in the camera's own numbers.
+    pub gain: Option<i32>,
+    /// White balance as a colour temperature in kelvin.
+    pub white_balance_k: Option<i32>,
+    /// Focus, in the camera's own numbers.
+    pub focus: Option<i32>,
+}
+
+/// A pixel format that is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Pixel {
+    /// One byte a pixel.
+    #[serde(rename = "GREY")]
+    Grey,
+    /// Two pixels in four bytes: Y, Cb, Y, Cr.
+    #[serde(rename = "YUYV")]
+    Yuyv,
+    /// A plane of Y, then one of Cb and Cr, a pair for each two by two pixels.
+    #[serde(rename = "NV12")]
+    Nv12,
+    /// A JPEG picture a frame.
+    #[serde(rename = "MJPEG", alias = "MJPG")]
+    Mjpeg,
+    /// Red, green, blue, a byte each.
+    #[serde(rename = "RGB3")]
+    Rgb3,
+}
+
+impl Pixel {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Grey, Self::Yuyv, Self::Nv12, Self::Mjpeg, Self::Rgb3];
+
+    /// Its name in board files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grey => "GREY",
+            Self::Yuyv => "YUYV",
+            Self::Nv12 => "NV12",
+            Self::Mjpeg => "MJPEG",
+            Self::Rgb3 => "RGB3",
+        }
+    }
+}
+
+impl fmt::Display for Pixel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
     use crate::board::{Board, SIMULATED};
-    use crate::capture::v4l2::Pixel;
 
     const CAMERA: &str = "source = \"v4l2\"\nmatch = { usb = \"046d:0825\", serial = \"8A2B\" }\nwidth = 640\nheight = 480\n\
         fps = 30\nformat = \"YUYV\"\noffset = -2500\n\

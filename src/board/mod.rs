@@ -1,7 +1,10 @@
 //! Board files: what is wired where, how long the belt is, how the line behaves; as data.
 
 mod camera;
-mod quantity;
+mod display;
+mod inputs;
+mod lines;
+mod outputs;
 mod scenario;
 mod sections;
 mod settings;
@@ -10,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::display::DisplayConfig;
-use crate::inputs::InputsConfig;
-use crate::outputs::OutputsConfig;
-
-pub use quantity::{Length, QuantityError, Time};
+pub use camera::{CameraSettings, ControlSettings, Match, Pixel, Wish};
+pub use display::{DisplayBackEnd, DisplayConfig, DrmConfig, Rotation, SpiConfig, SpiModel, SpiPin};
+pub use inputs::{Bias, EncoderWiring, InputBackEnd, InputWiring, InputsConfig};
+pub use lines::{ChipId, LineId, NumberWithoutChip};
+pub use outputs::{OutputBackEnd, OutputWiring, OutputsConfig};
 pub use sections::*;
 
 /// The version of the board file's format.

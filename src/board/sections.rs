@@ -8,9 +8,8 @@ use beltwatch_core::Unjudged;
 use beltwatch_vision::processor::Cores;
 use serde::Deserialize;
 
-use super::{Length, Time};
-use crate::capture::v4l2::{ControlSettings, Match, Pixel};
-use crate::line::Stage;
+use super::{ControlSettings, Match, Pixel};
+use crate::units::{Length, Time};
 
 /// `[belt]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -227,6 +226,33 @@ pub struct SimulatedFault {
     pub part: u64,
     /// How.
     pub kind: SimulatedFaultKind,
+}
+
+/// A thread that must not stand still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Eye, encoder, confirm.
+    Belt,
+    /// Pictures.
+    Camera,
+    /// Verdicts.
+    Inspection,
+    /// Tracking, gate and the other outputs.
+    Core,
+}
+
+impl Stage {
+    pub(crate) const ALL: [Self; 4] = [Self::Belt, Self::Camera, Self::Inspection, Self::Core];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Belt => "belt",
+            Self::Camera => "camera",
+            Self::Inspection => "inspection",
+            Self::Core => "core",
+        }
+    }
 }
 
 /// How a stage fails.

@@ -7,8 +7,9 @@ use beltwatch_core::{
     AlarmSettings, ConfirmSettings, EncoderSettings, EyeSettings, GateSettings, Scale, Settings, Stretch,
 };
 
-use super::{Board, CameraSource, Encoder, EyeSource, Length, Time};
-use crate::inputs::InputBackEnd;
+use super::{Board, CameraSource, Encoder, EyeSource};
+use crate::board::InputBackEnd;
+use crate::units::{Length, Time};
 
 impl Board {
     /// What the line's core works with; says what cannot work. Called again after command-line options changed a value.

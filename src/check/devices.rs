@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 use beltwatch_core::Quality;
 
 use super::Finding;
-use crate::board::{Board, CameraSource, Length, Time};
-use crate::capture::v4l2::Camera;
-use crate::capture::{Captured, Folder, FrameCheck, LiveCamera};
-use crate::display;
+use crate::board::{Board, CameraSource, InputBackEnd, OutputBackEnd};
+use crate::devices::capture::v4l2::Camera;
+use crate::devices::capture::{Captured, Folder, FrameCheck, LiveCamera};
+use crate::devices::outputs::{self, OutputError};
+use crate::devices::{display, inputs};
 use crate::guard::{ARMING, Guard};
-use crate::inputs::{self, InputBackEnd};
-use crate::outputs::{self, BackEnd, OutputError};
+use crate::units::{Length, Time};
 
 /// Frames are looked at for so long.
 const LOOK: Duration = Duration::from_secs(2);
 
 pub(super) fn outputs(board: &Board) -> Vec<Finding> {
     let config = &board.outputs;
-    if config.back_end == BackEnd::Simulated {
+    if config.back_end == OutputBackEnd::Simulated {
         let advice = "name them in [outputs] to drive an actuator";
         return vec![Finding::hint("outputs", "none: only the simulated belt sees the gate", advice)];
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use beltwatch_core::MonoNanos;
 
 use super::Finding;
+use crate::clock::Clock;
+use crate::clock::realtime::{self, Rights};
+use crate::keep::store::Store;
 use crate::line::Times;
-use crate::realtime::{self, Rights};
-use crate::store::Store;
-use crate::time::Clock;
 
 /// Less free space than this is soon none.
 const LITTLE: u64 = 256 << 20;

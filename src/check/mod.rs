@@ -140,7 +140,7 @@ mod tests {
         let mut board = Board::simulated();
         board.camera.source = crate::board::CameraSource::Folder;
         board.camera.pictures = Some("no/such/folder".into());
-        board.outputs.back_end = crate::outputs::BackEnd::File("no/such/folder/levels".into());
+        board.outputs.back_end = crate::board::OutputBackEnd::File("no/such/folder/levels".into());
         let mut tell = |f: &Finding| {
             seen.push(f.to_string());
             Ok::<_, ()>(())

@@ -7,7 +7,6 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::say;
 use beltwatch::line::{Latency, Times};
 use beltwatch_vision::inspect::{Inspector, StageTimes};
 use beltwatch_vision::picture::Picture;
@@ -16,7 +15,7 @@ use beltwatch_vision::recipe::Recipe;
 use beltwatch_vision::reconstruct::{Kernel, Reconstructor};
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, say};
 
 /// Frames that are not measured.
 const WARM_UP: u32 = 10;

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::say;
-use beltwatch::board::{Board, BoardError, CameraSource, Time};
-use beltwatch::capture::v4l2::Camera;
-use beltwatch::capture::{CaptureError, Captured, FrameCheck, LiveCamera};
+use beltwatch::board::{Board, BoardError, CameraSource};
+use beltwatch::devices::capture::v4l2::Camera;
+use beltwatch::devices::capture::{CaptureError, Captured, FrameCheck, LiveCamera};
+use beltwatch::units::Time;
 use beltwatch_core::Quality;
 
-use super::{Failure, stop_on_signals};
+use super::{Failure, say, stop_on_signals};
 
 /// Without a frame for longer the camera is given up.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use beltwatch::board::Board;
 use beltwatch::check::{Grade, check as look};
-use beltwatch::outputs;
+use beltwatch::devices::outputs;
 
 use super::{Failure, say};
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use beltwatch::capture::Folder;
+use beltwatch::devices::capture::Folder;
 use beltwatch_vision::inspect::{Inspection, Inspector};
 use beltwatch_vision::judge::score::{Cause, Score};
 use beltwatch_vision::picture::{Picture, heatmap};

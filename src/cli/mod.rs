@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use beltwatch::board::BoardError;
-use beltwatch::capture::CaptureError;
+use beltwatch::devices::capture::CaptureError;
 use beltwatch::line::LineError;
 use beltwatch_belt::ScenarioError;
 use beltwatch_vision::picture::PictureError;

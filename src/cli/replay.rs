@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use beltwatch::record;
+use beltwatch::keep::record;
 
 use super::{Failure, say};
 

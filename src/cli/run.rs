@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use beltwatch::board::{Board, BoardError, CameraSource, Length, Time};
+use beltwatch::board::{Board, BoardError, CameraSource};
+use beltwatch::devices::outputs;
 use beltwatch::line::{self, LineError, Options};
-use beltwatch::outputs;
+use beltwatch::units::{Length, Time};
 use beltwatch_belt::Scenario;
 use beltwatch_vision::recipe::Recipe;
 

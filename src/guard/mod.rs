@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde::{Deserialize, Serialize};
 
-use crate::display;
-use crate::outputs::{Outputs, OutputsConfig};
+use crate::board::OutputsConfig;
+use crate::devices::display;
+use crate::devices::outputs::Outputs;
 
 pub use process::serve;
 

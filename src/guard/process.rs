@@ -18,8 +18,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level::pipe;
 
 use super::{ARMED, Orders};
-use crate::outputs::{self, OutputError, Outputs, OutputsConfig, make_safe};
-use crate::realtime;
+use crate::board::OutputsConfig;
+use crate::clock::realtime;
+use crate::devices::outputs::{self, OutputError, Outputs, make_safe};
 
 /// Above the daemon's gate thread, below the kernel's interrupt threads.
 const PRIORITY: u8 = 45;

@@ -8,13 +8,12 @@ use beltwatch_core::{Action, Command, Counters, Device, Input, Line, MonoNanos, 
 use heapless::spsc::{Consumer, Producer};
 
 use super::queue::Sender;
-use super::stage::Stage;
 use super::{Frame, Job, Shared, Trace, What};
+use crate::board::{OutputsConfig, Stage};
+use crate::clock::{Clock, realtime};
+use crate::devices::outputs::Outputs;
 use crate::guard::{ARMING, Guard, GuardError};
-use crate::outputs::{Outputs, OutputsConfig};
-use crate::realtime;
-use crate::record::IN_FLIGHT;
-use crate::time::Clock;
+use crate::keep::record::IN_FLIGHT;
 
 /// The queues are left this long before something is due; the rest is one precise wait.
 const APPROACH: Duration = Duration::from_micros(500);

@@ -13,12 +13,11 @@ use beltwatch_vision::recipe::sha256_hex;
 use heapless::spsc::Consumer;
 
 use super::queue::{Sender, next};
-use super::stage::Stage;
 use super::{Change, Event, Inspected, Job, Shared};
-use crate::capture::Shown;
-use crate::display::Reject;
-use crate::realtime;
-use crate::time::Clock;
+use crate::board::Stage;
+use crate::clock::{Clock, realtime};
+use crate::devices::capture::Shown;
+use crate::devices::display::Reject;
 
 /// Looks this often whether there is a change, or an end.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -12,32 +12,20 @@
 //! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing. What people
 //! see goes through a queue that drops, and counts, when it is full, and never makes the core wait.
 
-mod belt;
-mod camera;
 mod control;
 mod core;
-mod inputs;
 mod inspection;
-mod latency;
 mod live;
-mod parts;
-mod present;
 mod queue;
-mod report;
 mod run;
-mod screen;
-mod scribe;
-mod sheet;
+mod simulated;
 mod stage;
+mod tell;
 mod watch;
 
 pub use control::{Request, WORDS, ask};
-pub use latency::{Latency, Times};
-pub use parts::{PartRecord, Parts, TruthTable};
-pub use report::Report;
 pub use run::{LineError, Options, run};
-pub use sheet::contact_sheet;
-pub use stage::Stage;
+pub use tell::{Latency, PartRecord, Parts, Report, Times, TruthTable, contact_sheet};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,11 +37,11 @@ use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::recipe::Recipe;
 
 use self::queue::Bell;
-use self::scribe::Status;
 use self::stage::Stages;
-use crate::board::{SimulatedFault, SimulatedFaultKind};
-use crate::capture::{Shown, Truth};
-use crate::display::{Feed, Reject};
+use self::tell::scribe::Status;
+use crate::board::{SimulatedFault, SimulatedFaultKind, Stage};
+use crate::devices::capture::{Shown, Truth};
+use crate::devices::display::{Feed, Reject};
 
 /// What all threads of a line look at.
 #[derive(Default)]

@@ -3,39 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use crate::time::{Clock, MonoNanos};
+use crate::board::Stage;
+use crate::clock::{Clock, MonoNanos};
 
 /// Waits are cut into these, so that a stage shows that it is alive, and an end is noticed.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
-
-/// A thread that must not stand still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Eye, encoder, confirm.
-    Belt,
-    /// Pictures.
-    Camera,
-    /// Verdicts.
-    Inspection,
-    /// Tracking, gate and the other outputs.
-    Core,
-}
-
-impl Stage {
-    pub(super) const ALL: [Self; 4] = [Self::Belt, Self::Camera, Self::Inspection, Self::Core];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Belt => "belt",
-            Self::Camera => "camera",
-            Self::Inspection => "inspection",
-            Self::Core => "core",
-        }
-    }
-}
 
 /// When each stage last advanced. A stage that has ended is not missed.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 
 use super::Shared;
 use super::queue::Sender;
-use crate::time::Clock;
+use crate::clock::Clock;
 
 const PERIOD: Duration = Duration::from_millis(10);
 /// The service manager hears from a line that advances this often.

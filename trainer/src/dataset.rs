@@ -225,8 +225,9 @@ fn hint(folders: &BTreeMap<String, PathBuf>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tempfile::TempDir;
+
+    use super::*;
 
     fn folder(files: &[&str]) -> TempDir {
         let root = tempfile::tempdir().expect("a temporary folder");

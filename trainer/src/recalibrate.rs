@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::say;
 use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::judge::promise::Promise;
 use beltwatch_vision::judge::score::Score;
@@ -16,6 +15,7 @@ use beltwatch_vision::recipe::{
 use crate::calibrate::outliers::outliers;
 use crate::calibrate::threshold;
 use crate::dataset::{Dataset, DatasetError, file_name};
+use crate::say;
 
 /// What to do.
 #[derive(Clone, Debug)]

@@ -41,8 +41,9 @@ pub fn outliers(scores: &[Score]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn bad_pictures_among_good_ones_stand_out() {

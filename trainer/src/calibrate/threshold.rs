@@ -80,8 +80,9 @@ fn roots(scores: &[Score]) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn scores(values: impl IntoIterator<Item = u16>) -> Vec<Score> {
         values.into_iter().map(Score).collect()

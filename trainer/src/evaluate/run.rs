@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use crate::say;
 use beltwatch_vision::inspect::{InspectError, Inspector};
 use beltwatch_vision::judge::promise::Promise;
 use beltwatch_vision::picture::{Picture, PictureError};
@@ -17,6 +16,7 @@ use super::table::table;
 use super::{Counts, panels};
 use crate::dataset::{Dataset, DatasetError, TestPicture};
 use crate::quantise::QuantiseError;
+use crate::say;
 
 /// What to evaluate.
 #[derive(Clone, Debug)]
@@ -222,7 +222,6 @@ fn facts(recipe: &Recipe) -> RecipeFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeMap;
     use std::path::Path;
 
@@ -234,6 +233,7 @@ mod tests {
         self, DifferenceSettings, FORMAT, Golden, Input, MANIFEST_FILE, MODEL_FILE, Manifest, ScoreSettings, Training,
     };
 
+    use super::*;
     use crate::network::folded::{Conv, FoldedNetwork, FoldedNetworks, Side, UpConv};
     use crate::quantise::{export, export_float, quantise};
 

@@ -1,9 +1,8 @@
 //! The int8 network as plain numbers, and its exact emulation without tract.
 
-use beltwatch_vision::reconstruct::Quantisation;
 use beltwatch_vision::reconstruct::kernels::Padding;
 use beltwatch_vision::reconstruct::memory::PartitionMemory;
-use beltwatch_vision::reconstruct::{QLinearConv, pixel_value, stored_value};
+use beltwatch_vision::reconstruct::{QLinearConv, Quantisation, pixel_value, stored_value};
 
 use super::calibrate::{PIXELS, Ranges};
 use super::float::length;

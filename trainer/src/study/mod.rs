@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::say;
 use beltwatch_vision::recipe::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::evaluate::Metrics;
 use crate::evaluate::run::{EvaluateArgs, EvaluateError, evaluate};
+use crate::say;
 use crate::teach::config::TeachConfig;
 use crate::teach::data::{DataError, TeachingSet};
 use crate::teach::{self, TeachError, TeachOptions};

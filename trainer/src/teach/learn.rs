@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::say;
 use beltwatch_vision::picture::Picture;
 
 use super::TeachError;
 use super::data::TeachingSet;
 use crate::network::FoldedNetworks;
+use crate::say;
 use crate::train::{self, Device, Outcome, ProgressLine, TrainConfig};
 
 /// What all of them have in common.

@@ -19,25 +19,26 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::say;
 use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::recipe::{
     FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, PARTIAL, POSITION_FILE, Training, is_false_reject_target,
     is_size,
 };
 
-pub use crate::calibrate::Noise;
 use crate::calibrate::quantile::median;
 use crate::dataset::Dataset;
 use crate::recalibrate::BEFORE;
+use crate::say;
 use crate::train::{self, Device, TrainConfig, Wanted};
-pub use config::{Budget, Preset};
 use config::{Decided, FOLDS, TeachConfig, steps_that_pay};
 use data::{Odd, TeachingSet};
-pub use error::TeachError;
 use learn::Learn;
 use position::Places;
 use recipe::{ExportSettings, Exported};
+
+pub use crate::calibrate::Noise;
+pub use config::{Budget, Preset};
+pub use error::TeachError;
 
 /// All decisions, in the run's folder.
 pub const CONFIG_FILE: &str = "teach.toml";

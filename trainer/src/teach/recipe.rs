@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use beltwatch_vision::inspect::{InspectError, Inspector};
 use beltwatch_vision::judge::Settings;
 use beltwatch_vision::judge::difference::Form;
+use beltwatch_vision::judge::region::Regions;
+use beltwatch_vision::judge::score::{Pooling, Score};
 use beltwatch_vision::picture::{Picture, PictureError};
 use beltwatch_vision::preprocess::Limits;
 use beltwatch_vision::recipe::{
     self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
     RecipeError, ScoreSettings, Training,
 };
-
-use beltwatch_vision::judge::region::Regions;
 use beltwatch_vision::reconstruct::ReconstructError;
 
 use super::calibration::Calibration;
@@ -25,7 +25,6 @@ use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::QuantiseError;
 use crate::train::defects;
 use crate::train::rng::Rng;
-use beltwatch_vision::judge::score::{Pooling, Score};
 
 /// Why no recipe was made.
 #[derive(Debug, thiserror::Error)]

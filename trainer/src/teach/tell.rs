@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::say;
 use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::judge::promise::Promise;
 use beltwatch_vision::judge::score::Score;
@@ -13,6 +12,7 @@ use beltwatch_vision::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, Recipe, ScoreSet
 
 use super::recipe::ExportError;
 use super::{TeachError, remove};
+use crate::say;
 
 /// In a run's folder: taught pictures that stand out.
 const LOOK_AT: &str = "look-at-these";

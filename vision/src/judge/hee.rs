@@ -128,8 +128,9 @@ fn triangle(histogram: &[u32; 256]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn counts(pairs: &[(usize, u32)]) -> [u32; 256] {
         let mut h = [0; 256];

@@ -12,8 +12,6 @@ pub mod smooth;
 
 use serde::{Deserialize, Serialize};
 
-pub use difference::Seen;
-
 use crate::preprocess::Pose;
 use difference::Form;
 use difference::deviation::{Deviation, NoiseMap};
@@ -21,6 +19,8 @@ use hee::{Estimator, Hee};
 use region::{LOOK, Regions};
 use score::{Pooling, Score};
 use smooth::Kernel;
+
+pub use difference::Seen;
 
 /// What a judge needs to know, from the recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -91,8 +91,9 @@ fn at_most(most: usize, count: usize, p: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn agrees_with_printed_tables() {

@@ -135,8 +135,9 @@ fn corners(path: &[[u16; 2]]) -> Polygon {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn art(regions: &Regions, width: usize, height: usize) -> Vec<String> {
         let mask = regions.mask(width, height);

@@ -139,8 +139,9 @@ fn sum_some<'a, const N: usize>(half: &[u16], sums: &mut [u16], from: usize, bes
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn smooth(sigma: f64, map: &[u8], width: usize) -> Vec<u16> {
         let kernel = Kernel::gaussian(sigma);

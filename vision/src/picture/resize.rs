@@ -178,8 +178,9 @@ fn sum(rows: &[u8], width: usize, weights: &[i16], from: usize, line: &mut [i16]
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn resized(source: &Picture, width: usize, height: usize) -> Picture {
         let mut out = Picture::filled(width, height, source.channels, 0);

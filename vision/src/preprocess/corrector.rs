@@ -117,8 +117,9 @@ pub fn resampled(picture: &Picture, pose: Pose) -> Picture {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// A plate with a notch, a hole and printed bars, drawn at a pose: sharp to a quarter of a pixel.
     fn part(side: usize, pose: Pose) -> Picture {

@@ -225,8 +225,9 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn cosine_and_sine_are_near_enough() {

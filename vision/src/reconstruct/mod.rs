@@ -6,6 +6,9 @@
 
 use std::fmt;
 
+use crate::processor::Team;
+use run::{Execute, executor};
+
 mod error;
 pub mod kernels;
 mod layout;
@@ -21,9 +24,6 @@ pub use error::ReconstructError;
 pub use kernels::Kernel;
 pub use onnx::{DOMAIN, MEMORY_BANK, QLinearConv};
 pub use quantisation::Quantisation;
-use run::{Execute, executor};
-
-use crate::processor::Team;
 
 /// What the network takes and gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -91,10 +91,11 @@ pub fn write(path: &Path, report: &Report<'_>) -> Result<(), ReportError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::tests::evaluation;
-    use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+
+    use super::super::json::tests::evaluation;
+    use super::*;
 
     #[test]
     fn the_page_is_whole_and_safe() {

@@ -2,17 +2,18 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use beltwatch_vision::picture::{Picture, heatmap};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+
 use super::super::table::{COLUMNS, cells};
 use super::super::{DefectRate, Metrics};
 use super::chart::{Line, course, histogram, roc};
 use super::html::{escape, interval, percent};
 use super::{Panel, Report, Section};
 use crate::calibrate::quantile::median;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use beltwatch_vision::picture::{Picture, heatmap};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 
 /// Of the pictures, 1 to 100.
 const JPEG_QUALITY: u8 = 92;

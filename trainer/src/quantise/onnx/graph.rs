@@ -1,5 +1,6 @@
 //! A small writer of ONNX graphs.
 
+use beltwatch_vision::reconstruct::DOMAIN;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
@@ -7,8 +8,6 @@ use tract_onnx::pb::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-
-use beltwatch_vision::reconstruct::DOMAIN;
 
 /// The operator set that files are written in: old enough for every runtime of the last years.
 pub(super) const OPSET: i64 = 17;

@@ -1,8 +1,7 @@
 //! The int8 model: QLinearConv, DepthToSpace, Clip, Concat, and the memory bank as a function.
 
-use beltwatch_vision::reconstruct::Quantisation;
 use beltwatch_vision::reconstruct::memory::PartitionMemory;
-use beltwatch_vision::reconstruct::{DOMAIN, MEMORY_BANK, QLinearConv};
+use beltwatch_vision::reconstruct::{DOMAIN, MEMORY_BANK, QLinearConv, Quantisation};
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 

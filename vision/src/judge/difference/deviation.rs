@@ -97,8 +97,9 @@ impl NoiseMap {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn spreads_above_the_mean_in_q4_4() {

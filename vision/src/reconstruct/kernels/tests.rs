@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::scalar::Scalar;
+use super::*;
 use crate::processor::{Strip, Team};
-use crate::reconstruct::kernels::*;
 use crate::reconstruct::layout::View;
 use crate::reconstruct::run::operator::{Clip, DepthToSpace};
 

@@ -246,11 +246,10 @@ mod tests {
 
     use super::*;
     use crate::processor::Team;
-    use crate::reconstruct::Quantisation;
     use crate::reconstruct::kernels::{Convolution, Kernel};
     use crate::reconstruct::memory::PartitionMemory;
-    use crate::reconstruct::pixel_value;
     use crate::reconstruct::run::executor::executor;
+    use crate::reconstruct::{Quantisation, pixel_value};
 
     /// All activations of an unfused graph, by the operators' definitions.
     fn interpret(graph: &Graph, picture: &[i8]) -> Vec<Vec<i8>> {

@@ -1,0 +1,7 @@
+//! What is outside of the program: a folder a kind, a back end a file, none or a simulated one in each.
+
+pub mod capture;
+pub mod display;
+pub mod gpio;
+pub mod inputs;
+pub mod outputs;

@@ -1,0 +1,103 @@
+//! The table at the end of a run, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use beltwatch_core::{Alarm, Cause, Counters, Fault, State};
+use beltwatch_vision::judge::score::Score;
+use serde::Serialize;
+
+use crate::line::{Latency, PartRecord, TruthTable};
+
+/// How a run went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The board's name.
+    pub board: String,
+    /// The recipe's product and hash.
+    pub recipe: String,
+    /// The threshold in force.
+    pub threshold: Score,
+    /// Eye edges.
+    pub parts: u64,
+    /// Parts that went on.
+    pub passed: u64,
+    /// Parts that left, all causes.
+    pub rejected: u64,
+    /// Parts that left, by cause.
+    pub rejected_by_cause: BTreeMap<Cause, u64>,
+    /// Everything that was counted.
+    pub counters: Counters,
+    /// Against the ground truth, where it is known.
+    pub truth: TruthTable,
+    /// The state before the end.
+    pub state: State,
+    /// Faults that were there at any time.
+    pub faults: Vec<Fault>,
+    /// Alarms that were there at any time.
+    pub alarms: Vec<Alarm>,
+    /// Entries of the record that were lost because it could not be written fast enough.
+    pub trace_dropped: u64,
+    /// Times a stage.
+    pub latency: BTreeMap<&'static str, Latency>,
+    /// Planned against done, of every switch of the gate.
+    pub gate_error: Latency,
+    /// Pictures that got no verdict, and why: the latest ones.
+    pub unjudged: Vec<(String, String)>,
+    /// Every part, where that was asked for.
+    pub part_list: Vec<PartRecord>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |n: u64| if self.parts == 0 { 0.0 } else { n as f64 * 100.0 / self.parts as f64 };
+        let c = &self.counters;
+        writeln!(f, "{} with {}", self.board, self.recipe)?;
+        writeln!(f, "  parts                      {:>8}", self.parts)?;
+        writeln!(f, "  passed                     {:>8}   {:5.1} %", self.passed, share(self.passed))?;
+        writeln!(f, "  rejected                   {:>8}   {:5.1} %", self.rejected, share(self.rejected))?;
+        for (cause, &count) in self.rejected_by_cause.iter().filter(|&(_, &count)| count > 0) {
+            writeln!(f, "    {cause:<24} {count:>8}")?;
+        }
+        let more = [
+            ("bypassed", c.bypassed),
+            ("late verdicts", c.late_verdicts),
+            ("frames without a part", c.frames_without_part),
+            ("frames lost", c.frames_lost),
+            ("frames unusable", c.frames_unusable),
+            ("queue overruns", c.trigger_overruns),
+            ("pulses too late", c.late_pulses),
+            ("pulses cut by max_on", c.gate_cuts),
+            ("rejects not confirmed", c.missed_rejects),
+        ];
+        for (name, count) in more.into_iter().filter(|&(_, count)| count > 0) {
+            writeln!(f, "  {name:<26} {count:>8}")?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  fault                      {fault}")?;
+        }
+        for alarm in &self.alarms {
+            writeln!(f, "  alarm                      {alarm}")?;
+        }
+        let t = &self.truth;
+        if t.good + t.defective > 0 {
+            writeln!(f, "against the ground truth ({} good, {} defective)", t.good, t.defective)?;
+            writeln!(f, "  right at the gate          {:>8}", t.right)?;
+            writeln!(f, "  good parts rejected        {:>8}", t.false_rejects)?;
+            writeln!(f, "  defective parts passed     {:>8}", t.missed)?;
+        }
+        if t.gate_disagrees > 0 {
+            let what = "(a neighbour's pulse covers the part: shorten gate.pulse)";
+            writeln!(f, "  gate not as the verdict    {:>8}   {what}", t.gate_disagrees)?;
+        }
+        if t.device_disagrees > 0 {
+            writeln!(f, "  device not as the belt     {:>8}   (see the causes above)", t.device_disagrees)?;
+        }
+        writeln!(f, "{}", Latency::heading("times, ms"))?;
+        for (stage, l) in &self.latency {
+            let name = stage.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            writeln!(f, "{}", l.row(name, 2))?;
+        }
+        write!(f, "{}", self.gate_error.row("gate error", 3))
+    }
+}
