@@ -2,9 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::scenario::Leg;
+use serde::Deserialize;
 
 const SECOND: f64 = 1e9;
+
+/// A ramp to a speed, and some time at it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leg {
+    /// The speed; 0 is a stop, a negative one runs back.
+    pub to_mm_s: f64,
+    /// Time in which it is reached, at constant acceleration.
+    #[serde(default)]
+    pub ramp_ms: f64,
+    /// Time for which it is held.
+    #[serde(default)]
+    pub hold_ms: f64,
+}
 
 /// A piece of constant acceleration in which the belt does not turn. Times are nanoseconds and ways millimetres from
 /// the start of the cycle; the last piece of a course that does not repeat goes on for ever.

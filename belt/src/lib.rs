@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod course;
+mod outcome;
 mod plant;
 mod random;
 mod runner;
@@ -16,9 +17,10 @@ mod server;
 mod truth;
 mod verify;
 
-pub use course::Course;
+pub use course::{Course, Leg};
+pub use outcome::{Decision, Outcome, Pulse};
 pub use plant::{Body, EyeCause, Happening, Physical, Plant};
-pub use runner::{Decision, Outcome, Pulse, run, run_with};
+pub use runner::{run, run_with};
 pub use scenario::*;
 pub use server::{Pace, Server};
 pub use truth::{Certainty, Fate, Ruling, Truth};

@@ -5,11 +5,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::iter::Peekable;
 
 use beltwatch_core::{
-    Action, Alarm, Command, Counters, Device, Fault, Input, Line, MonoNanos, OutputLine, State, Tag, Verdict,
+    Action, Command, Counters, Device, Fault, IN_FLIGHT, Input, Line, MonoNanos, OutputLine, Tag, Verdict,
 };
 
+use crate::outcome::{Decision, Outcome, Pulse};
 use crate::scenario::Scenario;
-use crate::{Body, Certainty, Fate, Happening, Physical, Plant, Server, Truth};
+use crate::{Body, Certainty, Happening, Physical, Plant, Server, Truth};
 
 /// The belt does not start at the clock's zero.
 const START: MonoNanos = MonoNanos(1_000_000_000);
@@ -17,55 +18,6 @@ const START: MonoNanos = MonoNanos(1_000_000_000);
 const MOST_WRONG: usize = 20;
 
 const DEVICES: [Device; 5] = [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages];
-
-/// The gate, from opening to closing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pulse {
-    /// When it should have opened.
-    pub planned: MonoNanos,
-    /// When it did.
-    pub on: MonoNanos,
-    /// When it should have closed; `None` where the run ended before.
-    pub planned_off: Option<MonoNanos>,
-    /// When it did.
-    pub off: Option<MonoNanos>,
-}
-
-/// What the line decided about a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The part's number.
-    pub tag: Tag,
-    /// Its eye edge.
-    pub eye: MonoNanos,
-    /// What it got.
-    pub verdict: Verdict,
-    /// Whether it went on all the same.
-    pub bypassed: bool,
-}
-
-/// What came of a run.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Everything that the line decided, and when it did.
-    pub actions: Vec<(MonoNanos, Action)>,
-    /// What it decided about parts.
-    pub decisions: Vec<Decision>,
-    /// What the gate did.
-    pub pulses: Vec<Pulse>,
-    /// What should have become of each part.
-    pub fates: Vec<Fate>,
-    /// Faults that came.
-    pub faults: Vec<Fault>,
-    /// Alarms that came.
-    pub alarms: Vec<Alarm>,
-    /// Counters at the end.
-    pub counters: Counters,
-    /// The state at the end.
-    pub state: State,
-    /// What went wrong, in words: nothing, if the line is right.
-    pub wrong: Vec<String>,
-}
 
 /// What comes later, besides what the plant does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,9 +48,9 @@ struct Runner<'a, const N: usize> {
     outcome: Outcome,
 }
 
-/// Runs a scenario on a line with room for 64 parts; the scenario must have been checked.
+/// Runs a scenario on a line with the device's room for parts; the scenario must have been checked.
 pub fn run(scenario: &Scenario) -> Outcome {
-    run_with::<64>(scenario)
+    run_with::<{ IN_FLIGHT }>(scenario)
 }
 
 /// Runs a scenario on a line with room for `N` parts.
@@ -141,27 +93,6 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
     outcome.wrong.extend(wrong);
     outcome.wrong.truncate(MOST_WRONG);
     outcome
-}
-
-impl Outcome {
-    fn new() -> Self {
-        Self {
-            actions: Vec::new(),
-            decisions: Vec::new(),
-            pulses: Vec::new(),
-            fates: Vec::new(),
-            faults: Vec::new(),
-            alarms: Vec::new(),
-            counters: Counters::default(),
-            state: State::default(),
-            wrong: Vec::new(),
-        }
-    }
-
-    /// What is not as the scenario expects it, in words.
-    pub fn unexpected(&self, scenario: &Scenario) -> Vec<String> {
-        scenario.expect.unexpected(&self.counters, &self.faults, &self.alarms, self.state)
-    }
 }
 
 impl<const N: usize> Runner<'_, N> {

@@ -18,7 +18,7 @@ pub use expect::Expect;
 pub use line::{Alarms, Confirm, LineSettings};
 pub use model::{
     Belt, Camera, Close, ConfirmSensor, DeviceDown, Edge, EncoderFaults, EyeFaults, FrameFault, FrameFaultKind,
-    Inference, Leg, LostEdge, Product, Slow, Span, Timed,
+    Inference, LostEdge, Product, Slow, Span, Timed,
 };
 
 /// Everything that a run depends on: the same scenario gives the same run, bit for bit.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use beltwatch_core::{Action, Command, Counters, Device, Fault, MonoNanos, OutputLine, Scale, Verdict};
 
 use crate::course::Reach;
-use crate::runner::{Decision, Outcome, Pulse};
+use crate::outcome::{Decision, Outcome, Pulse};
 use crate::scenario::Scenario;
 use crate::{Body, Certainty, Fate, Ruling};
 

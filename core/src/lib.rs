@@ -34,7 +34,7 @@ pub use event::{Action, Command, Input, OutputLine, Quality};
 pub use eye::EyeSettings;
 pub use gate::GateSettings;
 pub use line::Line;
-pub use queue::{Part, Tag, TrackingQueue};
+pub use queue::{IN_FLIGHT, Part, Tag, TrackingQueue};
 pub use settings::{Scale, Settings, SettingsError, Unjudged};
 pub use state::{Device, Fault, State};
 pub use time::MonoNanos;

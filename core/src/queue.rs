@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Along, Cause, MonoNanos, Stretch, Verdict};
 
+/// Parts that can be between the eye and the gate of a device; a record is replayed with as many.
+pub const IN_FLIGHT: usize = 64;
+
 /// A part's number, given at its eye edge and kept to the end. It wraps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tag(pub u32);
@@ -115,8 +118,9 @@ impl<const N: usize> TrackingQueue<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::vec::Vec;
+
+    use super::*;
 
     fn part(tag: u32, at: i64) -> Part {
         Part { tag: Tag(tag), eye: MonoNanos(at as u64), at: Along(at), has_frame: false, verdict: None, forced: None }

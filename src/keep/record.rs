@@ -6,13 +6,11 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 
-use beltwatch_core::{Action, Counters, Input, Line, MonoNanos, OutputLine, Settings, SettingsError};
+use beltwatch_core::{Action, Counters, IN_FLIGHT, Input, Line, MonoNanos, OutputLine, Settings, SettingsError};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
-/// Parts that can be between the eye and the gate.
-pub const IN_FLIGHT: usize = 64;
 
 /// The first line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

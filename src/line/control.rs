@@ -16,7 +16,8 @@ use beltwatch_vision::recipe::Recipe;
 use beltwatch_vision::reconstruct::Kernel;
 
 use super::queue::Sender;
-use super::{Change, Event, InForce, Shared, Status};
+use super::tell::status::{InForce, Status};
+use super::{Change, Event, Shared};
 
 /// Looks this often whether the line has ended.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use beltwatch_core::{Action, Command, Counters, Device, Input, Line, MonoNanos, OutputLine};
+use beltwatch_core::{Action, Command, Counters, Device, IN_FLIGHT, Input, Line, MonoNanos, OutputLine};
 use heapless::spsc::{Consumer, Producer};
 
 use super::queue::Sender;
@@ -13,7 +13,6 @@ use crate::board::{OutputsConfig, Stage};
 use crate::clock::{Clock, realtime};
 use crate::devices::outputs::Outputs;
 use crate::guard::{ARMING, Guard, GuardError};
-use crate::keep::record::IN_FLIGHT;
 
 /// The queues are left this long before something is due; the rest is one precise wait.
 const APPROACH: Duration = Duration::from_micros(500);

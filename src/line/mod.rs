@@ -32,13 +32,11 @@ use std::sync::atomic::AtomicBool;
 
 use beltwatch_core::{Action, Input, MonoNanos, Quality, Tag, Verdict};
 use beltwatch_vision::inspect::{Inspection, Inspector};
-use beltwatch_vision::judge::promise::Promise;
 use beltwatch_vision::judge::score::Score;
-use beltwatch_vision::recipe::Recipe;
 
 use self::queue::Bell;
 use self::stage::Stages;
-use self::tell::scribe::Status;
+use self::tell::status::InForce;
 use crate::board::{SimulatedFault, SimulatedFaultKind, Stage};
 use crate::devices::capture::{Shown, Truth};
 use crate::devices::display::{Feed, Reject};
@@ -129,36 +127,6 @@ enum Event {
 enum Change {
     Recipe(Box<Inspector>),
     Threshold(Score),
-}
-
-/// What is judged by.
-#[derive(Clone, Debug, Default)]
-struct InForce {
-    /// Product and hash, for people.
-    recipe: String,
-    /// The whole hash of its manifest.
-    sha256: String,
-    threshold: Score,
-    taught: Score,
-    /// How good parts score that were not taught on.
-    held_out: Arc<[Score]>,
-}
-
-impl InForce {
-    fn of(recipe: &Recipe) -> Self {
-        let score = &recipe.manifest.score;
-        Self {
-            recipe: recipe.to_string(),
-            sha256: recipe.sha256.clone(),
-            threshold: score.threshold,
-            taught: score.threshold,
-            held_out: score.held_out_scores.as_slice().into(),
-        }
-    }
-
-    fn promise(&self) -> Option<Promise> {
-        Promise::of(&self.held_out, self.threshold)
-    }
 }
 
 /// What the simulated belt knows of a part at the gate.

@@ -11,7 +11,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use beltwatch_belt::{Pace, Scenario};
-use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Scale, Settings, State};
+use beltwatch_core::{Command, Counters, Device, IN_FLIGHT, Input, Line, MonoNanos, Scale, Settings, State};
 use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::processor::{NoThread, Team};
 use beltwatch_vision::recipe::{Recipe, RecipeError};
@@ -27,10 +27,11 @@ use super::queue::Sender;
 use super::simulated::belt::{Belt, Wires};
 use super::simulated::camera::{self, Exposure};
 use super::tell::present::Presenter;
-use super::tell::scribe::{Papers, Scribe, Status};
+use super::tell::scribe::{Papers, Scribe};
+use super::tell::status::{InForce, Status};
 use super::tell::terminal::Screen;
 use super::watch::Watch;
-use super::{Frame, InForce, Job, Parts, Report, Shared, Trace};
+use super::{Frame, Job, Parts, Report, Shared, Trace};
 use crate::board::{Board, CameraSource};
 use crate::clock::Clock;
 use crate::devices::capture::v4l2::Connection;
@@ -40,7 +41,7 @@ use crate::devices::gpio::GpioError;
 use crate::devices::inputs;
 use crate::devices::outputs::{self, OutputError};
 use crate::guard::GuardError;
-use crate::keep::record::{self, Header, IN_FLIGHT, Recording};
+use crate::keep::record::{self, Header, Recording};
 use crate::keep::store::{Saved, Store, StoreError};
 
 /// Before the first part: the threads are up by then.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use beltwatch_train::calibrate::{self, CalibrateArgs, CalibrateError};
 use beltwatch_train::evaluate::run::{self as evaluation, EvaluateArgs};
-use beltwatch_train::recalibrate::{self, CalibrateArgs, CalibrateError};
 use beltwatch_train::say;
 use beltwatch_train::study::{self, StudyArgs, StudyError};
 use beltwatch_train::synth::{self, SynthArgs};
@@ -220,7 +220,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Devices => say::out(list_devices())?,
         Command::Calibrate(Calibrate { recipe, pictures, false_reject, force }) => {
             let args = CalibrateArgs { recipe, pictures, false_reject, force };
-            recalibrate::calibrate(&args).map_err(|e| Failure::new(e, CalibrateError::exit_code))?;
+            calibrate::calibrate(&args).map_err(|e| Failure::new(e, CalibrateError::exit_code))?;
         }
         Command::Evaluate(Evaluate { recipe, data, json, report }) => {
             evaluation::run(&EvaluateArgs { recipe, data, json, report })?;

@@ -3,6 +3,8 @@
 use beltwatch_core::{Command, Device};
 use serde::Deserialize;
 
+use crate::course::Leg;
+
 /// The belt's speed over time.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,20 +13,6 @@ pub struct Belt {
     pub profile: Vec<Leg>,
     /// Whether they begin anew after the last one.
     pub repeat: bool,
-}
-
-/// A ramp to a speed, and some time at it.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Leg {
-    /// The speed; 0 is a stop, a negative one runs back.
-    pub to_mm_s: f64,
-    /// Time in which it is reached, at constant acceleration.
-    #[serde(default)]
-    pub ramp_ms: f64,
-    /// Time for which it is held.
-    #[serde(default)]
-    pub hold_ms: f64,
 }
 
 /// What is on the belt.

@@ -7,12 +7,11 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use beltwatch_belt::{Body, Certainty, EyeCause, Fate, Happening, Physical, Plant, Product, Ruling, Scenario, Truth};
-use beltwatch_core::{Input, MonoNanos};
+use beltwatch_core::{IN_FLIGHT, Input, MonoNanos};
 
 use super::camera::Exposure;
 use crate::board::Stage;
 use crate::clock::realtime;
-use crate::keep::record::IN_FLIGHT;
 use crate::line::queue::Sender;
 use crate::line::{Arrival, Event, Shared};
 

@@ -6,6 +6,7 @@ pub(super) mod present;
 mod report;
 pub(super) mod scribe;
 mod sheet;
+pub(super) mod status;
 pub(super) mod terminal;
 
 pub use latency::{Latency, Times};

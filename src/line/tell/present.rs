@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use beltwatch_core::{Action, Cause, Input, MonoNanos, Tag, Verdict};
 
-use super::scribe::Status;
+use super::status::Status;
 use crate::devices::display::{Feed, LastPart, LastReject, TREND, TrendPoint, View};
 use crate::line::{Event, PartRecord};
 

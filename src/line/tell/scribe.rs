@@ -1,7 +1,6 @@
 //! Everything about a line that people see or that is kept: screen, display, records, counters on disk, status. Nothing on the
 //! line waits for it.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -11,17 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use beltwatch_core::{Action, Alarm, Cause, Command, Counters, Fault, Input, State};
-use beltwatch_vision::judge::promise::Promise;
-use beltwatch_vision::judge::score::Score;
 use heapless::spsc::Consumer;
-use serde::Serialize;
 
 use super::present::Presenter;
+use super::status::{InForce, Status};
 use super::terminal::Screen;
 use crate::clock::{Clock, MonoNanos};
 use crate::keep::record::{Entry, Recording, What as Recorded};
 use crate::keep::store::{self, Saved, SavedThreshold, Store};
-use crate::line::{Event, InForce, Latency, Parts, Report, Shared, Trace, What};
+use crate::line::{Event, Parts, Report, Shared, Trace, What};
 
 /// The queues are emptied this often.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -30,35 +27,6 @@ const SAVE: Duration = Duration::from_millis(500);
 /// Names of the latencies, in the order of a frame.
 const STAGES: [&str; 4] = ["1 preprocess", "2 reconstruct", "3 difference, HEE, score", "4 exposure to verdict"];
 const GATE: &str = "gate error";
-
-/// What the line is at, for whoever asks.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(in crate::line) struct Status {
-    pub(in crate::line) state: State,
-    pub(in crate::line) ready: bool,
-    pub(in crate::line) bypassed: bool,
-    pub(in crate::line) faults: Vec<Fault>,
-    pub(in crate::line) alarms: Vec<Alarm>,
-    pub(in crate::line) recipe: String,
-    pub(in crate::line) threshold: Score,
-    pub(in crate::line) taught_threshold: Score,
-    /// What the threshold promises, where the recipe says how good parts score.
-    pub(in crate::line) false_rejects: Option<Promise>,
-    pub(in crate::line) counters: Counters,
-    pub(in crate::line) latency: BTreeMap<&'static str, Latency>,
-    pub(in crate::line) gate_error: Latency,
-    /// Counters that could not be saved because the disk refused, and entries that the record lost.
-    pub(in crate::line) saves_failed: u64,
-    pub(in crate::line) trace_dropped: u64,
-}
-
-impl Status {
-    pub(in crate::line) fn judges_by(&mut self, in_force: &InForce) {
-        self.recipe.clone_from(&in_force.recipe);
-        (self.threshold, self.taught_threshold) = (in_force.threshold, in_force.taught);
-        self.false_rejects = in_force.promise();
-    }
-}
 
 /// Files that a line writes.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! Evaluation: how well a recipe tells good parts from bad, by the same rules every time.
 
 pub mod aupro;
+pub mod error;
 pub mod json;
 pub mod mask;
 pub mod metrics;

@@ -6,9 +6,9 @@ use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::picture::{Picture, heatmap};
 
 use super::Scored;
+use super::error::EvaluateError;
 use super::report::{Choice, Panel, Section, choose};
 use super::rows::Network;
-use super::run::EvaluateError;
 
 /// Panels of each kind at the most.
 const PANELS: usize = 8;

@@ -11,8 +11,8 @@ use beltwatch_vision::preprocess::{Pose, Preprocessor};
 use beltwatch_vision::recipe::{FLOAT_MODEL_FILE, Recipe, RecipeError};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::error::EvaluateError;
 use super::mask::Mask;
-use super::run::EvaluateError;
 use super::{Metrics, Scored, summarise};
 use crate::dataset::TestPicture;
 use crate::quantise::FloatReconstructor;

@@ -3,19 +3,18 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use beltwatch_vision::inspect::{InspectError, Inspector};
+use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::judge::promise::Promise;
-use beltwatch_vision::picture::{Picture, PictureError};
-use beltwatch_vision::preprocess::PreprocessError;
-use beltwatch_vision::recipe::{self, FLOAT_MODEL_FILE, Recipe, RecipeError};
+use beltwatch_vision::picture::Picture;
+use beltwatch_vision::recipe::{self, FLOAT_MODEL_FILE, Recipe};
 
+use super::error::EvaluateError;
 use super::json::{COMPARISON_ROWS, Evaluation, RecipeFacts, Results};
-use super::report::{self, PictureScore, Report, ReportError};
+use super::report::{self, PictureScore, Report};
 use super::rows::{FloatNetwork, Row, cases, pass};
 use super::table::table;
 use super::{Counts, panels};
-use crate::dataset::{Dataset, DatasetError, TestPicture};
-use crate::quantise::QuantiseError;
+use crate::dataset::{Dataset, TestPicture};
 use crate::say;
 
 /// What to evaluate.
@@ -38,68 +37,6 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// What a reader should know, such as why a row is empty.
     pub notes: Vec<String>,
-}
-
-/// Why there is no evaluation.
-#[derive(Debug, thiserror::Error)]
-pub enum EvaluateError {
-    /// the data set
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// the recipe
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    /// a picture or a mask
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// {path}: {source}
-    #[error("{path}: {source}")]
-    Inspect {
-        /// The picture.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: InspectError,
-    },
-    /// {path}: the mask is not of the picture's size
-    #[error("{path}: the mask is {mask}, its picture {picture}: they must be of one size")]
-    MaskSize {
-        /// The mask.
-        path: PathBuf,
-        /// Its size.
-        mask: String,
-        /// The size of the picture.
-        picture: String,
-    },
-    /// {path}: {source}
-    #[error("{path}: {source}")]
-    Preprocess {
-        /// The picture.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: PreprocessError,
-    },
-    /// {path}: {source}
-    #[error("{path}: {source}")]
-    Float {
-        /// The model's file, or the picture that it failed on.
-        path: PathBuf,
-        /// What is wrong.
-        source: QuantiseError,
-    },
-    /// standard output
-    #[error("standard output: {0}")]
-    Output(io::Error),
-    /// the report
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    /// {path}: cannot be written: {source}
-    #[error("{path}: cannot be written: {source}")]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// Evaluates a recipe, writes what was asked for, and prints the table.

@@ -9,9 +9,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 
 use super::kernels::Kernels;
-
-/// Added to the variance.
-pub const EPSILON: f32 = 1e-5;
+use super::moments::{EPSILON, Moments};
 
 /// Scale and shift of each channel.
 #[derive(Module, Debug)]
@@ -20,15 +18,6 @@ pub struct BatchNorm<B: Backend> {
     pub scale: Param<Tensor<B, 2>>,
     /// `[C, 1]`.
     pub shift: Param<Tensor<B, 2>>,
-}
-
-/// Mean and variance of each channel, `[C, 1]` each.
-#[derive(Clone, Debug)]
-pub struct Moments<B: Backend> {
-    /// Mean over the batch and all places.
-    pub mean: Tensor<B, 2>,
-    /// Biased variance over the batch and all places.
-    pub variance: Tensor<B, 2>,
 }
 
 impl<B: Backend> BatchNorm<B> {

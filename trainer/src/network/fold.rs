@@ -3,11 +3,12 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::batch_norm::{BatchNorm, EPSILON, Moments};
+use super::batch_norm::BatchNorm;
 use super::config::NetworkConfig;
 use super::folded::{self, FoldedNetwork, FoldedNetworks};
 use super::kernels::Kernels;
 use super::model::{Coder, Model};
+use super::moments::{EPSILON, Moments};
 
 impl<B: Kernels> Model<B> {
     /// The networks with `moments` (in the order of [`super::model::Output::moments`]) folded in.
@@ -81,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::network::folded::{Conv, Memory, Side, UpConv};
-    use crate::train::rng::Rng;
+    use crate::rng::Rng;
 
     /// Rows of pixels of each channel.
     type Feature = (usize, Vec<f32>);

@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
-use super::batch_norm::{EPSILON, Moments};
+use super::moments::{EPSILON, Moments};
 use super::ssim;
 
 /// A backend that can run the network. All features are C x N x H x W.

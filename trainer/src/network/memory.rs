@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::kernels::Kernels;
-use crate::train::rng::Rng;
+use crate::rng::Rng;
 
 /// Added to a squared length before its root: the gradient at the zero vector (a channel that is off) stays finite.
 pub const LENGTH_EPSILON: f32 = 1e-12;

@@ -8,6 +8,7 @@ pub mod folded;
 pub mod kernels;
 pub mod memory;
 pub mod model;
+pub mod moments;
 pub mod ssim;
 
 pub use config::{ConfigError, NetworkConfig, SideKind};

@@ -4,11 +4,12 @@ use burn::module::{Module, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 
-use super::batch_norm::{BatchNorm, Moments};
+use super::batch_norm::BatchNorm;
 use super::config::{NetworkConfig, SideKind};
 use super::kernels::Kernels;
 use super::memory::Memory;
-use crate::train::rng::Rng;
+use super::moments::Moments;
+use crate::rng::Rng;
 
 /// Keeps the head's first weights apart from the reconstruction's.
 const HEAD: u64 = 0x4ead;

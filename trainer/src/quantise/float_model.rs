@@ -6,7 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::QuantiseError;
-use super::calibrate::LOG_ODDS;
+use super::ranges::LOG_ODDS;
 
 /// A loaded float model.
 #[derive(Clone, Debug)]

@@ -11,13 +11,13 @@ use self::histogram::Histogram;
 use crate::evenly::evenly;
 use crate::network::folded::FoldedNetworks;
 
-pub mod calibrate;
 mod check;
 pub mod float;
 mod float_model;
 mod histogram;
 mod network;
 mod onnx;
+pub mod ranges;
 #[cfg(test)]
 mod tests;
 
@@ -100,7 +100,7 @@ pub fn quantise(
     check_pictures(net.size, net.channels, normals)?;
     check_pictures(net.size, net.channels, defective)?;
     let inputs: Vec<Map> = some(normals, MOST).map(Map::of_picture).collect();
-    let ranges = calibrate::calibrate(net, &inputs, calibrate::PIXELS, Histogram::least_error);
+    let ranges = ranges::ranges(net, &inputs, ranges::PIXELS, Histogram::least_error);
     let mut all = QuantisedNetworks { reconstruction: QuantisedNetwork::new(net, &ranges), head: None };
     if let Some(head) = &nets.head {
         let beside_its_redrawing = |picture: &Picture| {
@@ -109,7 +109,7 @@ pub fn quantise(
         };
         let pictures = some(normals, MOST / 2).chain(some(defective, MOST / 2));
         let inputs: Vec<Map> = pictures.map(beside_its_redrawing).collect();
-        let ranges = calibrate::calibrate(head, &inputs, calibrate::LOG_ODDS, Histogram::whole);
+        let ranges = ranges::ranges(head, &inputs, ranges::LOG_ODDS, Histogram::whole);
         all.head = Some(QuantisedNetwork::new(head, &ranges));
     }
     Ok(all)

@@ -4,8 +4,8 @@ use beltwatch_vision::reconstruct::kernels::Padding;
 use beltwatch_vision::reconstruct::memory::PartitionMemory;
 use beltwatch_vision::reconstruct::{QLinearConv, Quantisation, pixel_value, stored_value};
 
-use super::calibrate::{PIXELS, Ranges};
 use super::float::length;
+use super::ranges::{PIXELS, Ranges};
 use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
 
 /// What joins the decoder at a level, in int8.

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::evaluate::Metrics;
-use crate::evaluate::run::{EvaluateArgs, EvaluateError, evaluate};
+use crate::evaluate::error::EvaluateError;
+use crate::evaluate::run::{EvaluateArgs, evaluate};
 use crate::say;
 use crate::teach::config::TeachConfig;
 use crate::teach::data::{DataError, TeachingSet};

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::TeachError;
 use super::natural::{Natural, natural};
 use super::position::Places;
-use crate::calibrate::Noise;
+use crate::thresholds::Noise;
 use crate::train::{Augmentation, Device, TrainConfig};
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.

@@ -10,9 +10,9 @@ use beltwatch_vision::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
 use super::position::Places;
-use crate::calibrate::quantile::median;
 use crate::dataset::file_name;
-use crate::train::rng::Rng;
+use crate::rng::Rng;
+use crate::thresholds::quantile::median;
 
 /// Fewer good pictures than this teach nothing.
 pub const LEAST_PICTURES: usize = 10;

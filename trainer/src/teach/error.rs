@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::data::DataError;
+use super::export::error::ExportError;
 use super::mask::MaskError;
-use super::recipe::ExportError;
 use crate::dataset::DatasetError;
 use crate::train::{DeviceError, TrainConfigError, TrainError};
 

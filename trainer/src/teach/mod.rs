@@ -1,18 +1,14 @@
 //! `beltwatch-train teach`: from a folder of good pictures to a recipe.
 
-mod calibration;
 pub mod config;
 pub mod data;
 mod error;
+pub mod export;
 mod learn;
 pub mod mask;
 pub mod natural;
-mod noise;
 pub mod position;
-pub mod recipe;
-mod redraw;
 mod tell;
-mod unseen;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,18 +21,19 @@ use beltwatch_vision::recipe::{
     is_size,
 };
 
-use crate::calibrate::quantile::median;
+use crate::calibrate::BEFORE;
 use crate::dataset::Dataset;
-use crate::recalibrate::BEFORE;
 use crate::say;
+use crate::thresholds::quantile::median;
 use crate::train::{self, Device, TrainConfig, Wanted};
 use config::{Decided, FOLDS, TeachConfig, steps_that_pay};
 use data::{Odd, TeachingSet};
+use export::Exported;
+use export::settings::ExportSettings;
 use learn::Learn;
 use position::Places;
-use recipe::{ExportSettings, Exported};
 
-pub use crate::calibrate::Noise;
+pub use crate::thresholds::Noise;
 pub use config::{Budget, Preset};
 pub use error::TeachError;
 
@@ -167,7 +164,7 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     let partial = beside(&options.out, BEING_TAUGHT);
     remove(&partial)?;
     let Exported { manifest, suspicious, highest } =
-        recipe::export(&outcome.networks, &folds, &set, &settings, &partial)?;
+        export::export(&outcome.networks, &folds, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
         return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
     }

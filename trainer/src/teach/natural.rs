@@ -6,8 +6,8 @@
 
 use beltwatch_vision::picture::Picture;
 
-use crate::calibrate::quantile::median;
 use crate::evenly::evenly;
+use crate::thresholds::quantile::median;
 use crate::train::Augmentation;
 use crate::train::augment::{Rows, STRAIGHT, resample, turned};
 
@@ -176,7 +176,7 @@ fn spots(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::rng::Rng;
+    use crate::rng::Rng;
 
     /// `count` pictures of what `at` draws at (x, y), each in [-1, 1] from the picture's centre, with a little noise.
     fn drawn(count: u64, noise: f32, mut at: impl FnMut(&mut Rng) -> Box<dyn Fn(f32, f32) -> f32>) -> Vec<Picture> {

@@ -164,7 +164,7 @@ fn scatter(pictures: &[Picture]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::rng::Rng;
+    use crate::rng::Rng;
 
     fn notched_plate(x: f64, y: f64) -> bool {
         x.abs() < 40.0 && y.abs() < 30.0 && !(x > 20.0 && y < -10.0) && (x + 15.0).hypot(y) > 8.0

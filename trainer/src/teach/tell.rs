@@ -10,7 +10,7 @@ use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::picture::{Picture, heatmap};
 use beltwatch_vision::recipe::{FLOAT_MODEL_FILE, MANIFEST_FILE, Recipe, ScoreSettings};
 
-use super::recipe::ExportError;
+use super::export::error::ExportError;
 use super::{TeachError, remove};
 use crate::say;
 

@@ -3,7 +3,7 @@
 use beltwatch_vision::picture::Picture;
 use serde::{Deserialize, Serialize};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// How much the good pictures are varied. Every amount is the largest; each picture draws its own below it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::TrainConfig;
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// What the network sees and what it should draw, as plain values.
 #[derive(Clone, Debug, PartialEq)]

@@ -106,7 +106,7 @@ mod tests {
     use burn::tensor::TensorData;
 
     use super::*;
-    use crate::train::rng::Rng;
+    use crate::rng::Rng;
 
     fn pictures(rng: &mut Rng) -> Vec<f32> {
         (0..2 * 24 * 24).map(|_| rng.range(-1.0, 1.0)).collect()

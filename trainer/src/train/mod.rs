@@ -8,7 +8,6 @@ pub mod defects;
 pub mod device;
 pub mod loss;
 pub mod progress;
-pub mod rng;
 #[cfg(any(test, feature = "cuda"))]
 mod room;
 mod run;

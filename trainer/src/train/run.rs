@@ -14,9 +14,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use super::batch::Batch;
 use super::{Outcome, Progress, TrainConfig, TrainError, checkpoint};
 use crate::network::FoldedNetworks;
-use crate::network::batch_norm::Moments;
 use crate::network::kernels::Kernels;
 use crate::network::model::Model;
+use crate::network::moments::Moments;
 
 /// Time between two checkpoints.
 const CHECKPOINT: Duration = Duration::from_secs(30);

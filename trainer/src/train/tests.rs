@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use beltwatch_vision::picture::Picture;
 use tempfile::tempdir;
 
-use super::rng::Rng;
 use super::{Device, Outcome, Progress, TrainConfig, TrainError, checkpoint, train};
 use crate::network::folded::{FoldedNetwork, Side};
 use crate::network::{FoldedNetworks, NetworkConfig, SideKind};
+use crate::rng::Rng;
 
 fn config() -> TrainConfig {
     let network = NetworkConfig {

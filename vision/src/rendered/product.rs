@@ -16,7 +16,7 @@ pub(super) const BOSS: f32 = 54.5;
 /// Radius of the bore.
 pub(super) const BORE: f32 = 21.0;
 /// Radius of the circle on which the holes and the stamped marks lie.
-pub(super) const PITCH_CIRCLE: f32 = 79.0;
+const PITCH_CIRCLE: f32 = 79.0;
 /// Radius of a hole's wall, and of its countersink.
 pub(super) const HOLE: f32 = 6.0;
 const COUNTERSINK: f32 = 10.5;
@@ -51,7 +51,7 @@ impl Product {
         Self {
             centre,
             turn: [libm::cosf(angle), libm::sinf(angle)],
-            marks: stamp::part_number(rng),
+            marks: stamp::part_number(rng, PITCH_CIRCLE),
             profile,
             streaks,
             mottle,

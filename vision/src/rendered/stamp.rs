@@ -1,6 +1,5 @@
 //! The stamped part number: characters as strokes, pressed into the ring between the holes.
 
-use super::product::PITCH_CIRCLE;
 use super::random::{Rng, bump};
 
 /// Height of a character, in reference pixels.
@@ -61,19 +60,19 @@ pub(super) fn to_path(path: &[[f32; 2]], [x, y]: [f32; 2]) -> f32 {
     squared.fold(f32::MAX, f32::min).sqrt()
 }
 
-/// The characters of the part number; the press sets each a little deeper or shallower.
-pub(super) fn part_number(rng: &mut Rng) -> Vec<Mark> {
+/// The characters of the part number along a circle of `radius`; the press sets each a little deeper or shallower.
+pub(super) fn part_number(rng: &mut Rng, radius: f32) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (sector, text) in TEXT {
         let glyphs: Vec<_> = text.chars().map(glyph).collect();
         let total = glyphs.iter().map(|g| g.1 + GAP).sum::<f32>() - GAP;
         let mut before = 0.0;
         for (strokes, width) in glyphs {
-            let offset = (before + 0.5 * (width - total)) * TALL / PITCH_CIRCLE;
+            let offset = (before + 0.5 * (width - total)) * TALL / radius;
             before += width + GAP;
             let angle = sector.to_radians() - offset;
             let up = [libm::cosf(angle), -libm::sinf(angle)];
-            let middle = [PITCH_CIRCLE * up[0], PITCH_CIRCLE * up[1]];
+            let middle = [radius * up[0], radius * up[1]];
             marks.push(Mark { middle, up, strokes, width, depth: rng.within(1.3, 1.5) });
         }
     }

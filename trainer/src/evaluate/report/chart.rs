@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::PictureScore;
 use super::html::escape;
-use crate::calibrate::quantile::median;
+use crate::thresholds::quantile::median;
 
 /// Size of a chart in its own units.
 const SIZE: (f64, f64) = (480.0, 400.0);
@@ -211,8 +211,9 @@ fn axis(svg: &mut String, name: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn nice_steps() {

@@ -13,7 +13,7 @@ use super::super::{DefectRate, Metrics};
 use super::chart::{Line, course, histogram, roc};
 use super::html::{escape, interval, percent};
 use super::{Panel, Report, Section};
-use crate::calibrate::quantile::median;
+use crate::thresholds::quantile::median;
 
 /// Of the pictures, 1 to 100.
 const JPEG_QUALITY: u8 = 92;

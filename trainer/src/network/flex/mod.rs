@@ -14,8 +14,8 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 use burn_flex::FlexTensor;
 
-use super::batch_norm::Moments;
 use super::kernels::Kernels;
+use super::moments::Moments;
 
 type Diff = Autodiff<Flex>;
 

@@ -9,7 +9,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{Diff, tensor, values};
-use crate::network::batch_norm::EPSILON;
+use crate::network::moments::EPSILON;
 
 /// What a forward pass gives, each a value a channel but `y`.
 struct Normalised {

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::*;
 use crate::network::fold::floats;
 use crate::network::kernels::{stock_cut, stock_down, stock_join, stock_normalise_relu, stock_up};
-use crate::train::rng::Rng;
+use crate::rng::Rng;
 
 fn random<const D: usize>(rng: &mut Rng, shape: [usize; D]) -> Tensor<Diff, D> {
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.range(-1.0, 1.0)).collect();

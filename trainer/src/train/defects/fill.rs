@@ -5,7 +5,7 @@ use beltwatch_vision::picture::Picture;
 
 use super::Fill;
 use super::shape::{Landscape, box_blur};
-use crate::train::rng::Rng;
+use crate::rng::Rng;
 
 /// Draws a fill, and how opaque it is (0 to 1).
 pub(super) fn draw(rng: &mut Rng, fill: Fill, picture: &Picture, others: &[Picture]) -> (Vec<f32>, f32) {

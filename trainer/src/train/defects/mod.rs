@@ -10,7 +10,7 @@ mod shape;
 use beltwatch_vision::picture::Picture;
 use serde::{Deserialize, Serialize};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 use shape::{Cover, box_blur};
 
 /// What is seen where a procedural defect is.

@@ -1,6 +1,6 @@
 //! Shapes of defects: how much of each pixel is covered, 0 to 1.
 
-use crate::train::rng::Rng;
+use crate::rng::Rng;
 
 /// Coverage of each pixel of a picture.
 pub(super) struct Cover {

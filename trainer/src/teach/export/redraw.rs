@@ -5,9 +5,9 @@ use beltwatch_vision::preprocess::Pose;
 use beltwatch_vision::reconstruct::Reconstructor;
 use rayon::prelude::*;
 
-use super::recipe::ExportError;
-use crate::calibrate::scoring::Redrawn;
+use super::error::ExportError;
 use crate::quantise::FloatReconstructor;
+use crate::thresholds::scoring::Redrawn;
 
 /// Pictures of a large set that are in memory at a time.
 const AT_A_TIME: usize = 64;

@@ -91,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn log_normal_scores_rarely_stand_out(seed in 0u64..2000) {
-            let mut rng = crate::train::rng::Rng::new(&[seed]);
+            let mut rng = crate::rng::Rng::new(&[seed]);
             // sum of twelve uniforms: normal to within a few percent out to four standard deviations
             let mut normal = || (0..12).map(|_| rng.unit()).sum::<f32>() - 6.0;
             let scores: Vec<Score> = (0..100).map(|_| Score::from_f64(f64::from((3.0 + 0.3 * normal()).exp()))).collect();

@@ -10,17 +10,18 @@ use beltwatch_vision::picture::Picture;
 use beltwatch_vision::preprocess::Pose;
 use beltwatch_vision::reconstruct::{InputShape, Reconstructor};
 
-use super::config::FEW;
-use super::data::TeachingSet;
+use super::error::ExportError;
 use super::noise::{collect, maps};
-use super::recipe::{ExportError, ExportSettings};
 use super::redraw::Redraw;
-use crate::calibrate::scoring::{Redrawn, Scoring};
+use super::settings::ExportSettings;
 use crate::evenly::evenly;
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
 use crate::quantise::{self, FloatReconstructor};
+use crate::rng::Rng;
+use crate::teach::config::FEW;
+use crate::teach::data::TeachingSet;
+use crate::thresholds::scoring::{Redrawn, Scoring};
 use crate::train::defects;
-use crate::train::rng::Rng;
 
 /// So many pictures, from all over the set, fix the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;

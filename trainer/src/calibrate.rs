@@ -12,10 +12,10 @@ use beltwatch_vision::recipe::{
     self, FLOAT_MODEL_FILE, MANIFEST_FILE, Manifest, Recipe, RecipeError, is_false_reject_target, sha256_hex,
 };
 
-use crate::calibrate::outliers::outliers;
-use crate::calibrate::threshold;
 use crate::dataset::{Dataset, DatasetError, file_name};
 use crate::say;
+use crate::thresholds::outliers::outliers;
+use crate::thresholds::threshold;
 
 /// What to do.
 #[derive(Clone, Debug)]

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use beltwatch_vision::judge::score::Score;
 
-use super::data::TeachingSet;
-use super::recipe::{ExportError, ExportSettings};
+use super::error::ExportError;
 use super::redraw::Redraw;
+use super::settings::ExportSettings;
 use super::unseen::{Quantised, Unseen};
-use crate::calibrate::outliers::outliers;
-use crate::calibrate::scoring::{Redrawn, Scoring};
-use crate::calibrate::{Threshold, threshold};
+use crate::teach::data::TeachingSet;
+use crate::thresholds::outliers::outliers;
+use crate::thresholds::scoring::{Redrawn, Scoring};
+use crate::thresholds::{Threshold, threshold};
 
 /// What was measured.
 pub(super) struct Calibration {

@@ -24,7 +24,7 @@ pub struct Ranges {
 }
 
 /// Runs the network over inputs; `range` is chosen for each activation but the `output`.
-pub(super) fn calibrate(
+pub(super) fn ranges(
     net: &FoldedNetwork,
     inputs: &[Map],
     output: Quantisation,

@@ -1,85 +1,32 @@
 //! From a trained network to a recipe: quantise, calibrate on held-out pictures, write, check.
 
+mod calibration;
+pub mod error;
+mod noise;
+mod redraw;
+pub mod settings;
+mod unseen;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beltwatch_vision::inspect::{InspectError, Inspector};
-use beltwatch_vision::judge::Settings;
-use beltwatch_vision::judge::difference::Form;
-use beltwatch_vision::judge::region::Regions;
-use beltwatch_vision::judge::score::{Pooling, Score};
-use beltwatch_vision::picture::{Picture, PictureError};
-use beltwatch_vision::preprocess::Limits;
+use beltwatch_vision::inspect::Inspector;
+use beltwatch_vision::judge::score::Score;
+use beltwatch_vision::picture::Picture;
 use beltwatch_vision::recipe::{
     self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
-    RecipeError, ScoreSettings, Training,
+    ScoreSettings,
 };
-use beltwatch_vision::reconstruct::ReconstructError;
 
-use super::calibration::Calibration;
 use super::data::TeachingSet;
-use super::unseen::Quantised;
-use crate::calibrate::Noise;
 use crate::network::folded::{FoldedNetwork, FoldedNetworks};
-use crate::quantise::QuantiseError;
+use crate::rng::Rng;
 use crate::train::defects;
-use crate::train::rng::Rng;
-
-/// Why no recipe was made.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// quantisation failed, or the written model is not what was meant
-    #[error(transparent)]
-    Quantise(#[from] QuantiseError),
-    /// the network failed on a teaching picture
-    #[error("the exported network failed: {0}")]
-    Reconstruct(#[from] ReconstructError),
-    /// the folder
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    /// a golden picture
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// a golden picture gets no score
-    #[error(transparent)]
-    Inspect(#[from] InspectError),
-    /// a file
-    #[error("{path}: cannot be written: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
-
-/// What a recipe is made with.
-#[derive(Clone, Debug)]
-pub struct ExportSettings {
-    /// As an operator calls it.
-    pub product: String,
-    /// The reference of position correction and how far it goes, where there is one.
-    pub position: Option<(Picture, Limits)>,
-    /// What of the picture counts.
-    pub regions: Regions,
-    /// Share of good parts that may be rejected.
-    pub false_reject_target: f64,
-    /// The difference images, at least one, several with noise maps only.
-    pub forms: Vec<Form>,
-    /// What they are measured against.
-    pub noise: Noise,
-    /// Smoothing in pixels of the network's picture.
-    pub smoothing_sigma: f64,
-    /// How the anomaly map becomes a score.
-    pub pooling: Pooling,
-    /// Whether `float.onnx` is written too, for `evaluate`.
-    pub float_model: bool,
-    /// Files of the set on which nothing is measured.
-    pub leave_out: Vec<PathBuf>,
-    /// How the network came about.
-    pub training: Training,
-}
+use calibration::Calibration;
+use error::ExportError;
+use settings::ExportSettings;
+use unseen::Quantised;
 
 /// What was made.
 #[derive(Clone, Debug)]
@@ -90,13 +37,6 @@ pub struct Exported {
     pub suspicious: Vec<(PathBuf, Score)>,
     /// The held-out pictures that score highest, the highest first.
     pub highest: Vec<(PathBuf, Score)>,
-}
-
-impl ExportSettings {
-    /// How differences are judged, as long as HEE has no cap yet.
-    pub(super) fn uncapped(&self) -> Settings {
-        Settings::uncapped(&self.forms, self.smoothing_sigma, self.pooling, &self.regions)
-    }
 }
 
 /// Writes the recipe to `folder`, which must not exist or be empty. With cross-fitting, `folds` are the networks that were

@@ -8,10 +8,11 @@ use beltwatch_vision::judge::{Judge, Settings};
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::preprocess::Pose;
 
-use super::recipe::{ExportError, ExportSettings};
+use super::error::ExportError;
 use super::redraw::Redraw;
-use crate::calibrate::noise::NoiseStatistics;
-use crate::calibrate::{Noise, even_noise_map, noise_map};
+use super::settings::ExportSettings;
+use crate::thresholds::noise::NoiseStatistics;
+use crate::thresholds::{Noise, even_noise_map, noise_map};
 
 /// Least spread of the learned difference in levels, half a unit of log odds. With few pictures it comes to know those that it was
 /// taught on by heart: nothing moves there any more, and each new part would be infinitely far from them.
