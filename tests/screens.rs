@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beltwatch::devices::capture::{PartCamera, Rendered};
-use beltwatch::devices::display::{Frame, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
+use beltwatch::devices::display::{Canvas, LastPart, LastReject, Reject, TREND, TrendPoint, View, draw};
 use beltwatch_core::{Alarm, Cause, Counters, Fault, Rejected, State, Verdict};
 use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::picture::Picture;
@@ -130,7 +130,7 @@ fn every_state_in_every_size() {
     for (state, view) in states() {
         for (width, height) in SIZES {
             let name = format!("{state}-{width}x{height}.png");
-            let mut frame = Frame::new(Size::new(width, height));
+            let mut frame = Canvas::new(Size::new(width, height));
             draw(&view, &mut frame);
             let drawn = Picture { width: width as usize, height: height as usize, channels: 3, data: frame.to_rgb() };
             if write {
@@ -154,7 +154,7 @@ fn every_state_in_every_size() {
 fn any_size_can_be_drawn() {
     for (width, height) in [(0, 0), (1, 1), (16, 16), (2000, 16), (16, 2000), (37, 53), (641, 359)] {
         for (_, view) in states() {
-            draw(&view, &mut Frame::new(Size::new(width, height)));
+            draw(&view, &mut Canvas::new(Size::new(width, height)));
         }
     }
 }
@@ -167,7 +167,7 @@ fn no_text_is_too_long() {
     view.faults = Fault::ALL.to_vec();
     view.counters.triggers = u64::MAX;
     view.threshold = Score(0);
-    draw(&view, &mut Frame::new(Size::new(320, 240)));
+    draw(&view, &mut Canvas::new(Size::new(320, 240)));
 }
 
 fn differing(wanted: &Picture, drawn: &Picture) -> String {
@@ -180,7 +180,7 @@ fn differing(wanted: &Picture, drawn: &Picture) -> String {
 fn how_long_a_screen_takes() {
     for (state, view) in states() {
         for (width, height) in SIZES {
-            let mut frame = Frame::new(Size::new(width, height));
+            let mut frame = Canvas::new(Size::new(width, height));
             let times = (0..30).map(|_| {
                 let start = std::time::Instant::now();
                 draw(&view, &mut frame);

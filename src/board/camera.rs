@@ -7,7 +7,7 @@ use beltwatch_vision::picture::MAX_SIDE;
 use serde::Deserialize;
 
 use super::settings::in_range;
-use super::{Camera, CameraSource};
+use super::{CameraConfig, CameraSource};
 use crate::units::Time;
 
 /// A camera without a good frame for longer is connected anew, where the board file says nothing.
@@ -15,7 +15,7 @@ const SILENCE: Time = Time(Duration::from_secs(1));
 /// Frames may be a second away from their stamps.
 const FURTHEST_OFFSET_US: i64 = 1_000_000;
 
-impl Camera {
+impl CameraConfig {
     /// Whether the keys fit the source.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.source == CameraSource::V4l2 {

@@ -55,21 +55,21 @@ pub struct Board {
     /// What people call it.
     pub name: String,
     /// The belt and the parts on it.
-    pub belt: Belt,
+    pub belt: BeltConfig,
     /// The part-present input.
-    pub eye: Eye,
+    pub eye: EyeConfig,
     /// Where pictures come from.
-    pub camera: Camera,
+    pub camera: CameraConfig,
     /// How frames are judged.
     #[serde(default)]
-    pub inspection: Inspection,
+    pub inspection: InspectionConfig,
     /// The reject output.
-    pub gate: Gate,
+    pub gate: GateConfig,
     /// The input behind the gate, if there is one.
-    pub confirm: Option<Confirm>,
+    pub confirm: Option<ConfirmConfig>,
     /// When rejects become an alarm.
     #[serde(default)]
-    pub alarms: Alarms,
+    pub alarms: AlarmsConfig,
     /// What is wired to which input.
     #[serde(default)]
     pub inputs: InputsConfig,
@@ -80,9 +80,9 @@ pub struct Board {
     pub display: Option<DisplayConfig>,
     /// Time limits of the program's own stages.
     #[serde(default)]
-    pub watchdog: Watchdog,
+    pub watchdog: WatchdogConfig,
     /// The simulated belt, where the eye is simulated.
-    pub simulated: Option<Simulated>,
+    pub simulated: Option<SimulatedConfig>,
 }
 
 impl Board {

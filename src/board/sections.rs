@@ -14,9 +14,9 @@ use crate::units::{Length, Time};
 /// `[belt]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Belt {
+pub struct BeltConfig {
     /// Counts the belt's way. Without one the belt has one speed and lengths are times.
-    pub encoder: Option<Encoder>,
+    pub encoder: Option<EncoderConfig>,
     /// Two parts closer than this are both rejected.
     pub min_spacing: Length,
 }
@@ -24,7 +24,7 @@ pub struct Belt {
 /// `[belt.encoder]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Encoder {
+pub struct EncoderConfig {
     /// The belt's way for each pulse.
     pub mm_per_pulse: f64,
     /// The belt's highest speed: pulses that come faster are sparks.
@@ -37,7 +37,7 @@ pub struct Encoder {
 /// `[eye]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Eye {
+pub struct EyeConfig {
     /// The back end.
     pub source: EyeSource,
     /// Free running: every so many frames are a part.
@@ -65,7 +65,7 @@ pub enum EyeSource {
 /// `[camera]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Camera {
+pub struct CameraConfig {
     /// The back end.
     pub source: CameraSource,
     /// From the eye to the camera.
@@ -123,7 +123,7 @@ impl CameraSource {
 /// `[gate]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Gate {
+pub struct GateConfig {
     /// From the eye to the gate: where a pulse starts.
     pub distance: Length,
     /// Length of a pulse.
@@ -141,7 +141,7 @@ pub struct Gate {
 /// `[confirm]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Confirm {
+pub struct ConfirmConfig {
     /// A rejected part passes not before this, from the start of its pulse.
     pub earliest: Time,
     /// And not after this.
@@ -154,7 +154,7 @@ pub struct Confirm {
 /// `[alarms]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Alarms {
+pub struct AlarmsConfig {
     /// So many rejects in a row; 0: never.
     pub consecutive_rejects: u32,
     /// A larger share of rejects than this, in percent; 0: never.
@@ -165,7 +165,7 @@ pub struct Alarms {
     pub stop: bool,
 }
 
-impl Default for Alarms {
+impl Default for AlarmsConfig {
     fn default() -> Self {
         Self { consecutive_rejects: 0, reject_rate_percent: 0.0, reject_rate_parts: 100, stop: false }
     }
@@ -174,7 +174,7 @@ impl Default for Alarms {
 /// `[inspection]`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Inspection {
+pub struct InspectionConfig {
     /// Cores that share each frame.
     pub cores: Cores,
 }
@@ -182,7 +182,7 @@ pub struct Inspection {
 /// `[watchdog]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Watchdog {
+pub struct WatchdogConfig {
     /// Half a period of the heartbeat output.
     pub heartbeat: Time,
     /// A stage that has not advanced for longer is hung.
@@ -191,7 +191,7 @@ pub struct Watchdog {
     pub gate: Time,
 }
 
-impl Default for Watchdog {
+impl Default for WatchdogConfig {
     fn default() -> Self {
         let ms = |ms| Time(Duration::from_millis(ms));
         Self { heartbeat: ms(250), stage: ms(2000), gate: ms(1000) }
@@ -201,7 +201,7 @@ impl Default for Watchdog {
 /// `[simulated]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Simulated {
+pub struct SimulatedConfig {
     /// Mean time between parts.
     pub period: Time,
     /// A part comes up to this much early or late.

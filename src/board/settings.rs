@@ -7,7 +7,7 @@ use beltwatch_core::{
     AlarmSettings, ConfirmSettings, EncoderSettings, EyeSettings, GateSettings, Scale, Settings, Stretch,
 };
 
-use super::{Board, CameraSource, Encoder, EyeSource};
+use super::{Board, CameraSource, EncoderConfig, EyeSource};
 use crate::board::InputBackEnd;
 use crate::units::{Length, Time};
 
@@ -111,7 +111,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(encoder: Option<&Encoder>) -> Result<Self, String> {
+    fn of(encoder: Option<&EncoderConfig>) -> Result<Self, String> {
         let Some(encoder) = encoder else {
             let unused = EncoderSettings { min_interval: Duration::ZERO, silent_parts: u32::MAX };
             return Ok(Self { um_per_pulse: None, encoder: unused });

@@ -6,7 +6,7 @@ use beltwatch_core::Quality;
 
 use super::Finding;
 use crate::board::{Board, CameraSource, InputBackEnd, OutputBackEnd};
-use crate::devices::capture::v4l2::Camera;
+use crate::devices::capture::v4l2::V4l2Camera;
 use crate::devices::capture::{Captured, Folder, FrameCheck, LiveCamera};
 use crate::devices::outputs::{self, OutputError};
 use crate::devices::{display, inputs};
@@ -88,7 +88,7 @@ fn v4l2(board: &Board) -> Vec<Finding> {
         Ok(settings) => settings,
         Err(why) => return bad(why),
     };
-    let mut camera = match Camera::open(&settings) {
+    let mut camera = match V4l2Camera::open(&settings) {
         Ok(camera) => camera,
         Err(e) => return bad(e.to_string()),
     };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use beltwatch::board::{Board, BoardError, CameraSource};
-use beltwatch::devices::capture::v4l2::Camera;
+use beltwatch::devices::capture::v4l2::V4l2Camera;
 use beltwatch::devices::capture::{CaptureError, Captured, FrameCheck, LiveCamera};
 use beltwatch::units::Time;
 use beltwatch_core::Quality;
@@ -42,7 +42,7 @@ pub(crate) fn capture(args: &Args) -> Result<(), Failure> {
     let settings = board.camera.v4l2().map_err(|message| BoardError::Content { path: args.board.clone(), message })?;
     fs::create_dir_all(&args.out).map_err(|source| Failure::Write { path: args.out.clone(), source })?;
     let stop = stop_on_signals()?;
-    let mut camera = Camera::open(&settings).map_err(CaptureError::from)?;
+    let mut camera = V4l2Camera::open(&settings).map_err(CaptureError::from)?;
     camera.report().iter().try_for_each(say::out)?;
     let (mut check, mut taken) = (FrameCheck::default(), 0);
     let (mut last_frame, mut next) = (Instant::now(), Instant::now());

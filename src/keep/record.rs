@@ -37,13 +37,13 @@ pub struct Entry {
     pub t: MonoNanos,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub what: Recorded,
 }
 
 /// What a line of a record says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum Recorded {
     /// Came in.
     In(Input),
     /// Was decided.
@@ -191,20 +191,20 @@ pub fn replay(from: impl BufRead, copy: &mut dyn Write) -> Result<Replayed, Repl
             Err(source) => return Err(ReplayError::Entry { line, source }),
         };
         let expected = match entry.what {
-            What::Out(_) => decided.pop_front().unwrap_or_else(|| "nothing".to_owned()),
-            What::Picture { .. } => {
+            Recorded::Out(_) => decided.pop_front().unwrap_or_else(|| "nothing".to_owned()),
+            Recorded::Picture { .. } => {
                 copy.add(&entry).map_err(ReplayError::Write)?;
                 continue;
             }
-            What::Dropped(missing) => return Err(ReplayError::Dropped { line, missing }),
-            What::In(input) => {
+            Recorded::Dropped(missing) => return Err(ReplayError::Dropped { line, missing }),
+            Recorded::In(input) => {
                 if let Some(replayed) = decided.pop_front() {
                     return Err(ReplayError::Differs { line, recorded: text, replayed });
                 }
                 found.inputs += 1;
                 copy.add(&entry).map_err(ReplayError::Write)?;
                 core.take(entry.t, input, &mut |action| {
-                    let entry = Entry { t: entry.t, what: What::Out(action) };
+                    let entry = Entry { t: entry.t, what: Recorded::Out(action) };
                     decided.push_back(serde_json::to_string(&entry).expect("an entry is plain data"));
                 });
                 continue;
@@ -214,8 +214,8 @@ pub fn replay(from: impl BufRead, copy: &mut dyn Write) -> Result<Replayed, Repl
             return Err(ReplayError::Differs { line, recorded: text, replayed: expected });
         }
         found.decisions += 1;
-        found.verdicts += u64::from(matches!(entry.what, What::Out(Action::Decided { .. })));
-        let opened = matches!(entry.what, What::Out(Action::Output { line: OutputLine::Gate, on: true, .. }));
+        found.verdicts += u64::from(matches!(entry.what, Recorded::Out(Action::Decided { .. })));
+        let opened = matches!(entry.what, Recorded::Out(Action::Output { line: OutputLine::Gate, on: true, .. }));
         found.pulses += u64::from(opened);
         copy.add(&entry).map_err(ReplayError::Write)?;
     }
@@ -258,8 +258,8 @@ mod tests {
             (ms(560), Input::Time),
         ]);
         for (t, input) in inputs {
-            recording.add(&Entry { t, what: What::In(input) }).expect("memory");
-            core.take(t, input, &mut |a| recording.add(&Entry { t, what: What::Out(a) }).expect("memory"));
+            recording.add(&Entry { t, what: Recorded::In(input) }).expect("memory");
+            core.take(t, input, &mut |a| recording.add(&Entry { t, what: Recorded::Out(a) }).expect("memory"));
         }
         String::from_utf8(text).expect("JSON")
     }

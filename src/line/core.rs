@@ -8,7 +8,7 @@ use beltwatch_core::{Action, Command, Counters, Device, IN_FLIGHT, Input, Line, 
 use heapless::spsc::{Consumer, Producer};
 
 use super::queue::Sender;
-use super::{Frame, Job, Shared, Trace, What};
+use super::{Frame, Job, Shared, Trace, Traced};
 use crate::board::{OutputsConfig, Stage};
 use crate::clock::{Clock, realtime};
 use crate::devices::outputs::Outputs;
@@ -29,7 +29,7 @@ const TELL: Duration = Duration::from_millis(100);
 const PRIORITY: u8 = 40;
 
 /// What comes in, a queue for each thread that it comes from.
-pub(super) struct Inputs<'q> {
+pub(super) struct Incoming<'q> {
     pub(super) belt: Consumer<'q, Input>,
     pub(super) frames: Consumer<'q, Box<Frame>>,
     pub(super) verdicts: Consumer<'q, Input>,
@@ -51,8 +51,8 @@ pub(super) struct Hands<'q> {
 }
 
 impl Hands<'_> {
-    fn trace(&mut self, t: MonoNanos, what: What) {
-        if self.dropped > 0 && self.trace.enqueue(Trace { t, what: What::Dropped(self.dropped) }).is_ok() {
+    fn trace(&mut self, t: MonoNanos, what: Traced) {
+        if self.dropped > 0 && self.trace.enqueue(Trace { t, what: Traced::Dropped(self.dropped) }).is_ok() {
             self.dropped = 0;
         }
         if self.dropped > 0 || self.trace.enqueue(Trace { t, what }).is_err() {
@@ -66,7 +66,7 @@ impl Hands<'_> {
                 self.failed |= self.outputs.set(line, on).is_err();
                 if line == OutputLine::Gate {
                     self.shared.gate_open.store(on, Ordering::Release);
-                    self.trace(t, What::Switched { planned, done: MonoNanos::now() });
+                    self.trace(t, Traced::Switched { planned, done: MonoNanos::now() });
                 }
             }
             Action::Judge { tag, .. } => {
@@ -78,13 +78,13 @@ impl Hands<'_> {
             Action::Part { tag, .. } => self.shared.fault_at(Stage::Core, u64::from(tag.0)),
             _ => {}
         }
-        self.trace(t, What::Out(action));
+        self.trace(t, Traced::Out(action));
     }
 }
 
 pub(super) struct Core<'q> {
     pub(super) line: Line<IN_FLIGHT>,
-    pub(super) inputs: Inputs<'q>,
+    pub(super) inputs: Incoming<'q>,
     pub(super) hands: Hands<'q>,
     pub(super) counters: Producer<'q, Counters>,
     pub(super) told: MonoNanos,
@@ -141,7 +141,7 @@ impl Core<'_> {
     }
 
     fn is_through(&self) -> bool {
-        let Inputs { belt, frames, verdicts, commands } = &self.inputs;
+        let Incoming { belt, frames, verdicts, commands } = &self.inputs;
         self.hands.shared.belt_ended.load(Ordering::Acquire)
             && !(belt.ready() || frames.ready() || verdicts.ready() || commands.ready())
     }
@@ -149,7 +149,7 @@ impl Core<'_> {
     fn take(&mut self, input: Input) {
         let Self { line, hands, .. } = self;
         let now = MonoNanos::now();
-        hands.trace(now, What::In(input));
+        hands.trace(now, Traced::In(input));
         line.take(now, input, &mut |action| hands.act(now, action));
     }
 

@@ -96,10 +96,10 @@ struct Job {
 /// An entry of what the core did, for the scribe.
 struct Trace {
     t: MonoNanos,
-    what: What,
+    what: Traced,
 }
 
-enum What {
+enum Traced {
     In(Input),
     Out(Action),
     /// The gate was switched.

@@ -19,17 +19,17 @@ use beltwatch_vision::reconstruct::Kernel;
 use heapless::spsc::Queue;
 
 use super::control::Control;
-use super::core::{Core, Hands, Inputs};
+use super::core::{Core, Hands, Incoming};
 use super::inspection::{self, Manner};
 use super::live::camera::{Connector, Live, Patience};
 use super::live::inputs::InputStage;
 use super::queue::Sender;
-use super::simulated::belt::{Belt, Wires};
+use super::simulated::belt::{SimulatedBelt, Wires};
 use super::simulated::camera::{self, Exposure};
 use super::tell::present::Presenter;
 use super::tell::scribe::{Papers, Scribe};
 use super::tell::status::{InForce, Status};
-use super::tell::terminal::Screen;
+use super::tell::terminal::Terminal;
 use super::watch::Watch;
 use super::{Frame, Job, Parts, Report, Shared, Trace};
 use crate::board::{Board, CameraSource};
@@ -173,7 +173,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let commands_in = Mutex::new(command_in);
     let core = Core {
         line: Line::new(settings, saved.counters).map_err(|e| LineError::Board(e.to_string()))?,
-        inputs: Inputs { belt, frames, verdicts, commands },
+        inputs: Incoming { belt, frames, verdicts, commands },
         hands: Hands {
             outputs,
             guard: None,
@@ -197,7 +197,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         status: &status,
         board: board.name.clone(),
         parts: Parts::new(options.part_list),
-        screen: Screen::new(
+        terminal: Terminal::new(
             in_force.threshold,
             gate_delay(scenario.as_ref(), &settings),
             options.quiet,
@@ -251,7 +251,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         }?;
         if let Some(scenario) = scenario {
             let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in.clone(), shared, stop };
-            let belt = Belt::new(scenario, belt_start, options.scenario.is_some(), wires);
+            let belt = SimulatedBelt::new(scenario, belt_start, options.scenario.is_some(), wires);
             start(scope, "belt", move || belt.run())?;
         } else {
             let inputs = InputStage { config: board.inputs.clone(), inputs, to: belt_in, shared, stop };

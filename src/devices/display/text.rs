@@ -7,7 +7,7 @@ use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-use super::Frame;
+use super::Canvas;
 
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
     let font = include_bytes!("font/DejaVuSansCondensed-Bold.ttf");
@@ -47,7 +47,7 @@ pub(super) fn fit(text: &str, room: u32, cap: f32) -> f32 {
 
 /// Draws a line in the middle of the height of its place, as large as fits there up to `cap`; what is too long even in the
 /// smallest size is cut. Returns the size that it got.
-pub(super) fn line(frame: &mut Frame, text: &str, place: Rectangle, cap: f32, colour: Rgb888, align: Align) -> f32 {
+pub(super) fn line(canvas: &mut Canvas, text: &str, place: Rectangle, cap: f32, colour: Rgb888, align: Align) -> f32 {
     let room = place.size.width;
     let cap = fit(text, room, cap.min(place.size.height as f32));
     let text = cut(text, room, cap);
@@ -60,7 +60,7 @@ pub(super) fn line(frame: &mut Frame, text: &str, place: Rectangle, cap: f32, co
         };
     // whole pixels: the edges of letters stay sharp
     let baseline = (place.top_left.y as f32 + (place.size.height as f32 + cap) / 2.0).round();
-    draw(frame, &text, x.round(), baseline, cap, colour);
+    draw(canvas, &text, x.round(), baseline, cap, colour);
     cap
 }
 
@@ -83,7 +83,7 @@ pub(super) fn wrap(text: &str, room: u32, cap: f32) -> Vec<String> {
 }
 
 /// Draws a text that may take several lines, as large as fits up to `cap`, in the middle of its place's height.
-pub(super) fn block(frame: &mut Frame, text: &str, place: Rectangle, cap: f32, colour: Rgb888, align: Align) {
+pub(super) fn block(canvas: &mut Canvas, text: &str, place: Rectangle, cap: f32, colour: Rgb888, align: Align) {
     const LEADING: f32 = 1.6;
     let Size { width: room, height } = place.size;
     let mut cap = cap;
@@ -99,7 +99,7 @@ pub(super) fn block(frame: &mut Frame, text: &str, place: Rectangle, cap: f32, c
     let top = place.top_left.y as f32 + (height as f32 - lines.len() as f32 * pitch) / 2.0;
     for (i, text) in lines.iter().enumerate() {
         let at = Point::new(place.top_left.x, (top + i as f32 * pitch).round() as i32);
-        line(frame, text, Rectangle::new(at, Size::new(room, pitch.round() as u32)), cap, colour, align);
+        line(canvas, text, Rectangle::new(at, Size::new(room, pitch.round() as u32)), cap, colour, align);
     }
 }
 
@@ -117,7 +117,7 @@ fn cut(text: &str, room: u32, cap: f32) -> String {
     String::new()
 }
 
-fn draw(frame: &mut Frame, text: &str, x: f32, baseline: f32, cap: f32, colour: Rgb888) {
+fn draw(canvas: &mut Canvas, text: &str, x: f32, baseline: f32, cap: f32, colour: Rgb888) {
     let scale = PxScale::from(cap * SCALE);
     let font = FONT.as_scaled(scale);
     let (mut pen, mut last) = (x, None);
@@ -129,7 +129,7 @@ fn draw(frame: &mut Frame, text: &str, x: f32, baseline: f32, cap: f32, colour: 
             let corner = outline.px_bounds().min;
             outline.draw(|dx, dy, cover| {
                 let (x, y) = (corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
-                frame.blend(x, y, colour, (cover.clamp(0.0, 1.0) * 255.0).round() as u8);
+                canvas.blend(x, y, colour, (cover.clamp(0.0, 1.0) * 255.0).round() as u8);
             });
         }
         pen += font.h_advance(id);
@@ -141,8 +141,8 @@ mod tests {
     use super::*;
 
     /// Rows and columns that hold something else than black.
-    fn inked(frame: &Frame) -> (Vec<usize>, Vec<usize>) {
-        let rows: Vec<&[u32]> = frame.rows().collect();
+    fn inked(canvas: &Canvas) -> (Vec<usize>, Vec<usize>) {
+        let rows: Vec<&[u32]> = canvas.rows().collect();
         let columns = (0..rows[0].len()).filter(|&x| rows.iter().any(|r| r[x] != 0)).collect();
         ((0..rows.len()).filter(|&y| rows[y].iter().any(|&p| p != 0)).collect(), columns)
     }
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn sizes_are_heights_of_capitals_and_lines_stay_in_their_place() {
         let place = Rectangle::new(Point::new(10, 20), Size::new(200, 60));
-        let mut frame = Frame::new(Size::new(300, 100));
-        assert_eq!(line(&mut frame, "HEM", place, 40.0, Rgb888::WHITE, Align::Right), 40.0);
-        let (rows, columns) = inked(&frame);
+        let mut canvas = Canvas::new(Size::new(300, 100));
+        assert_eq!(line(&mut canvas, "HEM", place, 40.0, Rgb888::WHITE, Align::Right), 40.0);
+        let (rows, columns) = inked(&canvas);
         assert_eq!((rows.first(), rows.last()), (Some(&30), Some(&69)));
         assert!(*columns.last().expect("ink") < 210 && columns[0] > 80);
-        let mut frame = Frame::new(Size::new(300, 100));
-        let size = line(&mut frame, "HEMHEMHEMHEM", place, 40.0, Rgb888::WHITE, Align::Left);
-        assert!(size < 30.0 && inked(&frame).1.iter().all(|x| (10..210).contains(x)));
+        let mut canvas = Canvas::new(Size::new(300, 100));
+        let size = line(&mut canvas, "HEMHEMHEMHEM", place, 40.0, Rgb888::WHITE, Align::Left);
+        assert!(size < 30.0 && inked(&canvas).1.iter().all(|x| (10..210).contains(x)));
         for room in 50..200 {
             assert_eq!(cut("BYPASS", room, fit("BYPASS", room, 90.0)), "BYPASS", "shrunk, not cut");
         }
@@ -170,9 +170,9 @@ mod tests {
         let long = "a name that is far too long for its place".repeat(3);
         assert!(cut(&long, 100, SMALLEST).ends_with('…') && width(&cut(&long, 100, SMALLEST), SMALLEST) <= 100.0);
         assert_eq!(cut("wide", 0, SMALLEST), "");
-        let mut frame = Frame::new(Size::new(64, 20));
+        let mut canvas = Canvas::new(Size::new(64, 20));
         let place = Rectangle::new(Point::new(0, 0), Size::new(64, 20));
-        block(&mut frame, &long, place, 12.0, Rgb888::WHITE, Align::Centre);
+        block(&mut canvas, &long, place, 12.0, Rgb888::WHITE, Align::Centre);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use beltwatch_vision::picture::Picture;
 use beltwatch_vision::processor::NoThread;
 use embedded_graphics::prelude::*;
 
-use super::{DisplayError, Frame, Screen, View, draw, open};
+use super::{Canvas, DisplayError, Screen, View, draw, open};
 use crate::board::{DisplayConfig, Rotation};
 use crate::clock::{Clock, MonoNanos};
 
@@ -119,8 +119,8 @@ struct Worker<O> {
     view: View,
     /// The view is not on the screen yet.
     is_new: bool,
-    drawn: Frame,
-    turned: Frame,
+    drawn: Canvas,
+    turned: Canvas,
     /// Nothing is tried before.
     next: MonoNanos,
     retry: Duration,
@@ -129,7 +129,7 @@ struct Worker<O> {
 
 impl<O: FnMut() -> Result<Box<dyn Screen>, DisplayError>> Worker<O> {
     fn new(open: O, rotation: Rotation) -> Self {
-        let nothing = || Frame::new(Size::zero());
+        let nothing = || Canvas::new(Size::zero());
         Self {
             open,
             rotation,
@@ -188,7 +188,7 @@ impl<O: FnMut() -> Result<Box<dyn Screen>, DisplayError>> Worker<O> {
         }
         let size = self.rotation.turned(screen.size());
         if self.drawn.size() != size {
-            self.drawn = Frame::new(size);
+            self.drawn = Canvas::new(size);
         }
         draw(&self.view, &mut self.drawn);
         if self.rotation == Rotation::None {
@@ -211,7 +211,7 @@ mod tests {
     #[derive(Default)]
     struct Bench {
         opened: AtomicU32,
-        shown: Mutex<Vec<Frame>>,
+        shown: Mutex<Vec<Canvas>>,
         broken: AtomicBool,
         panics: AtomicBool,
     }
@@ -223,7 +223,7 @@ mod tests {
             Size::new(80, 40)
         }
 
-        fn show(&mut self, frame: &Frame) -> Result<(), DisplayError> {
+        fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
             assert!(!self.0.panics.load(Ordering::Relaxed), "a driver's surprise");
             if self.0.broken.load(Ordering::Relaxed) {
                 return Err(DisplayError::Device("unplugged".to_owned()));

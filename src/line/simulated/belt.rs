@@ -26,7 +26,7 @@ enum Later {
     Confirm,
 }
 
-pub(in crate::line) struct Belt<'q> {
+pub(in crate::line) struct SimulatedBelt<'q> {
     scenario: Scenario,
     /// It goes on for a while after its last part.
     to_the_end: bool,
@@ -57,7 +57,7 @@ pub(in crate::line) struct Wires<'q> {
     pub(in crate::line) stop: &'q AtomicBool,
 }
 
-impl<'q> Belt<'q> {
+impl<'q> SimulatedBelt<'q> {
     /// A belt that starts at `start`. `to_the_end`: as in virtual time it goes on for a while after its last part.
     pub(in crate::line) fn new(scenario: Scenario, start: MonoNanos, to_the_end: bool, wires: Wires<'q>) -> Self {
         Self {

@@ -14,11 +14,11 @@ use heapless::spsc::Consumer;
 
 use super::present::Presenter;
 use super::status::{InForce, Status};
-use super::terminal::Screen;
+use super::terminal::Terminal;
 use crate::clock::{Clock, MonoNanos};
-use crate::keep::record::{Entry, Recording, What as Recorded};
+use crate::keep::record::{Entry, Recorded, Recording};
 use crate::keep::store::{self, Saved, SavedThreshold, Store};
-use crate::line::{Event, Parts, Report, Shared, Trace, What};
+use crate::line::{Event, Parts, Report, Shared, Trace, Traced};
 
 /// The queues are emptied this often.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -43,7 +43,7 @@ pub(in crate::line) struct Scribe<'q> {
     pub(in crate::line) status: &'q Mutex<Status>,
     pub(in crate::line) board: String,
     pub(in crate::line) parts: Parts,
-    pub(in crate::line) screen: Screen,
+    pub(in crate::line) terminal: Terminal,
     pub(in crate::line) presenter: Option<Presenter>,
     pub(in crate::line) papers: Papers,
     pub(in crate::line) now: Status,
@@ -61,7 +61,7 @@ impl Scribe<'_> {
             let through = self.shared.core_ended.load(Ordering::Acquire);
             let silent = self.listen();
             self.save_now_and_then();
-            self.screen.draw(MonoNanos::now(), self.parts.in_flight());
+            self.terminal.draw(MonoNanos::now(), self.parts.in_flight());
             if let Some(presenter) = &mut self.presenter {
                 presenter.show(MonoNanos::now(), &self.now);
             }
@@ -78,7 +78,7 @@ impl Scribe<'_> {
         {
             log::error!("{}: the record is not whole: {e}", path.display());
         }
-        self.screen.finish();
+        self.terminal.finish();
         self.report()
     }
 
@@ -122,25 +122,25 @@ impl Scribe<'_> {
             self.operator(&format!("recipe {}", new.recipe));
         }
         self.now.judges_by(new);
-        self.screen.threshold(new.threshold);
+        self.terminal.threshold(new.threshold);
         self.in_force = new.clone();
     }
 
     fn trace(&mut self, Trace { t, what }: Trace) {
         let recorded = match what {
-            What::Switched { planned, done } => return self.parts.switched(planned, done),
-            What::Dropped(n) => {
+            Traced::Switched { planned, done } => return self.parts.switched(planned, done),
+            Traced::Dropped(n) => {
                 self.now.trace_dropped += n;
                 Recorded::Dropped(n)
             }
-            What::In(input) => {
+            Traced::In(input) => {
                 if let Some(presenter) = &mut self.presenter {
                     presenter.input(t, &input);
                 }
                 self.input(input);
                 Recorded::In(input)
             }
-            What::Out(action) => {
+            Traced::Out(action) => {
                 self.action(t, &action);
                 Recorded::Out(action)
             }
@@ -193,7 +193,7 @@ impl Scribe<'_> {
             _ => {
                 let part = self.parts.decided(action);
                 if let Some(part) = &part {
-                    self.screen.part(part);
+                    self.terminal.part(part);
                 }
                 if let Some(presenter) = &mut self.presenter {
                     presenter.action(t, action, part.as_ref());

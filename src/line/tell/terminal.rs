@@ -13,7 +13,7 @@ use crate::line::PartRecord;
 const BELT: usize = 56;
 
 /// Draws to standard output. Where that is no terminal, only the line a part.
-pub(in crate::line) struct Screen {
+pub(in crate::line) struct Terminal {
     threshold: Score,
     gate_delay: Duration,
     quiet: bool,
@@ -23,7 +23,7 @@ pub(in crate::line) struct Screen {
     rejected: u64,
 }
 
-impl Screen {
+impl Terminal {
     /// Ten pictures a second.
     pub(in crate::line) const PERIOD: Duration = Duration::from_millis(100);
 

@@ -32,7 +32,7 @@ pub struct EvaluateArgs {
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct Evaluated {
     /// The results.
     pub evaluation: Evaluation,
     /// What a reader should know, such as why a row is empty.
@@ -40,7 +40,7 @@ pub struct Outcome {
 }
 
 /// Evaluates a recipe, writes what was asked for, and prints the table.
-pub fn run(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
+pub fn run(args: &EvaluateArgs) -> Result<Evaluated, EvaluateError> {
     let outcome = evaluate(args)?;
     let counts = outcome.evaluation.counts;
     let mut text = format!("{} test pictures: {} good, {} bad\n\n", counts.pictures, counts.good, counts.bad);
@@ -59,7 +59,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
 }
 
 /// Evaluates a recipe and writes what was asked for.
-pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
+pub fn evaluate(args: &EvaluateArgs) -> Result<Evaluated, EvaluateError> {
     if let Some(path) = &args.json {
         // better now than after all the work
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
@@ -124,7 +124,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<Outcome, EvaluateError> {
         };
         report::write(path, &report)?;
     }
-    Ok(Outcome { evaluation, notes })
+    Ok(Evaluated { evaluation, notes })
 }
 
 /// How many of the test pictures the recipe has seen, and the SHA-256 of the list of theirs, a line each in the set's order.

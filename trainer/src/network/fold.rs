@@ -54,7 +54,7 @@ impl<B: Kernels> Coder<B> {
                 let [_, items, dimension] = memory.values.dims();
                 let values = floats(memory.values.val());
                 let (grid, temperature) = (memory.grid(), memory.temperature());
-                folded::Side::Memory(folded::Memory { grid, items, dimension, temperature, values })
+                folded::Side::Memory(folded::FoldedMemory { grid, items, dimension, temperature, values })
             }
         });
         FoldedNetwork { size, channels, encoder: encoder.collect(), sides: sides.collect(), decoder }
@@ -81,7 +81,7 @@ mod tests {
     use burn::backend::Flex;
 
     use super::*;
-    use crate::network::folded::{Conv, Memory, Side, UpConv};
+    use crate::network::folded::{Conv, FoldedMemory, Side, UpConv};
     use crate::rng::Rng;
 
     /// Rows of pixels of each channel.
@@ -128,7 +128,7 @@ mod tests {
         (size, x)
     }
 
-    fn recall(m: &Memory, size: usize, x: &[f32]) -> Vec<f32> {
+    fn recall(m: &FoldedMemory, size: usize, x: &[f32]) -> Vec<f32> {
         let mut y = vec![0.0; x.len()];
         let h = size / m.grid;
         for channel in 0..x.len() / (size * size) {

@@ -45,7 +45,7 @@ pub struct UpConv {
 /// The feature map C x H x W is cut into `grid` x `grid` blocks of h x w; each block has `items`
 /// vectors of dimension `h * w` of its own, and each channel of the block is one query.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Memory {
+pub struct FoldedMemory {
     /// Blocks along each axis.
     pub grid: usize,
     /// Items a block (N).
@@ -66,7 +66,7 @@ pub enum Side {
     /// The encoder's feature.
     Skip,
     /// The encoder's feature as the level's memory draws it. At the last level it stands in line.
-    Memory(Memory),
+    Memory(FoldedMemory),
 }
 
 /// All that is exported.

@@ -14,14 +14,14 @@ pub const LENGTH_EPSILON: f32 = 1e-12;
 /// The feature C x H x W is cut into `grid` x `grid` blocks; each block owns its items, and each channel of the block
 /// is a query that carries the block's whole spatial context.
 #[derive(Module, Debug)]
-pub struct Memory<B: Backend> {
+pub struct TrainedMemory<B: Backend> {
     /// `[grid * grid, items, (H / grid) * (W / grid)]`.
     pub values: Param<Tensor<B, 3>>,
     grid: usize,
     temperature: f32,
 }
 
-impl<B: Backend> Memory<B> {
+impl<B: Backend> TrainedMemory<B> {
     /// Items drawn from U(-1/sqrt d, 1/sqrt d), d being the pixels of a block.
     pub fn new(grid: usize, items: usize, feature: usize, temperature: f32, rng: &mut Rng, device: &B::Device) -> Self {
         let dimension = (feature / grid).pow(2);
@@ -42,7 +42,7 @@ impl<B: Backend> Memory<B> {
     }
 }
 
-impl<B: Kernels> Memory<B> {
+impl<B: Kernels> TrainedMemory<B> {
     /// Redraws `x` (C x N x S x S) from the items. Also returns the mean entropy of the addressing in nats, `[1]`.
     pub fn forward(&self, x: Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 1>) {
         let dims = x.dims();

@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::batch_norm::BatchNorm;
 use super::config::{NetworkConfig, SideKind};
 use super::kernels::Kernels;
-use super::memory::Memory;
+use super::memory::TrainedMemory;
 use super::moments::Moments;
 use crate::rng::Rng;
 
@@ -60,7 +60,7 @@ pub struct Coder<B: Backend> {
     /// Level 1 first.
     pub encoder: Vec<Down<B>>,
     /// Level 1 first; none where the level has no memory.
-    pub memories: Vec<Option<Memory<B>>>,
+    pub memories: Vec<Option<TrainedMemory<B>>>,
     /// Lowest resolution first.
     pub decoder: Vec<Up<B>>,
     /// To the picture.
@@ -142,7 +142,7 @@ impl<B: Backend> Coder<B> {
             let mut rng = Rng::new(&[seed, 0x3e30, l as u64]);
             (config.sides[l] == SideKind::Pmb).then(|| {
                 let (grid, feature) = (config.grids[l], config.feature(l + 1));
-                Memory::new(grid, config.items, feature, config.temperature, &mut rng, device)
+                TrainedMemory::new(grid, config.items, feature, config.temperature, &mut rng, device)
             })
         });
         let skips = config.sides.iter().map(|side| *side == SideKind::Skip).collect();
@@ -185,7 +185,7 @@ impl<B: Kernels> Coder<B> {
             moments.push(used);
             y
         };
-        let mut recall = |memory: &Memory<B>, x| {
+        let mut recall = |memory: &TrainedMemory<B>, x| {
             let (y, spread) = memory.forward(x);
             entropy = entropy.clone() + spread;
             y

@@ -4,7 +4,7 @@ use beltwatch_vision::picture::Picture;
 use beltwatch_vision::reconstruct::memory::LENGTH_EPSILON;
 use rayon::prelude::*;
 
-use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
+use crate::network::folded::{Conv, FoldedMemory, FoldedNetwork, Side, UpConv};
 
 /// A feature map, height x width x channels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -188,7 +188,7 @@ pub(super) fn length(vector: impl Iterator<Item = f32>) -> f32 {
 }
 
 /// Redraws a feature from the memory's items.
-fn draw(memory: &Memory, feature: &Map) -> Map {
+fn draw(memory: &FoldedMemory, feature: &Map) -> Map {
     let (height, width) = (feature.height / memory.grid, feature.width / memory.grid);
     let mut output = feature.clone();
     for block in 0..memory.grid * memory.grid {
@@ -205,7 +205,7 @@ fn draw(memory: &Memory, feature: &Map) -> Map {
     output
 }
 
-fn recall(memory: &Memory, items: &[f32], query: &[f32]) -> Vec<f32> {
+fn recall(memory: &FoldedMemory, items: &[f32], query: &[f32]) -> Vec<f32> {
     let query_length = length(query.iter().copied());
     let similarity = items.chunks_exact(memory.dimension).map(|item| {
         let product: f32 = item.iter().zip(query).map(|(a, b)| a * b).sum();

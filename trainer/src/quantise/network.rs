@@ -6,7 +6,7 @@ use beltwatch_vision::reconstruct::{QLinearConv, Quantisation, pixel_value, stor
 
 use super::float::length;
 use super::ranges::{PIXELS, Ranges};
-use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
+use crate::network::folded::{Conv, FoldedMemory, FoldedNetwork, Side, UpConv};
 
 /// What joins the decoder at a level, in int8.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,7 +152,12 @@ fn concatenate(a: &[i8], b: &[i8], pixels: usize) -> Vec<i8> {
 }
 
 /// The memory of a level whose feature is `side` x `side` x `channels`.
-fn bank(memory: &Memory, [side, channels]: [usize; 2], input: Quantisation, output: Quantisation) -> PartitionMemory {
+fn bank(
+    memory: &FoldedMemory,
+    [side, channels]: [usize; 2],
+    input: Quantisation,
+    output: Quantisation,
+) -> PartitionMemory {
     PartitionMemory {
         channels,
         grid: memory.grid,
@@ -166,7 +171,7 @@ fn bank(memory: &Memory, [side, channels]: [usize; 2], input: Quantisation, outp
 }
 
 /// The items normalised and divided by the temperature: a product with a query's direction is its similarity.
-pub(super) fn keys(memory: &Memory) -> Vec<f32> {
+pub(super) fn keys(memory: &FoldedMemory) -> Vec<f32> {
     let keys = memory.values.chunks_exact(memory.dimension).flat_map(|item| {
         let divisor = length(item.iter().copied()) * memory.temperature;
         item.iter().map(move |v| v / divisor)

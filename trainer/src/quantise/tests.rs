@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::float::FloatNetwork;
 use super::*;
-use crate::network::folded::{Conv, FoldedNetwork, Memory, Side, UpConv};
+use crate::network::folded::{Conv, FoldedMemory, FoldedNetwork, Side, UpConv};
 
 /// Numbers from a seed (xorshift).
 struct Random(u64);
@@ -67,7 +67,7 @@ fn network(size: usize, [channels, gives]: [usize; 2], levels: &[(usize, Kind)],
             Kind::Memory(grid, items) => {
                 let dimension = ((size >> (i + 1)) / grid).pow(2);
                 let values = (0..grid * grid * items * dimension).map(|_| random.normal() * 0.5 + 0.3).collect();
-                Side::Memory(Memory { grid, items, dimension, temperature: 0.1, values })
+                Side::Memory(FoldedMemory { grid, items, dimension, temperature: 0.1, values })
             }
         });
     }

@@ -126,7 +126,7 @@ impl Variant {
 #[cfg(test)]
 mod tests {
     use beltwatch_vision::picture::Picture;
-    use beltwatch_vision::preprocess::Shape;
+    use beltwatch_vision::preprocess::PictureShape;
 
     use super::*;
     use crate::train::Device;
@@ -145,9 +145,14 @@ mod tests {
     #[test]
     fn variants_change_what_teach_decides() {
         let plan = read(GOOD).expect("a good study");
-        let base =
-            TeachConfig::decide(plan.preset, Device::Cpu, &vec![Picture::filled(32, 32, 1, 9); 2], 1, Shape::default())
-                .config;
+        let base = TeachConfig::decide(
+            plan.preset,
+            Device::Cpu,
+            &vec![Picture::filled(32, 32, 1, 9); 2],
+            1,
+            PictureShape::default(),
+        )
+        .config;
         assert_eq!(plan.variants[0].change(&base).expect("nothing to change"), base);
         let changed = plan.variants[1].change(&base).expect("good keys");
         assert_eq!(changed.train.network.head, Vec::<usize>::new());
@@ -163,7 +168,7 @@ mod tests {
         assert!(!studies.is_empty());
         for path in studies {
             let plan = Plan::read(&path).expect("a good study");
-            let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3, Shape::default()).config;
+            let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3, PictureShape::default()).config;
             for variant in &plan.variants {
                 let changed = variant.change(&base).map(|config| config.validate());
                 assert!(matches!(changed, Ok(Ok(()))), "{}, {}: {changed:?}", path.display(), variant.name);
@@ -182,7 +187,7 @@ mod tests {
             let error = read(&GOOD.replace(from, to)).expect_err(to);
             assert!(error.contains(named) && error.contains("study.toml"), "{error}");
         }
-        let base = TeachConfig::decide(Preset::Quick, Device::Cpu, &[], 1, Shape::default()).config;
+        let base = TeachConfig::decide(Preset::Quick, Device::Cpu, &[], 1, PictureShape::default()).config;
         for (from, named) in
             [("train.netwrok.head", "train.netwrok"), ("train.network.haed", "haed"), ("steps", "`steps`")]
         {

@@ -12,7 +12,7 @@ use beltwatch_vision::judge::region::{LOOK, Regions};
 use beltwatch_vision::judge::score::Pooling;
 use beltwatch_vision::judge::smooth::MAX_SIGMA;
 use beltwatch_vision::picture::Picture;
-use beltwatch_vision::preprocess::Shape;
+use beltwatch_vision::preprocess::PictureShape;
 use beltwatch_vision::recipe::{is_false_reject_target, is_size};
 use serde::{Deserialize, Serialize};
 
@@ -193,7 +193,13 @@ impl fmt::Display for Decided {
 impl TeachConfig {
     /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet; `shape` is that of
     /// the camera's.
-    pub fn decide(preset: Preset, device: Device, pictures: &[Picture], channels: usize, shape: Shape) -> Decided {
+    pub fn decide(
+        preset: Preset,
+        device: Device,
+        pictures: &[Picture],
+        channels: usize,
+        shape: PictureShape,
+    ) -> Decided {
         let size = pictures.first().map_or_else(|| preset.size(), |p| p.width);
         let mut train = TrainConfig::standard(channels).with_size(size);
         train.network.head = HEAD.to_vec();
@@ -310,7 +316,7 @@ mod tests {
     fn few_pictures_are_not_learned_by_heart() {
         let steps = |preset: Preset, count| {
             let pictures = vec![Picture::filled(32, 32, 1, 90); count];
-            TeachConfig::decide(preset, Device::Cpu, &pictures, 1, Shape::default()).config.train.steps
+            TeachConfig::decide(preset, Device::Cpu, &pictures, 1, PictureShape::default()).config.train.steps
         };
         assert_eq!([10, 27, 72, 300].map(|count| steps(Preset::Standard, count)), [1500, 1500, 3600, 5000]);
         assert_eq!([10, 300].map(|count| steps(Preset::Quick, count)), [1000; 2]);
@@ -322,7 +328,7 @@ mod tests {
         let path = folder.path().join("teach.toml");
         for (preset, device) in [(Preset::Quick, Device::Cpu), (Preset::Standard, Device::Cuda)] {
             let pictures = vec![Picture::filled(preset.size(), preset.size(), 1, 90); 3];
-            let decided = TeachConfig::decide(preset, device, &pictures, 1, Shape::default());
+            let decided = TeachConfig::decide(preset, device, &pictures, 1, PictureShape::default());
             decided.config.validate().expect("valid");
             decided.config.write(&path).expect("writable");
             assert_eq!(TeachConfig::read(&path).expect("readable"), decided.config);

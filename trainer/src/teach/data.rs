@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use beltwatch_vision::picture::{Picture, PictureError};
-use beltwatch_vision::preprocess::{Pose, PreprocessError, Preprocessor, Shape};
+use beltwatch_vision::preprocess::{PictureShape, Pose, PreprocessError, Preprocessor};
 use beltwatch_vision::recipe::sha256_hex;
 use sha2::{Digest, Sha256};
 
@@ -158,8 +158,8 @@ impl TeachingSet {
     }
 
     /// The shape by which the device corrects positions.
-    pub fn shape(&self) -> Shape {
-        Shape::of_taught(&self.sizes)
+    pub fn shape(&self) -> PictureShape {
+        PictureShape::of_taught(&self.sizes)
     }
 
     /// The picture's file as the set names it.

@@ -1,7 +1,9 @@
 //! Whether parts lie where others lie, and the reference by which those that do not are brought there.
 
 use beltwatch_vision::picture::Picture;
-use beltwatch_vision::preprocess::{Corrector, Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape, resampled};
+use beltwatch_vision::preprocess::{
+    Corrector, MOST_SHIFT_ONE_IN, MOST_TURN, PictureShape, Pose, PositionLimits, resampled,
+};
 
 use super::natural::{COMPARED, reduce};
 use crate::evenly::evenly;
@@ -37,9 +39,9 @@ pub struct Places {
     /// The mean of all pictures, brought to one place; grey, as large as they are.
     pub reference: Picture,
     /// Of the camera's pictures.
-    pub shape: Shape,
+    pub shape: PictureShape,
     /// How far parts on the line may be expected off their place.
-    pub limits: Limits,
+    pub limits: PositionLimits,
     /// Nine in ten pictures lie with their corners within this many pixels of the reference's.
     pub off: f64,
     /// As many of the pictures, of 1, are turned by about as much as was looked for.
@@ -53,7 +55,7 @@ pub struct Places {
 impl Places {
     /// Looks at preprocessed, square `pictures` of one shape; at least one. Turns of any angle are allowed for where they bring
     /// pictures together that small ones do not.
-    pub fn find(pictures: &[Picture], shape: Shape) -> Self {
+    pub fn find(pictures: &[Picture], shape: PictureShape) -> Self {
         let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
         let (first, before) = (&grey[middle(&grey)], scatter(&grey));
         let within = |turn| Self::within(&grey, first, before, shape, turn);
@@ -67,9 +69,9 @@ impl Places {
     }
 
     /// By turns of up to `turn` degrees; the reference begins as `first`, and the pictures' scatter is `before`.
-    fn within(grey: &[Picture], first: &Picture, before: f64, shape: Shape, turn: f64) -> Self {
+    fn within(grey: &[Picture], first: &Picture, before: f64, shape: PictureShape, turn: f64) -> Self {
         let side = first.width;
-        let widest = Limits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn };
+        let widest = PositionLimits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn };
         let mut reference = first.clone();
         let (mut poses, mut corrected) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
@@ -88,7 +90,7 @@ impl Places {
         corners.sort_unstable_by(f64::total_cmp);
         Self {
             shape,
-            limits: Limits {
+            limits: PositionLimits {
                 shift: limit(most(&along), LEAST_SHIFT, widest.shift),
                 turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
             },
@@ -206,9 +208,9 @@ mod tests {
     /// Where plates lie that lie anywhere; corrected, they hold their place.
     fn brought_together(turn: f32) -> Places {
         let mut pictures = plates(30, anywhere(turn));
-        let places = Places::find(&pictures, Shape::default());
+        let places = Places::find(&pictures, PictureShape::default());
         places.correct(pictures.iter_mut());
-        let again = Places::find(&pictures, Shape::default());
+        let again = Places::find(&pictures, PictureShape::default());
         assert!(again.held(), "off {}, left {}", again.off, again.left);
         places
     }
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn parts_at_any_angle_are_brought_together() {
-        let hexagons = Places::find(&drawn(hexagon, 30, anywhere(180.0)), Shape::default());
+        let hexagons = Places::find(&drawn(hexagon, 30, anywhere(180.0)), PictureShape::default());
         for places in [brought_together(180.0), hexagons] {
             assert!(
                 places.correction_pays() && places.limits.turn == 180.0,
@@ -235,9 +237,9 @@ mod tests {
 
     #[test]
     fn parts_in_place_are_left_there() {
-        let places = Places::find(&plates(20, |_| Pose::default()), Shape::default());
+        let places = Places::find(&plates(20, |_| Pose::default()), PictureShape::default());
         assert!(places.held() && !places.correction_pays(), "off {}, left {}", places.off, places.left);
-        assert_eq!(places.limits, Limits { shift: 2.0, turn: 1.0 });
+        assert_eq!(places.limits, PositionLimits { shift: 2.0, turn: 1.0 });
     }
 
     #[test]
@@ -247,13 +249,13 @@ mod tests {
             let data = (0..128 * 128).map(|_| 100 + rng.below(80) as u8).collect();
             Picture { width: 128, height: 128, channels: 1, data }
         };
-        let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>(), Shape::default());
+        let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>(), PictureShape::default());
         assert!(!places.correction_pays(), "off {}, left {}", places.off, places.left);
     }
 
     #[test]
     fn one_picture_lies_where_it_lies() {
-        let places = Places::find(&plates(1, |_| Pose::default()), Shape::default());
+        let places = Places::find(&plates(1, |_| Pose::default()), PictureShape::default());
         assert!(places.held() && !places.correction_pays());
     }
 }

@@ -3,7 +3,7 @@
 use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::difference::deviation::NoiseMap;
 use beltwatch_vision::judge::score::Score;
-use beltwatch_vision::judge::{Judge, Seen, Settings, hee};
+use beltwatch_vision::judge::{Judge, JudgeSettings, Seen, hee};
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::preprocess::Pose;
 
@@ -34,7 +34,7 @@ impl Redrawn {
 #[derive(Clone, Debug)]
 pub struct Scoring {
     /// For the recipe.
-    pub settings: Settings,
+    pub settings: JudgeSettings,
     /// For the recipe; one a form or none, with their unit set.
     pub noise: Vec<NoiseMap>,
     size: usize,
@@ -42,7 +42,7 @@ pub struct Scoring {
 
 impl Scoring {
     /// Of pictures of this size.
-    pub fn new(settings: Settings, noise: Vec<NoiseMap>, size: usize) -> Self {
+    pub fn new(settings: JudgeSettings, noise: Vec<NoiseMap>, size: usize) -> Self {
         Self { settings, noise, size }
     }
 
@@ -96,8 +96,8 @@ mod tests {
 
     use super::*;
 
-    fn absolute() -> Settings {
-        Settings::uncapped(&[Form::Absolute], 0.0, Pooling::Max, &Regions::default())
+    fn absolute() -> JudgeSettings {
+        JudgeSettings::uncapped(&[Form::Absolute], 0.0, Pooling::Max, &Regions::default())
     }
 
     fn calibrated(noise: Vec<NoiseMap>, held_out: &[Redrawn]) -> Scoring {

@@ -18,13 +18,13 @@ use difference::deviation::{Deviation, NoiseMap};
 use hee::{Estimator, Hee};
 use region::{LOOK, Regions};
 use score::{Pooling, Score};
-use smooth::Kernel;
+use smooth::Gaussian;
 
 pub use difference::Seen;
 
 /// What a judge needs to know, from the recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct JudgeSettings {
     /// The difference images, at least one. The map that HEE reads is their mean, each measured against its noise map.
     pub forms: Vec<Form>,
     /// The error to take off.
@@ -37,7 +37,7 @@ pub struct Settings {
     pub regions: Regions,
 }
 
-impl Settings {
+impl JudgeSettings {
     /// HEE by the mode and without a cap.
     pub fn uncapped(forms: &[Form], smoothing_sigma: f64, pooling: Pooling, regions: &Regions) -> Self {
         let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
@@ -68,7 +68,7 @@ struct Layer {
 pub struct Judge {
     layers: Vec<Layer>,
     hee: Hee,
-    kernel: Kernel,
+    kernel: Gaussian,
     pooling: Pooling,
     width: usize,
     /// What is looked at, if that is not everything, and how many pixels are not.
@@ -87,7 +87,7 @@ impl Judge {
     ///
     /// # Panics
     /// Where there is no form, more than 256 of them, or another number of noise maps.
-    pub fn new(settings: &Settings, noise: &[NoiseMap], width: usize, height: usize) -> Self {
+    pub fn new(settings: &JudgeSettings, noise: &[NoiseMap], width: usize, height: usize) -> Self {
         let (pixels, forms) = (width * height, settings.forms.len());
         assert!((1..=256).contains(&forms) && (noise.is_empty() || noise.len() == forms), "a noise map a form");
         let layer = |(place, &form): (usize, &Form)| Layer {
@@ -96,7 +96,7 @@ impl Judge {
             difference: vec![0; pixels],
         };
         let mask = (!settings.regions.is_everything()).then(|| settings.regions.mask(width, height));
-        let kernel = Kernel::gaussian(settings.smoothing_sigma);
+        let kernel = Gaussian::new(settings.smoothing_sigma);
         Self {
             mask: mask.map(|mask| {
                 let ignored = mask.iter().filter(|&&v| v != LOOK).count() as u32;
@@ -218,9 +218,9 @@ mod tests {
         Seen { picture, reconstruction, learned: &[], channels: 1, pose: Pose::default() }
     }
 
-    fn settings(cap: u8) -> Settings {
+    fn settings(cap: u8) -> JudgeSettings {
         let hee = Hee { estimator: Estimator::Mode, cap };
-        Settings {
+        JudgeSettings {
             forms: vec![Form::Absolute],
             hee,
             smoothing_sigma: 0.0,
@@ -280,7 +280,7 @@ mod tests {
     fn two_forms_are_averaged_in_their_own_spreads() {
         let noise = |spread: u16| NoiseMap { mean: vec![0; 25], spread: vec![spread * 256; 25], fraction_bits: 4 };
         let forms = vec![Form::Absolute, Form::Learned];
-        let settings = Settings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
+        let settings = JudgeSettings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
         let mut judge = Judge::new(&settings, &[noise(2), noise(4)], 5, 5);
         let seen = Seen { learned: &[24; 25], ..grey(&[108; 25], &[100; 25]) };
         judge.judge(&seen);
@@ -295,7 +295,7 @@ mod tests {
         let ignored = Regions { look: Vec::new(), ignore: vec![vec![[4, 0], [9, 0], [9, 5], [4, 5]]] };
         let mut picture = lifted_with_a_defect();
         picture.chunks_mut(9).for_each(|row| row[4..].iter_mut().for_each(|v| *v = 190));
-        let mut judge = Judge::new(&Settings { regions: ignored, ..settings(255) }, &[], 9, 5);
+        let mut judge = Judge::new(&JudgeSettings { regions: ignored, ..settings(255) }, &[], 9, 5);
         // the left part is 8 levels off, where it is not smoothed over the border; the larger right one 90
         assert_eq!(judge.judge(&grey(&picture, &[100; 45])).error, 9);
         assert!(judge.anomaly().chunks(9).all(|row| row[4..].iter().all(|&v| v == 0)));
@@ -311,7 +311,7 @@ mod tests {
         let seen = Seen { pose, ..grey(&picture, &[100; 81]) };
         let regions = Regions { look: Vec::new(), ignore: vec![vec![[0, 0], [9, 0], [9, 3], [0, 3]]] };
         for regions in [Regions::default(), regions] {
-            let mut judge = Judge::new(&Settings { regions, ..settings(255) }, &[], 9, 9);
+            let mut judge = Judge::new(&JudgeSettings { regions, ..settings(255) }, &[], 9, 9);
             assert_eq!(judge.judge(&seen).error, 9);
             assert!(judge.anomaly().chunks(9).all(|row| row[5..].iter().all(|&v| v == 0)));
             assert!(judge.judge(&Seen { pose: Pose::default(), ..seen }).score > Score(70 * 256));
@@ -322,7 +322,7 @@ mod tests {
     fn the_signed_map_keeps_what_the_cut_loses() {
         let noise = NoiseMap { mean: vec![4 * 256; 25], spread: vec![256; 25], fraction_bits: 4 };
         let mut judge = Judge::new(
-            &Settings { hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) },
+            &JudgeSettings { hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) },
             &[noise],
             5,
             5,

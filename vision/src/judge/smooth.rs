@@ -9,7 +9,7 @@ const LANES: usize = 32;
 
 /// A Gaussian in 8-bit fixed point: the taps sum to 256.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kernel {
+pub struct Gaussian {
     /// Half of the symmetric kernel, the centre first.
     half: Vec<u16>,
 }
@@ -25,9 +25,9 @@ pub struct Scratch {
     bytes: [Vec<u8>; 2],
 }
 
-impl Kernel {
+impl Gaussian {
     /// `sigma` in pixels, 0 (no smoothing) to [`MAX_SIGMA`], outside of which it is brought to the nearer end.
-    pub fn gaussian(sigma: f64) -> Self {
+    pub fn new(sigma: f64) -> Self {
         let sigma = if sigma.is_finite() { sigma.clamp(0.0, MAX_SIGMA) } else { 0.0 };
         let radius = libm::ceil(3.0 * sigma) as usize;
         let weight = |i: usize| if i == 0 { 1.0 } else { libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma)) };
@@ -80,7 +80,7 @@ impl Kernel {
 }
 
 vectorised! {
-    /// See [`Kernel::apply`].
+    /// See [`Gaussian::apply`].
     fn smooth(half: &[u16], map: &[u8], width: usize, scratch: &mut Scratch, out: &mut [u16]) {
         let (radius, height) = (half.len() - 1, map.len() / width);
         let Scratch { row: padded, sums: [sums, lower_sums], bytes: [upper, lower] } = scratch;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn smooth(sigma: f64, map: &[u8], width: usize) -> Vec<u16> {
-        let kernel = Kernel::gaussian(sigma);
+        let kernel = Gaussian::new(sigma);
         let (mut scratch, mut out) = (kernel.scratch(width, map.len() / width), vec![0; map.len()]);
         kernel.apply(map, width, &mut scratch, &mut out);
         out
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn kernels_are_the_same_numbers_on_every_target() {
-        assert_eq!(Kernel::gaussian(0.0).half, [256]);
-        assert_eq!(Kernel::gaussian(1.0).half, [102, 62, 14, 1]);
-        assert_eq!(Kernel::gaussian(2.0).half, [50, 45, 31, 17, 7, 2, 1]);
-        assert_eq!(Kernel::gaussian(f64::NAN), Kernel::gaussian(0.0));
+        assert_eq!(Gaussian::new(0.0).half, [256]);
+        assert_eq!(Gaussian::new(1.0).half, [102, 62, 14, 1]);
+        assert_eq!(Gaussian::new(2.0).half, [50, 45, 31, 17, 7, 2, 1]);
+        assert_eq!(Gaussian::new(f64::NAN), Gaussian::new(0.0));
     }
 
     #[test]
@@ -180,16 +180,16 @@ mod tests {
         fn equals_the_definition(sigma in 0.0..MAX_SIGMA, map in proptest::collection::vec(any::<u8>(), 600), width in prop::sample::select(vec![1usize, 12, 40, 75])) {
             let signed: Vec<i16> = map.iter().map(|&v| i16::from(v)).collect();
             let found: Vec<i32> = smooth(sigma, &map, width).into_iter().map(i32::from).collect();
-            prop_assert_eq!(found, Kernel::gaussian(sigma).signed(&signed, width));
+            prop_assert_eq!(found, Gaussian::new(sigma).signed(&signed, width));
         }
 
         #[test]
         fn stays_within_the_range_and_turns_with_the_map(sigma in 0.0..4.0, map in proptest::collection::vec(-255i16..=255, 144)) {
-            let out = Kernel::gaussian(sigma).signed(&map, 12);
+            let out = Gaussian::new(sigma).signed(&map, 12);
             let (low, high) = (map.iter().min().map_or(0, |&v| i32::from(v)), map.iter().max().map_or(0, |&v| i32::from(v)));
             prop_assert!(out.iter().all(|&v| (low * 256..=high * 256).contains(&v)));
             let turned: Vec<i16> = map.iter().rev().copied().collect();
-            let mut back = Kernel::gaussian(sigma).signed(&turned, 12);
+            let mut back = Gaussian::new(sigma).signed(&turned, 12);
             back.reverse();
             prop_assert_eq!(out, back);
         }

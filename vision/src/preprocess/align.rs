@@ -1,6 +1,6 @@
 //! Registration on one level of the pyramid.
 
-use super::pose::{Pose, Shape};
+use super::pose::{PictureShape, Pose};
 use crate::processor::vectorised;
 
 /// Errors are clipped to this many levels, in Q8.
@@ -47,7 +47,7 @@ pub(super) struct Level {
 
 impl Level {
     /// `reference` is `full` x `full`; `level.side` divides `full`.
-    pub(super) fn new(reference: &[u8], full: usize, shape: Shape, level: Resolution) -> Self {
+    pub(super) fn new(reference: &[u8], full: usize, shape: PictureShape, level: Resolution) -> Self {
         let Resolution { side, steps, keep } = level;
         let factor = full / side;
         let (mut small, mut sums) = (vec![0; side * side], vec![0; full]);

@@ -7,7 +7,7 @@
 //! turns all over the range. The number of operations is bounded; nothing is allocated after `new`.
 
 use super::align::{Level, MOST_SIDE, Resolution};
-use super::pose::{Limits, Pose, START_EVERY, Shape};
+use super::pose::{PictureShape, Pose, PositionLimits, START_EVERY};
 use super::warp::Warp;
 use crate::picture::Picture;
 use crate::processor::Team;
@@ -38,7 +38,7 @@ impl Corrector {
     ///
     /// # Panics
     /// Where it is not.
-    pub fn new(reference: &Picture, shape: Shape, limits: Limits) -> Self {
+    pub fn new(reference: &Picture, shape: PictureShape, limits: PositionLimits) -> Self {
         let side = reference.width;
         assert!(reference.channels == 1 && reference.height == side && side.is_multiple_of(32), "a grey square");
         let pyramid = PYRAMID.iter().filter(|level| side.is_multiple_of(level.side));
@@ -147,8 +147,8 @@ mod tests {
         Picture { width: side, height: side, channels: 1, data }
     }
 
-    const SQUARE: Shape = Shape { width: 1, height: 1 };
-    const LIMITS: Limits = Limits { shift: 16.0, turn: 12.0 };
+    const SQUARE: PictureShape = PictureShape { width: 1, height: 1 };
+    const LIMITS: PositionLimits = PositionLimits { shift: 16.0, turn: 12.0 };
 
     fn off(found: Pose, true_pose: Pose) -> [f64; 3] {
         let shift = [0, 1].map(|i| (found.shift()[i] - true_pose.shift()[i]).abs());
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_limits_are_kept() {
-        let mut corrector = Corrector::new(&part(128, Pose::default()), SQUARE, Limits { shift: 2.0, turn: 1.0 });
+        let mut corrector =
+            Corrector::new(&part(128, Pose::default()), SQUARE, PositionLimits { shift: 2.0, turn: 1.0 });
         let found = corrector.find(&part(128, Pose::new(9.0, 0.0, 0.0)));
         assert!(found.shift().iter().all(|v| v.abs() <= 2.0) && found.degrees().abs() <= 1.001, "{found:?}");
     }
@@ -199,7 +200,7 @@ mod tests {
     }
 
     /// The part is found at its pose.
-    fn found(side: usize, pose: Pose, limits: Limits) -> Result<Picture, TestCaseError> {
+    fn found(side: usize, pose: Pose, limits: PositionLimits) -> Result<Picture, TestCaseError> {
         let mut picture = part(side, pose);
         let reference = part(side, Pose::default().in_shape(pose.shape));
         let found = Corrector::new(&reference, pose.shape, limits).correct(&mut picture);
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_pose_and_its_inverse_cancel() {
-        let shape = Shape::of([640, 480]);
+        let shape = PictureShape::of([640, 480]);
         for (pose, seen) in [
             (Pose::default(), 1.0),
             (Pose::new(32.0, 0.0, 0.0), 0.75),
@@ -242,7 +243,7 @@ mod tests {
 
         #[test]
         fn parts_at_any_angle_are_found(shape in prop::sample::select(vec![[1, 1], [4, 3], [16, 9], [3, 4]]), x in -9.0f64..9.0, y in -9.0f64..9.0, degrees in -180.0f64..180.0) {
-            found(128, Pose::new(x, y, degrees).in_shape(Shape::of(shape)), Limits { turn: 180.0, ..LIMITS })?;
+            found(128, Pose::new(x, y, degrees).in_shape(PictureShape::of(shape)), PositionLimits { turn: 180.0, ..LIMITS })?;
         }
 
         #[test]
@@ -252,7 +253,7 @@ mod tests {
                 Picture { width: 32, height: 32, channels, data }
             };
             let mut picture = noise(b, channels);
-            let pose = Corrector::new(&noise(a, 1), Shape::of(shape), Limits { shift: 4.0, turn }).correct(&mut picture);
+            let pose = Corrector::new(&noise(a, 1), PictureShape::of(shape), PositionLimits { shift: 4.0, turn }).correct(&mut picture);
             prop_assert!(pose.shift().iter().all(|v| v.abs() <= 4.0));
             prop_assert_eq!(picture.data.len(), 32 * 32 * channels);
         }

@@ -8,7 +8,7 @@ mod pose;
 mod warp;
 
 pub use corrector::{Corrector, resampled};
-pub use pose::{Limits, MOST_SHIFT_ONE_IN, MOST_TURN, Pose, Shape};
+pub use pose::{MOST_SHIFT_ONE_IN, MOST_TURN, PictureShape, Pose, PositionLimits};
 
 use crate::picture::Picture;
 use crate::picture::resize::Resizer;
@@ -58,8 +58,8 @@ impl Preprocessor {
 
     /// The same, which then brings the part to where it lies on `reference`, a grey picture of `size` x `size`.
     #[must_use]
-    pub fn with_position(mut self, reference: &Picture, limits: Limits) -> Self {
-        self.corrector = Some(Corrector::new(reference, Shape::of_taught(&self.taught), limits));
+    pub fn with_position(mut self, reference: &Picture, limits: PositionLimits) -> Self {
+        self.corrector = Some(Corrector::new(reference, PictureShape::of_taught(&self.taught), limits));
         self
     }
 

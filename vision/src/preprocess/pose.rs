@@ -18,7 +18,7 @@ const QUARTER: i64 = 102_944;
 /// What is corrected: `[position]` in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct PositionLimits {
     /// The largest shift along x and along y in pixels of the network's picture, 0 to an eighth of its side.
     pub shift: f64,
     /// The largest turn either way in degrees, 0 to 180.
@@ -27,18 +27,18 @@ pub struct Limits {
 
 /// Width and height of the camera's picture. It was stretched to the network's square, in which what is turned is sheared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct PictureShape {
     pub(super) width: i32,
     pub(super) height: i32,
 }
 
-impl Default for Shape {
+impl Default for PictureShape {
     fn default() -> Self {
         Self { width: 1, height: 1 }
     }
 }
 
-impl Shape {
+impl PictureShape {
     /// Of a picture of that width and height, each from 1 to 65535.
     pub fn of([width, height]: [usize; 2]) -> Self {
         let side = |v: usize| v.clamp(1, 65_535) as i32;
@@ -81,19 +81,19 @@ pub struct Pose {
     /// Clockwise as seen on a screen, in 1/65536 radian of the camera's picture.
     pub turn: i32,
     /// Of the camera's picture.
-    pub shape: Shape,
+    pub shape: PictureShape,
 }
 
 impl Pose {
     /// Pixels to the right, pixels down, degrees clockwise, in a square.
     pub fn new(x: f64, y: f64, degrees: f64) -> Self {
         let fixed = |v: f64| (v * 65_536.0).round() as i32;
-        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()), shape: Shape::default() }
+        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()), shape: PictureShape::default() }
     }
 
     /// The same in a picture of that shape.
     #[must_use]
-    pub fn in_shape(self, shape: Shape) -> Self {
+    pub fn in_shape(self, shape: PictureShape) -> Self {
         Self { shape, ..self }
     }
 
@@ -252,7 +252,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn the_view_is_where_places_are(shape in prop::sample::select(vec![[1, 1], [16, 9], [65_535, 1]]), x in -40.0f64..40.0, y in -40.0f64..40.0, degrees in -180.0f64..180.0) {
-            let pose = Pose::new(x, y, degrees).in_shape(Shape::of(shape));
+            let pose = Pose::new(x, y, degrees).in_shape(PictureShape::of(shape));
             let there: Vec<bool> = pose.places(32).map(|place| place.is_some()).collect();
             let view = pose.view(32).flat_map(|columns| (0..32).map(move |column| columns.contains(&column)));
             prop_assert!(view.eq(there), "{pose:?}");

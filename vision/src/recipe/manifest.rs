@@ -6,14 +6,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::RecipeError;
-use crate::judge::Settings;
+use crate::judge::JudgeSettings;
 use crate::judge::difference::Form;
 use crate::judge::difference::deviation::MAX_FRACTION_BITS;
 use crate::judge::hee::{Estimator, Hee};
 use crate::judge::region::Regions;
 use crate::judge::score::{Pooling, Score};
 use crate::judge::smooth::MAX_SIGMA;
-use crate::preprocess::{Limits, MOST_SHIFT_ONE_IN, MOST_TURN};
+use crate::preprocess::{MOST_SHIFT_ONE_IN, MOST_TURN, PositionLimits};
 
 /// The version of the format that this program reads and writes.
 pub const FORMAT: i64 = 2;
@@ -30,7 +30,7 @@ pub struct Manifest {
     pub input: Input,
     /// Position correction; the reference is `position.png`. Missing where parts come as they were taught.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Limits>,
+    pub position: Option<PositionLimits>,
     /// What of the picture counts; missing where all of it does.
     #[serde(default, skip_serializing_if = "Regions::is_everything")]
     pub regions: Regions,
@@ -172,7 +172,7 @@ impl Manifest {
         range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
         let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
         range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
-        if let Some(Limits { shift, turn }) = self.position {
+        if let Some(PositionLimits { shift, turn }) = self.position {
             let most_shift = (size / MOST_SHIFT_ONE_IN) as f64;
             range(
                 (0.0..=most_shift).contains(&shift),
@@ -220,8 +220,8 @@ impl Manifest {
     }
 
     /// What the judge needs.
-    pub fn judge_settings(&self) -> Settings {
-        Settings {
+    pub fn judge_settings(&self) -> JudgeSettings {
+        JudgeSettings {
             forms: self.difference.forms.clone(),
             hee: self.hee,
             smoothing_sigma: self.score.smoothing_sigma,

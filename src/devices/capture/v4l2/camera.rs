@@ -7,7 +7,7 @@ use beltwatch_core::MonoNanos;
 use v4l::v4l_sys as sys;
 
 use super::convert::{Flaw, Layout};
-use super::device::{About, Device};
+use super::device::{About, V4l2Device};
 use super::error::CameraError;
 use super::format::layout;
 use super::mode::choose;
@@ -24,7 +24,7 @@ const OLDEST: Duration = Duration::from_secs(2);
 const AHEAD: Duration = Duration::from_millis(500);
 
 /// A camera that streams in a format that was chosen, its controls locked.
-pub struct Camera {
+pub struct V4l2Camera {
     stream: Stream,
     path: PathBuf,
     layout: Layout,
@@ -33,7 +33,7 @@ pub struct Camera {
     report: Vec<String>,
 }
 
-impl Camera {
+impl V4l2Camera {
     /// Finds the camera, sets it up and starts it.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Camera {
     pub fn open(settings: &CameraSettings) -> Result<Self, CameraError> {
         let CameraSettings { matching, wish, controls, offset_us } = settings;
         let path = matching.find(&Roots::default())?;
-        let mut device = Device::open(&path).map_err(|source| CameraError::Open { path: path.clone(), source })?;
+        let mut device = V4l2Device::open(&path).map_err(|source| CameraError::Open { path: path.clone(), source })?;
         let failed = |what| {
             let path = path.clone();
             move |source| CameraError::Io { path, what, source }
@@ -108,7 +108,7 @@ fn exposed(label: &Label, offset_us: i64, now: MonoNanos) -> Result<MonoNanos, F
     Ok(MonoNanos(exposed.clamp(0, u64::MAX.into()) as u64))
 }
 
-impl LiveCamera for Camera {
+impl LiveCamera for V4l2Camera {
     fn next(&mut self, patience: Duration) -> Result<Option<Captured>, CaptureError> {
         let Self { stream, layout, colour, offset_us, path, .. } = self;
         let look = |label: Label, bytes: &[u8]| {
@@ -147,7 +147,7 @@ impl Connection {
 
 impl Connect for Connection {
     fn connect(&mut self) -> Result<Box<dyn LiveCamera>, CaptureError> {
-        let camera = Camera::open(&self.settings)?;
+        let camera = V4l2Camera::open(&self.settings)?;
         if self.said != camera.report {
             self.said.clone_from(&camera.report);
             self.said.iter().for_each(|line| log::info!("camera: {line}"));

@@ -52,7 +52,7 @@ plain!(
 );
 
 /// An open node, closed when it is dropped.
-pub(super) struct Device {
+pub(super) struct V4l2Device {
     fd: OwnedFd,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct About {
     pub(super) caps: u32,
 }
 
-impl Device {
+impl V4l2Device {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let fd = v4l::v4l2::open(path, libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC)?;
         // SAFETY: the descriptor was just opened, and nobody else has it
@@ -205,13 +205,13 @@ pub(super) fn encoding(format: &sys::v4l2_pix_format) -> u32 {
     unsafe { format.__bindgen_anon_1.ycbcr_enc }
 }
 
-impl AsFd for Device {
+impl AsFd for V4l2Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-impl Knobs for Device {
+impl Knobs for V4l2Device {
     fn span(&self, id: u32) -> io::Result<Option<Span>> {
         let mut query = sys::v4l2_queryctrl { id, ..Plain::zeroed() };
         match self.request(vidioc::VIDIOC_QUERYCTRL, &mut query) {
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_is_no_camera_answers_no_request() {
-        let null = Device::open(Path::new("/dev/null")).expect("opens");
+        let null = V4l2Device::open(Path::new("/dev/null")).expect("opens");
         let error = null.about().expect_err("it is no camera");
         assert_eq!(error.raw_os_error(), Some(libc::ENOTTY));
         assert_eq!(null.span(sys::V4L2_CID_GAIN).expect("an answer"), None);

@@ -24,7 +24,7 @@ mod pixel;
 mod stream;
 mod yuv;
 
-pub use camera::{Camera, Connection};
+pub use camera::{Connection, V4l2Camera};
 pub use controls::{ControlError, Knobs, Span};
 pub use convert::{Flaw, Layout};
 pub use error::CameraError;

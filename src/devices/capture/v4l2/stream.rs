@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
-use super::device::{CAPTURE, Device, Plain};
+use super::device::{CAPTURE, Plain, V4l2Device};
 
 const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
 /// One is filled, one waits to be, one is looked at, one for when that takes long.
@@ -63,17 +63,17 @@ impl Drop for Mapping {
 pub(super) struct Stream {
     // in this order: memory is unmapped before the node is closed
     mappings: Vec<Mapping>,
-    device: Device,
+    device: V4l2Device,
 }
 
 impl Stream {
     /// The node that it streams from.
-    pub(super) fn device(&mut self) -> &mut Device {
+    pub(super) fn device(&mut self) -> &mut V4l2Device {
         &mut self.device
     }
 
     /// Starts streaming in the format that is set.
-    pub(super) fn start(device: Device) -> io::Result<Self> {
+    pub(super) fn start(device: V4l2Device) -> io::Result<Self> {
         let mut stream = Self { mappings: Vec::new(), device };
         let mut request = sys::v4l2_requestbuffers { count: BUFFERS, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() };
         stream.device.request(vidioc::VIDIOC_REQBUFS, &mut request)?;
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_is_no_camera_does_not_stream() {
-        let null = Device::open(std::path::Path::new("/dev/null")).expect("opens");
+        let null = V4l2Device::open(std::path::Path::new("/dev/null")).expect("opens");
         assert_eq!(Stream::start(null).err().and_then(|e| e.raw_os_error()), Some(libc::ENOTTY));
     }
 }

@@ -11,7 +11,7 @@ use embedded_graphics::prelude::*;
 
 use super::{DisplayError, Screen};
 use crate::board::DrmConfig;
-use crate::devices::display::Frame;
+use crate::devices::display::Canvas;
 
 const CARDS: &str = "/dev/dri";
 const WHO: &str = "may this user open it (group `video`), and does no desktop run on it?";
@@ -118,7 +118,7 @@ impl Screen for Drm {
         self.buffer.size().into()
     }
 
-    fn show(&mut self, frame: &Frame) -> Result<(), DisplayError> {
+    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let failed = system(&self.path, "the screen is gone");
         let connector = self.card.get_connector(self.connector, false).map_err(&failed)?;
         if !is_plugged(&connector) {

@@ -11,7 +11,7 @@ use embedded_graphics::prelude::*;
 use rustix::ioctl::{Getter, ioctl};
 
 use super::{DisplayError, Screen};
-use crate::devices::display::Frame;
+use crate::devices::display::Canvas;
 
 const FBIOGET_VSCREENINFO: u32 = 0x4600;
 const FBIOGET_FSCREENINFO: u32 = 0x4602;
@@ -134,7 +134,7 @@ impl Screen for Framebuffer {
         self.size
     }
 
-    fn show(&mut self, frame: &Frame) -> Result<(), DisplayError> {
+    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let row_bytes = self.size.width as usize * self.format.bytes;
         self.bytes.resize((self.size.height as usize - 1) * self.pitch + row_bytes, 0);
         for (line, row) in self.bytes.chunks_mut(self.pitch).zip(frame.rows()) {
@@ -196,7 +196,7 @@ mod tests {
         let format = Format::of(&screen(16, [bits(11, 5), bits(5, 6), bits(0, 5)])).expect("known");
         let size = Size::new(2, 2);
         let mut to = Framebuffer { file, path: path.clone(), size, format, start: 3, pitch: 6, bytes: Vec::new() };
-        let mut frame = Frame::new(size);
+        let mut frame = Canvas::new(size);
         frame.clear(embedded_graphics::pixelcolor::Rgb888::RED).expect("memory");
         to.show(&frame).expect("room");
         let [low, high] = 0xf800u16.to_ne_bytes();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use beltwatch_vision::picture::PictureError;
 use embedded_graphics::prelude::Size;
 
-use super::Frame;
+use super::Canvas;
 use crate::board::{DisplayBackEnd, DisplayConfig};
 
 /// Why a frame is not shown.
@@ -47,7 +47,7 @@ pub trait Screen {
     ///
     /// # Errors
     /// The device refuses, or is gone: it has to be opened anew.
-    fn show(&mut self, frame: &Frame) -> Result<(), DisplayError>;
+    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError>;
 }
 
 /// Opens the screen that a board file names.

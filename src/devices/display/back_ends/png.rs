@@ -8,7 +8,7 @@ use beltwatch_vision::picture::Picture;
 use embedded_graphics::prelude::*;
 
 use super::{DisplayError, Screen};
-use crate::devices::display::Frame;
+use crate::devices::display::Canvas;
 
 #[derive(Debug)]
 pub(super) struct Png {
@@ -32,7 +32,7 @@ impl Screen for Png {
         Duration::from_secs(1)
     }
 
-    fn show(&mut self, frame: &Frame) -> Result<(), DisplayError> {
+    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let Size { width, height } = frame.size();
         let picture = Picture { width: width as usize, height: height as usize, channels: 3, data: frame.to_rgb() };
         let new = self.path.with_extension("png.new");
@@ -52,7 +52,7 @@ mod tests {
         let path = dir.path().join("screen.png");
         let mut screen = Png::new(&path, Size::new(3, 2));
         for colour in [1, 200] {
-            let mut frame = Frame::new(screen.size());
+            let mut frame = Canvas::new(screen.size());
             frame.clear(embedded_graphics::pixelcolor::Rgb888::new(colour, 2, 3)).expect("memory");
             screen.show(&frame).expect("room");
             let read = Picture::open(&path).expect("a PNG");
@@ -60,7 +60,7 @@ mod tests {
         }
         assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1, "nothing is left beside it");
         drop(dir);
-        let error = screen.show(&Frame::new(screen.size())).expect_err("no folder").to_string();
+        let error = screen.show(&Canvas::new(screen.size())).expect_err("no folder").to_string();
         assert!(error.contains("screen.png"), "{error}");
     }
 }

@@ -12,7 +12,7 @@ use mipidsi::{Builder, Display};
 
 use super::{DisplayError, Screen};
 use crate::board::{SpiConfig, SpiModel, SpiPin};
-use crate::devices::display::Frame;
+use crate::devices::display::Canvas;
 
 /// The kernel's driver takes so much at once, as it comes.
 const BATCH: usize = 4096;
@@ -75,7 +75,7 @@ impl<M: Model<ColorFormat = Rgb565>> Screen for Panel<M> {
         Size::new(self.size[0].into(), self.size[1].into())
     }
 
-    fn show(&mut self, frame: &Frame) -> Result<(), DisplayError> {
+    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let pixels = frame.pixels().iter().map(|&p| Rgb565::from(Rgb888::from(RawU24::new(p))));
         let [width, height] = self.size;
         self.display

@@ -8,7 +8,7 @@ use embedded_graphics::primitives::Rectangle;
 use super::layout::{self, Layout};
 use super::signs::{self, Sign};
 use super::text::{self, Align};
-use super::{BAD, CAUTION, DARK, Frame, GOOD, IDLE, INK, OVERRIDE, View, fill, words};
+use super::{BAD, CAUTION, Canvas, DARK, GOOD, IDLE, INK, OVERRIDE, View, fill, words};
 use crate::devices::display::LastPart;
 
 struct Banner {
@@ -23,16 +23,16 @@ struct Banner {
     details: Vec<String>,
 }
 
-pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
+pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
     let banner = choose(view);
     let place = layout.banner;
-    fill(frame, place, banner.colour);
+    fill(canvas, place, banner.colour);
     let edge = place.size.height / 9;
     if let Some(colour) = banner.stripes {
         let (top, _) = layout::split_top(place, edge, 0);
         let (_, bottom) = layout::split_top(place, place.size.height - edge, 0);
-        stripes(frame, top, colour);
-        stripes(frame, bottom, colour);
+        stripes(canvas, top, colour);
+        stripes(canvas, bottom, colour);
     }
     let pad = place.size.height / 14;
     let inner = layout::shrink(place, edge + pad / 2);
@@ -44,24 +44,24 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
         (top, Some(below))
     };
     let (sign, rest) = layout::split_left(top, top.size.height, 2 * pad);
-    signs::draw(frame, banner.sign, layout::square(sign), banner.ink, banner.colour);
+    signs::draw(canvas, banner.sign, layout::square(sign), banner.ink, banner.colour);
     let cap = place.size.height as f32 * 0.135;
     match below {
         None => {
             let (word, details) = layout::split_left(rest, rest.size.width * 57 / 100, 2 * pad);
-            text::line(frame, banner.word, word, place.size.height as f32 * 0.46, banner.ink, Align::Left);
+            text::line(canvas, banner.word, word, place.size.height as f32 * 0.46, banner.ink, Align::Left);
             let height = details.size.height * if banner.cause.is_some() { 56 } else { 0 } / 100;
             let (cause, details) = layout::split_top(details, height, 0);
-            text::block(frame, banner.cause.unwrap_or_default(), cause, cap * 1.5, banner.ink, Align::Left);
-            text::block(frame, &banner.details.join("\n"), details, cap, banner.ink, Align::Left);
+            text::block(canvas, banner.cause.unwrap_or_default(), cause, cap * 1.5, banner.ink, Align::Left);
+            text::block(canvas, &banner.details.join("\n"), details, cap, banner.ink, Align::Left);
         }
         Some(below) => {
             // a J reaches below its line
             let (word, _) = layout::split_top(rest, rest.size.height * 94 / 100, 0);
-            text::line(frame, banner.word, word, rest.size.height as f32 * 0.82, banner.ink, Align::Left);
+            text::line(canvas, banner.word, word, rest.size.height as f32 * 0.82, banner.ink, Align::Left);
             let details = banner.cause.into_iter().chain(banner.details.iter().map(String::as_str));
             let most_important: Vec<&str> = details.take(2).collect();
-            text::block(frame, &most_important.join(" · "), below, cap, banner.ink, Align::Left);
+            text::block(canvas, &most_important.join(" · "), below, cap, banner.ink, Align::Left);
         }
     }
 }
@@ -154,14 +154,14 @@ fn choose(view: &View) -> Banner {
 }
 
 /// Slanting stripes, as wide as the place is high.
-fn stripes(frame: &mut Frame, place: Rectangle, colour: Rgb888) {
+fn stripes(canvas: &mut Canvas, place: Rectangle, colour: Rgb888) {
     let pitch = (2 * place.size.height).max(2) as i32;
     for y in place.rows() {
         let shift = y - place.top_left.y;
         let mut x = place.top_left.x - pitch + shift.rem_euclid(pitch);
         while x < place.top_left.x + place.size.width as i32 {
             let stripe = Rectangle::new(Point::new(x, y), Size::new(pitch as u32 / 2, 1));
-            fill(frame, stripe.intersection(&place), colour);
+            fill(canvas, stripe.intersection(&place), colour);
             x += pitch;
         }
     }

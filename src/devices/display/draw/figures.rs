@@ -7,7 +7,7 @@ use embedded_graphics::primitives::Rectangle;
 
 use super::layout::{self, Layout};
 use super::text::{self, Align};
-use super::{CAUTION, Frame, INK, MUTED, PANEL, View, fill, words};
+use super::{CAUTION, Canvas, INK, MUTED, PANEL, View, fill, words};
 
 /// A verdict that comes with less time to spare is as good as late.
 const TIGHT_MS: u128 = 5;
@@ -20,7 +20,7 @@ struct Figure {
     colour: Rgb888,
 }
 
-pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
+pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
     let place = layout.figures;
     let causes_height = (layout.small * 2.0) as u32;
     let (grid, causes) = layout::split_top(place, place.size.height.saturating_sub(causes_height), 0);
@@ -30,12 +30,12 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let columns = if is_roomy || grid.size.width >= grid.size.height * 4 { 2 } else { 1 };
     for (figure, cell) in figures.iter().zip(cells(grid, columns, figures.len() as u32)) {
         if is_roomy {
-            tile(frame, figure, cell, layout);
+            tile(canvas, figure, cell, layout);
         } else {
-            row(frame, figure, cell, layout);
+            row(canvas, figure, cell, layout);
         }
     }
-    text::line(frame, &by_cause(view), causes, layout.small, MUTED, Align::Left);
+    text::line(canvas, &by_cause(view), causes, layout.small, MUTED, Align::Left);
 }
 
 /// Cells of the same size, row by row.
@@ -55,25 +55,25 @@ fn cells(grid: Rectangle, columns: u32, count: u32) -> Vec<Rectangle> {
 }
 
 /// The name above the number.
-fn tile(frame: &mut Frame, figure: &Figure, cell: Rectangle, layout: &Layout) {
+fn tile(canvas: &mut Canvas, figure: &Figure, cell: Rectangle, layout: &Layout) {
     let height = cell.size.height as f32;
     let tile = Rectangle::new(cell.top_left, cell.size.saturating_sub(Size::new_equal(layout.gap)));
-    fill(frame, tile, PANEL);
+    fill(canvas, tile, PANEL);
     let (_, inner) = layout::split_left(tile, layout.gap, 0);
     let (name, rest) = layout::split_top(inner, (height * 0.36) as u32, 0);
     let (value, _) = layout::split_top(rest, (height * 0.46) as u32, 0);
-    text::line(frame, figure.name, name, height * 0.19, MUTED, Align::Left);
-    text::line(frame, &figure.value, value, height * 0.38, figure.colour, Align::Left);
+    text::line(canvas, figure.name, name, height * 0.19, MUTED, Align::Left);
+    text::line(canvas, &figure.value, value, height * 0.38, figure.colour, Align::Left);
 }
 
 /// The name beside the number.
-fn row(frame: &mut Frame, figure: &Figure, cell: Rectangle, layout: &Layout) {
+fn row(canvas: &mut Canvas, figure: &Figure, cell: Rectangle, layout: &Layout) {
     let cap = layout.small.min(cell.size.height as f32 * 0.6);
     let name_width = text::width(figure.name, cap).ceil() as u32;
     let (cell, _) = layout::split_left(cell, cell.size.width.saturating_sub(2 * layout.gap), 0);
     let (name, value) = layout::split_left(cell, name_width, layout.gap);
-    text::line(frame, figure.name, name, cap, MUTED, Align::Left);
-    text::line(frame, &figure.value, value, cap * 1.2, figure.colour, Align::Right);
+    text::line(canvas, figure.name, name, cap, MUTED, Align::Left);
+    text::line(canvas, &figure.value, value, cap * 1.2, figure.colour, Align::Right);
 }
 
 fn figures(view: &View) -> Vec<Figure> {

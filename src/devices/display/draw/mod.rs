@@ -17,7 +17,7 @@ use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
 
 use self::layout::Layout;
 use super::text::{self, Align};
-use super::{Frame, View, words};
+use super::{Canvas, View, words};
 
 const BACKGROUND: Rgb888 = Rgb888::new(12, 16, 20);
 const PANEL: Rgb888 = Rgb888::new(30, 37, 44);
@@ -32,33 +32,33 @@ const IDLE: Rgb888 = Rgb888::new(84, 96, 108);
 const DARK: Rgb888 = Rgb888::new(10, 10, 10);
 
 /// Draws the whole screen. The same view gives the same pixels on every machine.
-pub fn draw(view: &View, frame: &mut Frame) {
-    let layout = Layout::new(frame.size(), !view.alarms.is_empty());
-    fill(frame, frame.bounding_box(), BACKGROUND);
-    status::draw(frame, view, &layout);
-    banner::draw(frame, view, &layout);
+pub fn draw(view: &View, canvas: &mut Canvas) {
+    let layout = Layout::new(canvas.size(), !view.alarms.is_empty());
+    fill(canvas, canvas.bounding_box(), BACKGROUND);
+    status::draw(canvas, view, &layout);
+    banner::draw(canvas, view, &layout);
     if let Some(place) = layout.alarm {
-        alarm(frame, view, place, &layout);
+        alarm(canvas, view, place, &layout);
     }
-    pictures::draw(frame, view, &layout);
-    figures::draw(frame, view, &layout);
-    chart::draw(frame, view, &layout);
+    pictures::draw(canvas, view, &layout);
+    figures::draw(canvas, view, &layout);
+    chart::draw(canvas, view, &layout);
 }
 
-fn alarm(frame: &mut Frame, view: &View, place: Rectangle, layout: &Layout) {
+fn alarm(canvas: &mut Canvas, view: &View, place: Rectangle, layout: &Layout) {
     let Some(&first) = view.alarms.first() else { return };
     let more = match view.alarms.len() {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    fill(frame, place, CAUTION);
+    fill(canvas, place, CAUTION);
     let (sign, words) = layout::split_left(layout::shrink(place, layout.gap), place.size.height, layout.gap);
-    signs::draw(frame, signs::Sign::Warning, layout::square(sign), DARK, CAUTION);
+    signs::draw(canvas, signs::Sign::Warning, layout::square(sign), DARK, CAUTION);
     let text = format!("ALARM  {}{more}", words::alarm(first));
     let cap = place.size.height as f32 * 0.42;
-    text::block(frame, &text, words, cap, DARK, Align::Left);
+    text::block(canvas, &text, words, cap, DARK, Align::Left);
 }
 
-fn fill(frame: &mut Frame, place: Rectangle, colour: Rgb888) {
-    let Ok(()) = place.into_styled(PrimitiveStyle::with_fill(colour)).draw(frame);
+fn fill(canvas: &mut Canvas, place: Rectangle, colour: Rgb888) {
+    let Ok(()) = place.into_styled(PrimitiveStyle::with_fill(colour)).draw(canvas);
 }

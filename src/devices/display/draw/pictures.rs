@@ -9,41 +9,41 @@ use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
 
 use super::layout::{self, Layout};
 use super::text::{self, Align};
-use super::{DARK, Frame, INK, MUTED, PANEL, View, fill};
+use super::{Canvas, DARK, INK, MUTED, PANEL, View, fill};
 use crate::devices::display::{LastReject, Reject};
 
-pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
-    let live = captioned(frame, layout, layout.live, "CAMERA", "");
+pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
+    let live = captioned(canvas, layout, layout.live, "CAMERA", "");
     match &view.live {
         Some(picture) => {
-            show(frame, live, picture);
+            show(canvas, live, picture);
         }
-        None => text::block(frame, "no picture", live, layout.small, MUTED, Align::Centre),
+        None => text::block(canvas, "no picture", live, layout.small, MUTED, Align::Centre),
     }
     let reject = view.reject.as_ref();
     let number = reject.map_or(String::new(), |r| format!("{}", r.tag));
-    let place = captioned(frame, layout, layout.reject, "LAST DEFECT", &number);
+    let place = captioned(canvas, layout, layout.reject, "LAST DEFECT", &number);
     match reject {
         Some(reject) => {
-            let place = show(frame, place, &heatmap::overlay(&reject.seen.picture, &reject.seen.heat));
+            let place = show(canvas, place, &heatmap::overlay(&reject.seen.picture, &reject.seen.heat));
             if let Some(worst) = worst(reject, place) {
-                ring(frame, place, worst);
+                ring(canvas, place, worst);
             }
         }
-        None => text::block(frame, "none yet", place, layout.small, MUTED, Align::Centre),
+        None => text::block(canvas, "none yet", place, layout.small, MUTED, Align::Centre),
     }
 }
 
 /// A place for a picture, below its caption.
-fn captioned(frame: &mut Frame, layout: &Layout, place: Rectangle, caption: &str, number: &str) -> Rectangle {
+fn captioned(canvas: &mut Canvas, layout: &Layout, place: Rectangle, caption: &str, number: &str) -> Rectangle {
     let (top, below) = layout::split_top(place, (layout.small * 2.0) as u32, 0);
     let name_width = text::width(caption, layout.small).ceil() as u32;
     let (name, rest) = layout::split_left(top, name_width, layout.gap);
-    text::line(frame, caption, name, layout.small, MUTED, Align::Left);
+    text::line(canvas, caption, name, layout.small, MUTED, Align::Left);
     if text::width(number, layout.small) <= rest.size.width as f32 {
-        text::line(frame, number, rest, layout.small, INK, Align::Right);
+        text::line(canvas, number, rest, layout.small, INK, Align::Right);
     }
-    fill(frame, below, PANEL);
+    fill(canvas, below, PANEL);
     below
 }
 
@@ -58,17 +58,17 @@ fn worst(reject: &LastReject, place: Rectangle) -> Option<Point> {
 }
 
 /// A spot of a few pixels is not seen from two metres; this is.
-fn ring(frame: &mut Frame, place: Rectangle, centre: Point) {
+fn ring(canvas: &mut Canvas, place: Rectangle, centre: Point) {
     let diameter = place.size.width / 6;
     let thick = (diameter / 12).max(1);
     for (colour, width) in [(DARK, thick * 3), (INK, thick)] {
         let ring = Circle::with_center(centre, diameter).into_styled(PrimitiveStyle::with_stroke(colour, width));
-        let Ok(()) = ring.draw(&mut frame.clipped(&place));
+        let Ok(()) = ring.draw(&mut canvas.clipped(&place));
     }
 }
 
 /// The picture as large as its place, in its own shape; where that is.
-fn show(frame: &mut Frame, place: Rectangle, picture: &Picture) -> Rectangle {
+fn show(canvas: &mut Canvas, place: Rectangle, picture: &Picture) -> Rectangle {
     let (width, height) = (picture.width as u64, picture.height as u64);
     let room = place.size;
     if picture.data.is_empty() || picture.data.len() as u64 != width * height * picture.channels as u64 {
@@ -92,7 +92,7 @@ fn show(frame: &mut Frame, place: Rectangle, picture: &Picture) -> Rectangle {
             [r, g, b] => u32::from_be_bytes([0, *r, *g, *b]),
             _ => u32::from(p[0]) * 0x01_0101,
         });
-        frame.write_row(place.top_left + Point::new(0, y as i32), rgb);
+        canvas.write_row(place.top_left + Point::new(0, y as i32), rgb);
     }
     place
 }

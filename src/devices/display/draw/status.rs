@@ -7,22 +7,22 @@ use embedded_graphics::primitives::Rectangle;
 use super::layout::{self, Layout};
 use super::signs::{self, Sign};
 use super::text::{self, Align};
-use super::{CAUTION, DARK, Frame, GOOD, IDLE, INK, MUTED, OVERRIDE, PANEL, View, fill};
+use super::{CAUTION, Canvas, DARK, GOOD, IDLE, INK, MUTED, OVERRIDE, PANEL, View, fill};
 
-pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
-    fill(frame, layout.status, PANEL);
+pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
+    fill(canvas, layout.status, PANEL);
     let mut rest = layout.status;
     let ready = view.state.is_ready() && !view.ended;
     rest = if ready {
-        chip(frame, rest, layout, (Sign::Pass, "READY"), (GOOD, INK))
+        chip(canvas, rest, layout, (Sign::Pass, "READY"), (GOOD, INK))
     } else {
-        chip(frame, rest, layout, (Sign::Stopped, "NOT READY"), (IDLE, INK))
+        chip(canvas, rest, layout, (Sign::Stopped, "NOT READY"), (IDLE, INK))
     };
     if !view.faults.is_empty() && !view.ended {
-        rest = chip(frame, rest, layout, (Sign::Warning, "FAULT"), (CAUTION, DARK));
+        rest = chip(canvas, rest, layout, (Sign::Warning, "FAULT"), (CAUTION, DARK));
     }
     if view.bypassed && !view.ended {
-        rest = chip(frame, rest, layout, (Sign::Bypass, "BYPASS"), (OVERRIDE, INK));
+        rest = chip(canvas, rest, layout, (Sign::Bypass, "BYPASS"), (OVERRIDE, INK));
     }
     let rest = layout::shrink(rest, layout.gap);
     let cap = layout.status.size.height as f32 * 0.34;
@@ -30,16 +30,16 @@ pub(super) fn draw(frame: &mut Frame, view: &View, layout: &Layout) {
     let wide = text::width(&station, cap) + text::width(&view.recipe, cap);
     if wide <= rest.size.width as f32 {
         let (left, right) = layout::split_left(rest, rest.size.width / 2, 0);
-        text::line(frame, &view.station, left, cap, MUTED, Align::Left);
-        text::line(frame, &view.recipe, right, cap, INK, Align::Right);
+        text::line(canvas, &view.station, left, cap, MUTED, Align::Left);
+        text::line(canvas, &view.recipe, right, cap, INK, Align::Right);
     } else {
-        text::line(frame, &view.recipe, rest, cap, INK, Align::Right);
+        text::line(canvas, &view.recipe, rest, cap, INK, Align::Right);
     }
 }
 
 /// Draws a sign and a word at the left of a place. Returns what is left of it.
 fn chip(
-    frame: &mut Frame,
+    canvas: &mut Canvas,
     place: Rectangle,
     layout: &Layout,
     (sign, word): (Sign, &str),
@@ -51,11 +51,11 @@ fn chip(
     let side = height * 62 / 100;
     let width = (pad + side + pad + text::width(word, cap).ceil() as u32 + 2 * pad).min(room);
     let (chip, rest) = layout::split_left(place, width, layout.gap);
-    fill(frame, chip, colour);
+    fill(canvas, chip, colour);
     let (_, inner) = layout::split_left(chip, pad, 0);
     let (left, right) = layout::split_left(inner, side, pad);
-    signs::draw(frame, sign, layout::square(left), ink, colour);
+    signs::draw(canvas, sign, layout::square(left), ink, colour);
     let (right, _) = layout::split_left(right, right.size.width.saturating_sub(pad), 0);
-    text::line(frame, word, right, cap, ink, Align::Left);
+    text::line(canvas, word, right, cap, ink, Align::Left);
     rest
 }

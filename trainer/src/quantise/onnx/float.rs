@@ -5,7 +5,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use super::graph::{DIFFERENCE, Graph, RECONSTRUCTION, f32s, int, ints};
 use super::memory::{Bank, body};
-use crate::network::folded::{FoldedNetwork, FoldedNetworks, Memory, Side};
+use crate::network::folded::{FoldedMemory, FoldedNetwork, FoldedNetworks, Side};
 use crate::quantise::network::keys;
 
 /// Writes the float networks as an ONNX file: `x` and `reconstruction` are float, 1 x channels x size x size, and hold
@@ -73,7 +73,7 @@ fn geometry(window: i64) -> Vec<tract_onnx::pb::AttributeProto> {
     vec![ints("kernel_shape", &[window; 2]), ints("pads", &[1; 4]), ints("strides", &[2; 2])]
 }
 
-fn memory_bank(graph: &mut Graph, name: &str, x: &str, memory: &Memory, [channels, side]: [usize; 2]) -> String {
+fn memory_bank(graph: &mut Graph, name: &str, x: &str, memory: &FoldedMemory, [channels, side]: [usize; 2]) -> String {
     let bank = Bank {
         channels,
         grid: memory.grid,

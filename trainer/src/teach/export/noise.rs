@@ -4,7 +4,7 @@ use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::difference::deviation::NoiseMap;
 use beltwatch_vision::judge::region::{LOOK, Regions};
 use beltwatch_vision::judge::score::Pooling;
-use beltwatch_vision::judge::{Judge, Settings};
+use beltwatch_vision::judge::{Judge, JudgeSettings};
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::preprocess::Pose;
 
@@ -28,7 +28,7 @@ pub(super) fn collect<'a>(
     if settings.noise == Noise::None {
         return Ok(Vec::new());
     }
-    let plain = Settings::uncapped(&settings.forms, 0.0, Pooling::Max, &Regions::default());
+    let plain = JudgeSettings::uncapped(&settings.forms, 0.0, Pooling::Max, &Regions::default());
     let mut judge = Judge::new(&plain, &[], size, size);
     let looked_at = settings.regions.mask(size, size).into_iter().map(|v| v == LOOK).collect();
     let mut statistics = vec![NoiseStatistics::new(size, looked_at); settings.forms.len()];

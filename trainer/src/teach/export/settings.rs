@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use beltwatch_vision::judge::Settings;
+use beltwatch_vision::judge::JudgeSettings;
 use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::region::Regions;
 use beltwatch_vision::judge::score::Pooling;
 use beltwatch_vision::picture::Picture;
-use beltwatch_vision::preprocess::Limits;
+use beltwatch_vision::preprocess::PositionLimits;
 use beltwatch_vision::recipe::Training;
 
 use crate::thresholds::Noise;
@@ -18,7 +18,7 @@ pub struct ExportSettings {
     /// As an operator calls it.
     pub product: String,
     /// The reference of position correction and how far it goes, where there is one.
-    pub position: Option<(Picture, Limits)>,
+    pub position: Option<(Picture, PositionLimits)>,
     /// What of the picture counts.
     pub regions: Regions,
     /// Share of good parts that may be rejected.
@@ -41,7 +41,7 @@ pub struct ExportSettings {
 
 impl ExportSettings {
     /// How differences are judged, as long as HEE has no cap yet.
-    pub(super) fn uncapped(&self) -> Settings {
-        Settings::uncapped(&self.forms, self.smoothing_sigma, self.pooling, &self.regions)
+    pub(super) fn uncapped(&self) -> JudgeSettings {
+        JudgeSettings::uncapped(&self.forms, self.smoothing_sigma, self.pooling, &self.regions)
     }
 }

@@ -8,7 +8,7 @@ use crate::board::Rotation;
 
 /// A screen in memory: rows from the top, pixels as `0x00RRGGBB`, which is what most display hardware takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Canvas {
     size: Size,
     pixels: Vec<u32>,
 }
@@ -23,7 +23,7 @@ impl Rotation {
     }
 }
 
-impl Frame {
+impl Canvas {
     /// A black screen.
     pub fn new(size: Size) -> Self {
         Self { size, pixels: vec![0; size.width as usize * size.height as usize] }
@@ -102,13 +102,13 @@ impl Frame {
     }
 }
 
-impl OriginDimensions for Frame {
+impl OriginDimensions for Canvas {
     fn size(&self) -> Size {
         self.size
     }
 }
 
-impl DrawTarget for Frame {
+impl DrawTarget for Canvas {
     type Color = Rgb888;
     type Error = std::convert::Infallible;
 
@@ -136,15 +136,15 @@ impl DrawTarget for Frame {
 mod tests {
     use super::*;
 
-    fn frame(rows: &[&[u32]]) -> Frame {
+    fn frame(rows: &[&[u32]]) -> Canvas {
         let size = Size::new(rows[0].len() as u32, rows.len() as u32);
-        Frame { size, pixels: rows.concat() }
+        Canvas { size, pixels: rows.concat() }
     }
 
     #[test]
     fn turned_as_the_panel_hangs() {
         let drawn = frame(&[&[1, 2, 3], &[4, 5, 6]]);
-        let mut to = Frame::new(Size::zero());
+        let mut to = Canvas::new(Size::zero());
         for (rotation, rows) in [
             (Rotation::None, &[&[1, 2, 3][..], &[4, 5, 6]][..]),
             (Rotation::Quarter, &[&[4, 1], &[5, 2], &[6, 3]]),
