@@ -17,7 +17,7 @@ use beltwatch_vision::reconstruct::Kernel;
 
 use super::queue::Sender;
 use super::tell::status::{InForce, Status};
-use super::{Change, Event, Shared};
+use super::wiring::{Change, Event, Shared};
 
 /// Looks this often whether the line has ended.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -8,7 +8,7 @@ use beltwatch_core::{Action, Command, Counters, Device, IN_FLIGHT, Input, Line, 
 use heapless::spsc::{Consumer, Producer};
 
 use super::queue::Sender;
-use super::{Frame, Job, Shared, Trace, Traced};
+use super::wiring::{Frame, Job, Shared, Trace, Traced};
 use crate::board::{OutputsConfig, Stage};
 use crate::clock::{Clock, realtime};
 use crate::devices::outputs::Outputs;

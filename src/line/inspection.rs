@@ -13,7 +13,7 @@ use beltwatch_vision::recipe::sha256_hex;
 use heapless::spsc::Consumer;
 
 use super::queue::{Sender, next};
-use super::{Change, Event, Inspected, Job, Shared};
+use super::wiring::{Change, Event, Inspected, Job, Shared};
 use crate::board::Stage;
 use crate::clock::{Clock, realtime};
 use crate::devices::capture::Shown;

@@ -11,27 +11,26 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use beltwatch_belt::{Pace, Scenario};
-use beltwatch_core::{Command, Counters, Device, IN_FLIGHT, Input, Line, MonoNanos, Scale, Settings, State};
+use beltwatch_core::{Command, Counters, Device, Input, Line, MonoNanos, Scale, Settings, State};
 use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::processor::{NoThread, Team};
 use beltwatch_vision::recipe::{Recipe, RecipeError};
 use beltwatch_vision::reconstruct::Kernel;
-use heapless::spsc::Queue;
 
 use super::control::Control;
 use super::core::{Core, Hands, Incoming};
 use super::inspection::{self, Manner};
 use super::live::camera::{Connector, Live, Patience};
 use super::live::inputs::InputStage;
-use super::queue::Sender;
 use super::simulated::belt::{SimulatedBelt, Wires};
-use super::simulated::camera::{self, Exposure};
+use super::simulated::camera;
 use super::tell::present::Presenter;
 use super::tell::scribe::{Papers, Scribe};
 use super::tell::status::{InForce, Status};
 use super::tell::terminal::Terminal;
 use super::watch::Watch;
-use super::{Frame, Job, Parts, Report, Shared, Trace};
+use super::wiring::{Queues, Shared};
+use super::{Parts, Report};
 use crate::board::{Board, CameraSource};
 use crate::clock::Clock;
 use crate::devices::capture::v4l2::Connection;
@@ -119,7 +118,8 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let outputs = outputs::open(&board.outputs)?;
     let team = Team::of(board.inspection.cores)?;
     let mut inspector = Box::new(Inspector::with(recipe, Kernel::best(), team)?);
-    let (kernel, threads) = (inspector.kernel_name(), inspector.team().threads());
+    let kernel = inspector.kernel_name();
+    let threads = inspector.team().threads();
     log::info!("recipe {recipe} passed its self-test; kernel {kernel}, {threads} thread(s) a frame");
     let camera = Pictures::open(board, options)?;
     let parts = options.parts.or(camera.end()).unwrap_or(ENDLESS);
@@ -151,19 +151,19 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let mut now = Status { counters: saved.counters, ..Status::default() };
     now.judges_by(&in_force);
     let status = Mutex::new(now.clone());
-    let (mut belt_q, mut frame_q, mut verdict_q) =
-        (queue::<Input, 256>(), queue::<Box<Frame>, 128>(), queue::<Input, 128>());
-    let (mut command_q, mut job_q, mut exposure_q) =
-        (queue::<Input, 64>(), queue::<Job, 128>(), queue::<Exposure, 128>());
-    let (mut trace_q, mut counters_q) = (queue::<Trace, 8192>(), queue::<Counters, 4>());
-    let ((belt_in, belt), (frame_in, frames)) = (belt_q.split(), frame_q.split());
-    let ((verdict_in, verdicts), (command_in, commands)) = (verdict_q.split(), command_q.split());
-    let ((job_in, jobs), (exposure_in, exposures)) = (job_q.split(), exposure_q.split());
-    let ((trace_in, trace), (counters_in, counters)) = (trace_q.split(), counters_q.split());
+    let mut queues = Queues::new();
+    let ends = queues.split(&shared);
+    let (belt_in, belt) = ends.belt;
+    let (frame_in, frames) = ends.frames;
+    let (verdict_in, verdicts) = ends.verdicts;
+    let (mut command_in, commands) = ends.commands;
+    let (job_in, jobs) = ends.jobs;
+    let (exposure_in, exposures) = ends.exposures;
+    let (trace_in, trace) = ends.traces;
+    let (counters_in, counters) = ends.counters;
     let (event_in, events) = sync_channel(EVENTS);
     let (change_in, changes) = sync_channel(1);
 
-    let mut command_in = Sender::new(command_in, &shared.core_bell);
     // a simulated camera is there, a live one says so itself
     let up = matches!(camera, Pictures::Simulated(_)).then_some(Input::Device { device: Device::Camera, up: true });
     let unknown = saved.running.then_some(Input::PartsUnknown);
@@ -177,7 +177,7 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         hands: Hands {
             outputs,
             guard: None,
-            jobs: Sender::new(job_in, &shared.inspection_bell),
+            jobs: job_in,
             trace: trace_in,
             frame: None,
             dropped: 0,
@@ -214,15 +214,15 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     scribe.go_on(&saved);
 
     let result = thread::scope(|scope| {
-        let frame_in = Sender::new(frame_in, &shared.core_bell);
-        let verdict_in = Sender::new(verdict_in, &shared.core_bell);
-        let (camera_events, inspection_events) = (event_in.clone(), event_in.clone());
+        let camera_events = event_in.clone();
+        let inspection_events = event_in.clone();
         // the scribe ends when every sender is gone
         let listener = listener.map(|listener| (listener, event_in.clone()));
-        let belt_in = Sender::new(belt_in, &shared.core_bell);
         let simulated = matches!(camera, Pictures::Simulated(_));
-        let exposure_in = simulated.then(|| Sender::new(exposure_in, &shared.camera_bell));
-        let (shared, status, commands) = (&shared, &status, &commands_in);
+        let exposure_in = simulated.then_some(exposure_in);
+        let shared = &shared;
+        let status = &status;
+        let commands = &commands_in;
         let (guarded_in, guarded) = sync_channel(1);
         start(scope, "core", move || core.run(&guarded_in))?;
         // a thread that ends without a word has panicked, and that ends the process
@@ -318,10 +318,6 @@ fn gate_delay(scenario: Option<&Scenario>, settings: &Settings) -> Duration {
     }
 }
 
-fn queue<T, const N: usize>() -> Box<Queue<T, N>> {
-    Box::new(Queue::new())
-}
-
 fn start<'s>(scope: &'s Scope<'s, '_>, name: &str, work: impl FnOnce() + Send + 's) -> Result<(), LineError> {
     thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(NoThread)?;
     Ok(())
@@ -358,5 +354,3 @@ fn listen(path: &Path) -> Result<UnixListener, LineError> {
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
 }
-
-const _: () = assert!(IN_FLIGHT <= 128, "the queues hold a frame and a verdict for every part in flight");

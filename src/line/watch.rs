@@ -8,8 +8,8 @@ use std::time::Duration;
 use beltwatch_core::{Command, Device, Input, MonoNanos};
 use sd_notify::NotifyState;
 
-use super::Shared;
 use super::queue::Sender;
+use super::wiring::Shared;
 use crate::clock::Clock;
 
 const PERIOD: Duration = Duration::from_millis(10);

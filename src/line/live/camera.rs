@@ -14,7 +14,7 @@ use crate::clock::{Clock, realtime};
 use crate::devices::capture::{CaptureError, Captured, Connect, FrameCheck, LiveCamera, Shown, Truth};
 use crate::line::queue::Sender;
 use crate::line::stage::SLICE;
-use crate::line::{Frame, Shared};
+use crate::line::wiring::{Frame, Shared};
 
 /// How long what is waited for.
 #[derive(Clone, Copy, Debug)]

@@ -8,9 +8,9 @@ use beltwatch_core::{Device, Input, MonoNanos};
 use crate::board::{InputsConfig, Stage};
 use crate::clock::{Clock, realtime};
 use crate::devices::inputs::{self, Inputs};
-use crate::line::Shared;
 use crate::line::queue::Sender;
 use crate::line::stage::SLICE;
+use crate::line::wiring::Shared;
 
 /// Inputs that are gone are claimed again after this; each time that fails twice as long, up to the longest.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];

@@ -9,11 +9,10 @@ use std::time::Duration;
 use beltwatch_belt::{Body, Certainty, EyeCause, Fate, Happening, Physical, Plant, Product, Ruling, Scenario, Truth};
 use beltwatch_core::{IN_FLIGHT, Input, MonoNanos};
 
-use super::camera::Exposure;
 use crate::board::Stage;
 use crate::clock::realtime;
 use crate::line::queue::Sender;
-use crate::line::{Arrival, Event, Shared};
+use crate::line::wiring::{Arrival, Event, Exposure, Shared};
 
 /// Above the core's: an edge that is heard of after its level has held for long enough counts as a part.
 const PRIORITY: u8 = 41;

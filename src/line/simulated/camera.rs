@@ -11,24 +11,11 @@ use crate::board::Stage;
 use crate::clock::{Clock, realtime};
 use crate::devices::capture::{CaptureError, FrameCheck, PartCamera, Shown};
 use crate::line::queue::{Sender, next};
-use crate::line::{Event, Frame, Shared};
+use crate::line::wiring::{Event, Exposure, Frame, Shared};
 
 const PATIENCE: Duration = Duration::from_millis(50);
 /// A machine on which pictures come later than this cannot make them as fast as the belt wants them.
 const LATE: Duration = Duration::from_millis(100);
-
-/// The camera's shutter opened.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::line) struct Exposure {
-    pub(in crate::line) exposed: MonoNanos,
-    pub(in crate::line) sequence: u32,
-    /// What is in front of it: a place on the belt.
-    pub(in crate::line) part: u64,
-    /// What the picture should look like at first sight.
-    pub(in crate::line) quality: Quality,
-    /// When the frame is there.
-    pub(in crate::line) delivered: MonoNanos,
-}
 
 /// Sends the picture of every exposure at its time until the core has ended. The next part's picture is prepared
 /// beforehand. A picture that cannot be read is not sent: its part gets none.

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::devices::capture::Truth;
 use crate::devices::display::Reject;
-use crate::line::{Arrival, Event, Inspected, Times};
+use crate::line::Times;
+use crate::line::wiring::{Arrival, Event, Inspected};
 
 /// Rejects that are kept for people to look at, the latest ones: each has two pictures.
 const REJECTS: usize = 32;

@@ -8,7 +8,8 @@ use beltwatch_core::{Action, Cause, Input, MonoNanos, Tag, Verdict};
 
 use super::status::Status;
 use crate::devices::display::{Feed, LastPart, LastReject, TREND, TrendPoint, View};
-use crate::line::{Event, PartRecord};
+use crate::line::PartRecord;
+use crate::line::wiring::Event;
 
 /// The display takes ten views a second.
 const PERIOD: Duration = Duration::from_millis(100);

@@ -18,7 +18,8 @@ use super::terminal::Terminal;
 use crate::clock::{Clock, MonoNanos};
 use crate::keep::record::{Entry, Recorded, Recording};
 use crate::keep::store::{self, Saved, SavedThreshold, Store};
-use crate::line::{Event, Parts, Report, Shared, Trace, Traced};
+use crate::line::wiring::{Event, Shared, Trace, Traced};
+use crate::line::{Parts, Report};
 
 /// The queues are emptied this often.
 const PERIOD: Duration = Duration::from_millis(5);
