@@ -16,7 +16,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [model, size, channels, kernel @ ..] = arguments.as_slice() else {
         return Err("usage: reconstruct MODEL SIZE CHANNELS [KERNEL] < pictures > reconstructions".into());
     };
-    let shape = InputShape { size: size.parse()?, channels: channels.parse()? };
+    let shape = InputShape {
+        size: size.parse()?,
+        channels: channels.parse()?,
+    };
     let kernel = match kernel {
         [] => Kernel::best(),
         [name, ..] => Kernel::named(name)?,

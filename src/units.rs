@@ -40,7 +40,10 @@ fn parts<T: Copy>(text: &str, units: &[(&str, T)]) -> Option<(f64, T)> {
     let place = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(place);
     let number: f64 = number.trim().parse().ok()?;
-    units.iter().find(|(name, _)| *name == unit.trim()).map(|&(_, size)| (number, size))
+    units
+        .iter()
+        .find(|(name, _)| *name == unit.trim())
+        .map(|&(_, size)| (number, size))
 }
 
 impl FromStr for Time {
@@ -98,13 +101,17 @@ impl fmt::Display for Length {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -126,14 +133,31 @@ mod tests {
 
     #[test]
     fn mistakes_say_what_to_write() {
-        for text in
-            ["60", "", "ms", "sixty ms", "60 parsec", "nan ms", "1e400 ms", "-1 ms", "25 hours", "é ms", "2 s 3"]
-        {
+        for text in [
+            "60",
+            "",
+            "ms",
+            "sixty ms",
+            "60 parsec",
+            "nan ms",
+            "1e400 ms",
+            "-1 ms",
+            "25 hours",
+            "é ms",
+            "2 s 3",
+        ] {
             let error = text.parse::<Time>().expect_err(text).to_string();
-            assert!(error.contains(text) && (error.contains("60 ms") || error.contains("0 to")), "{error}");
+            assert!(
+                error.contains(text) && (error.contains("60 ms") || error.contains("0 to")),
+                "{error}"
+            );
             assert!(text.parse::<Length>().is_err());
         }
         assert!("11 km".parse::<Length>().is_err() && "-3 mm".parse::<Length>().is_err());
-        assert!("20000 m".parse::<Length>().is_err_and(|e| e.to_string().contains("10000 m")));
+        assert!(
+            "20000 m"
+                .parse::<Length>()
+                .is_err_and(|e| e.to_string().contains("10000 m"))
+        );
     }
 }

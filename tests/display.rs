@@ -1,4 +1,5 @@
-//! A running line with an operator's screen: it shows what happens, and a screen that fails is not the line's concern.
+//! A running line with an operator's screen: it shows what happens, and a screen that fails is not the line's
+//! concern.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +21,17 @@ fn run(folder: &Path, display: &str) -> (Output, Value) {
     fs::write(folder.join("board.toml"), board).expect("a temporary folder");
     let output = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
         .current_dir(folder)
-        .args(["run", "--quiet", "--speed", "10", "--board", "board.toml", "--json", "end.json", "--parts"])
+        .args([
+            "run",
+            "--quiet",
+            "--speed",
+            "10",
+            "--board",
+            "board.toml",
+            "--json",
+            "end.json",
+            "--parts",
+        ])
         .arg(PARTS.to_string())
         .arg("--recipe")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo"))
@@ -38,7 +49,10 @@ fn decided(end: &Value) -> u64 {
 fn a_screen_that_is_left_behind_does_not_look_alive() {
     steadily(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (output, end) = run(folder.path(), "back_end.png = \"screen.png\"\nsize = [480, 800]\nrotation = 90");
+        let (output, end) = run(
+            folder.path(),
+            "back_end.png = \"screen.png\"\nsize = [480, 800]\nrotation = 90",
+        );
         assert!(output.status.success(), "{output:?}");
         assert_eq!(decided(&end), PARTS as u64);
         let screen = Picture::open(&folder.path().join("screen.png")).expect("a PNG");
@@ -56,9 +70,10 @@ fn a_screen_that_is_left_behind_does_not_look_alive() {
 #[test]
 fn a_screen_that_fails_is_not_the_lines_concern() {
     steadily(|| {
-        for display in
-            ["back_end.png = \"no/folder/screen.png\"\nsize = [800, 480]", "back_end.framebuffer = \"/dev/null\""]
-        {
+        for display in [
+            "back_end.png = \"no/folder/screen.png\"\nsize = [800, 480]",
+            "back_end.framebuffer = \"/dev/null\"",
+        ] {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let (output, end) = run(folder.path(), display);
             assert!(output.status.success(), "{output:?}");

@@ -1,6 +1,7 @@
 //! However the daemon goes, every output is safe at once: watched from outside, by the levels in a file.
 //!
-//! `BELTWATCH_KILLS` is how often each way is tried (2 in the ordinary run); every other time all cores are busy beside.
+//! `BELTWATCH_KILLS` is how often each way is tried (2 in the ordinary run); every other time all cores are
+//! busy beside.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,7 +21,8 @@ mod steady;
 
 /// Gate, READY, heartbeat off; FAULT on. The gate's line is low when it rejects.
 const SAFE: &str = "1010";
-/// Whether real-time priority is to be had here; without it other programs delay the gate and the guard as they like.
+/// Whether real-time priority is to be had here; without it other programs delay the gate and the guard as
+/// they like.
 static REAL_TIME: LazyLock<bool> = LazyLock::new(|| {
     let rights = std::thread::spawn(|| beltwatch::clock::realtime::enter(1));
     rights.join().expect("no panic").fifo
@@ -65,7 +67,11 @@ impl Daemon {
             .replacen("period = \"200 ms\"", &format!("period = \"{period}\""), 1)
             .replacen("scatter = \"25 ms\"", "scatter = \"10 ms\"", 1)
             .replacen("max_on = \"2 s\"", "max_on = \"100 s\"", 1)
-            .replacen("gate = \"1 s\"", &format!("gate = \"{} ms\"", gate_limit().as_millis()), 1);
+            .replacen(
+                "gate = \"1 s\"",
+                &format!("gate = \"{} ms\"", gate_limit().as_millis()),
+                1,
+            );
         let outputs = format!(
             "\n[outputs]\nback_end = {{ file = {levels:?} }}\ngate = {{ line = 0, active_low = true }}\n\
              ready = {{ line = 1 }}\nfault = {{ line = 2 }}\nheartbeat = {{ line = 3 }}\n{fault}"
@@ -73,7 +79,8 @@ impl Daemon {
         let path = folder.join("board.toml");
         fs::write(&path, board + &outputs).expect("writable");
         let (state, socket) = (folder.join("state"), folder.join("socket"));
-        let was_killed = fs::read_to_string(state.join("counters.json")).is_ok_and(|s| s.contains("\"running\":true"));
+        let was_killed =
+            fs::read_to_string(state.join("counters.json")).is_ok_and(|s| s.contains("\"running\":true"));
         let child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
             .args(["run", "--quiet", "--parts", "1000000", "--board"])
             .arg(&path)
@@ -90,22 +97,35 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let daemon = Self { child, levels, state, socket };
+        let daemon = Self {
+            child,
+            levels,
+            state,
+            socket,
+        };
         if was_killed {
             daemon.acknowledge_unknown_parts();
         }
         daemon
     }
 
-    /// A run that was killed may have left parts on the belt: the next one says so, and waits for an operator.
+    /// A run that was killed may have left parts on the belt: the next one says so, and waits for an
+    /// operator.
     fn acknowledge_unknown_parts(&self) {
         let start = Instant::now();
         let status = || line::ask(&self.socket, "status").unwrap_or_default();
         while !status().contains("parts-unknown") {
-            assert!(start.elapsed() < Duration::from_secs(20), "no word of the parts of the run that was killed");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "no word of the parts of the run that was killed"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(self.levels().get(1..3), Some("01"), "neither READY nor without FAULT");
+        assert_eq!(
+            self.levels().get(1..3),
+            Some("01"),
+            "neither READY nor without FAULT"
+        );
         line::ask(&self.socket, "acknowledge").expect("it listens");
     }
 
@@ -120,7 +140,10 @@ impl Daemon {
             if there(&levels) {
                 return start.elapsed();
             }
-            assert!(start.elapsed() < limit, "{what}: not after {limit:?}, the levels are {levels:?}");
+            assert!(
+                start.elapsed() < limit,
+                "{what}: not after {limit:?}, the levels are {levels:?}"
+            );
             std::thread::sleep(Duration::from_micros(200));
         }
     }
@@ -152,7 +175,12 @@ impl Daemon {
         let saved: Value = serde_json::from_slice(&text).expect("a whole file");
         let count = |v: &Value| v.as_u64().expect("a count");
         let c = &saved["counters"];
-        let rejected: u64 = c["rejected"].as_object().expect("causes").values().map(count).sum();
+        let rejected: u64 = c["rejected"]
+            .as_object()
+            .expect("causes")
+            .values()
+            .map(count)
+            .sum();
         let decided = count(&c["passed"]) + count(&c["bypassed"]) + rejected;
         let triggers = count(&c["triggers"]);
         assert!(triggers >= decided && triggers <= decided + 64, "{c}");
@@ -174,10 +202,14 @@ impl Daemon {
 }
 
 fn times() -> usize {
-    std::env::var("BELTWATCH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
+    std::env::var("BELTWATCH_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(2)
 }
 
-/// Starts a daemon, waits until it is at work and a while longer, lets it go by `end`, and measures until all is safe.
+/// Starts a daemon, waits until it is at work and a while longer, lets it go by `end`, and measures until all
+/// is safe.
 fn every_time(name: &str, limit: Duration, fault: &str, end: impl Fn(&mut Daemon)) {
     steadily(|| every_time_once(name, limit, fault, &end));
 }
@@ -201,10 +233,20 @@ fn every_time_once(name: &str, limit: Duration, fault: &str, end: &impl Fn(&mut 
         assert!(now >= decided, "{name}: counters went from {decided} to {now}");
         decided = now;
     }
-    for (took, how) in took.iter_mut().zip(["quiet", "busy"]).filter(|(took, _)| !took.is_empty()) {
+    for (took, how) in took
+        .iter_mut()
+        .zip(["quiet", "busy"])
+        .filter(|(took, _)| !took.is_empty())
+    {
         took.sort_unstable();
         let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-        println!("{name}, {how}: {} times, p50 {:?}, p99 {:?}, max {:?}", took.len(), at(0.5), at(0.99), at(1.0));
+        println!(
+            "{name}, {how}: {} times, p50 {:?}, p99 {:?}, max {:?}",
+            took.len(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
     }
 }
 
@@ -234,16 +276,27 @@ fn beside<T>(busy: bool, work: impl FnOnce() -> T) -> T {
 
 #[test]
 fn killed() {
-    every_time("SIGKILL", bar(), "", |d| kill_process(d.pid(), Signal::KILL).expect("it lives"));
+    every_time("SIGKILL", bar(), "", |d| {
+        kill_process(d.pid(), Signal::KILL).expect("it lives")
+    });
 }
 
 #[test]
 fn crashed() {
     // writing a core dump takes long, and no thread ends before
     let Rlimit { maximum, .. } = getrlimit(Resource::Core);
-    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).expect("within the maximum");
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )
+    .expect("within the maximum");
     for (name, signal) in [("SIGABRT", Signal::ABORT), ("SIGILL", Signal::ILL)] {
-        every_time(name, bar(), "", |d| kill_process(d.pid(), signal).expect("it lives"));
+        every_time(name, bar(), "", |d| {
+            kill_process(d.pid(), signal).expect("it lives")
+        });
     }
 }
 
@@ -257,7 +310,9 @@ fn a_guard_that_is_gone_is_a_fault_until_there_is_another_one() {
         let first = daemon.guard();
         kill_process(first, Signal::KILL).expect("it lives");
         daemon.wait("READY falls, FAULT rises", bar(), |l| l.get(1..3) == Some("01"));
-        daemon.wait("READY again", Duration::from_secs(10), |l| l.get(1..3) == Some("10"));
+        daemon.wait("READY again", Duration::from_secs(10), |l| {
+            l.get(1..3) == Some("10")
+        });
         assert_ne!(daemon.guard(), first);
         kill_process(daemon.pid(), Signal::TERM).expect("it lives");
         daemon.wait("an orderly end", Duration::from_secs(3), |l| l == SAFE);
@@ -278,20 +333,28 @@ fn terminated() {
 #[test]
 fn held_up() {
     // a process that is stopped is one whose gate thread hangs
-    every_time("SIGSTOP", gate_limit() + bar(), "", |d| kill_process(d.pid(), Signal::STOP).expect("it lives"));
+    every_time("SIGSTOP", gate_limit() + bar(), "", |d| {
+        kill_process(d.pid(), Signal::STOP).expect("it lives")
+    });
 }
 
 #[test]
 fn panicking_stages() {
     for stage in ["belt", "camera", "inspection", "core"] {
         // at the first of them that comes so far: on a busy machine a part may miss its frame
-        let fault = |part| format!("\n[[simulated.fault]]\nstage = \"{stage}\"\npart = {part}\nkind = \"panic\"\n");
+        let fault =
+            |part| format!("\n[[simulated.fault]]\nstage = \"{stage}\"\npart = {part}\nkind = \"panic\"\n");
         let faults = fault(12);
         every_time(&format!("panic in {stage}"), bar(), &faults, |d| {
             let messages = BufReader::new(d.child.stderr.take().expect("piped"));
             let (say, said) = mpsc::channel();
             std::thread::spawn(move || {
-                say.send(messages.lines().map_while(Result::ok).any(|l| l.contains("panicked at")))
+                say.send(
+                    messages
+                        .lines()
+                        .map_while(Result::ok)
+                        .any(|l| l.contains("panicked at")),
+                )
             });
             assert_eq!(said.recv_timeout(Duration::from_secs(20)), Ok(true), "no panic");
         });
@@ -313,5 +376,9 @@ fn a_hung_gate_thread() {
 /// Not there, or a zombie.
 fn is_gone(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    stat.map_or(true, |s| s.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    stat.map_or(true, |s| {
+        s.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    })
 }

@@ -54,7 +54,10 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let running = Self { child: Program(child), folder };
+        let running = Self {
+            child: Program(child),
+            folder,
+        };
         running.until("it listens", |r| r.ask(&["status"]).status.success());
         running
     }
@@ -65,12 +68,21 @@ impl Running {
 
     fn ask(&self, words: &[&str]) -> Output {
         let socket = self.at("socket");
-        Command::new(PROGRAM).args(["control", "--socket"]).arg(socket).args(words).output().expect("it starts")
+        Command::new(PROGRAM)
+            .args(["control", "--socket"])
+            .arg(socket)
+            .args(words)
+            .output()
+            .expect("it starts")
     }
 
     fn tell(&self, words: &[&str]) {
         let output = self.ask(words);
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{words:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn status(&self) -> Value {
@@ -79,7 +91,9 @@ impl Running {
 
     fn has_thread(&self, name: &str) -> bool {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.0.id())).expect("it lives");
-        threads.flatten().any(|t| fs::read_to_string(t.path().join("comm")).is_ok_and(|comm| comm.trim() == name))
+        threads
+            .flatten()
+            .any(|t| fs::read_to_string(t.path().join("comm")).is_ok_and(|comm| comm.trim() == name))
     }
 
     fn counter(&self, name: &str) -> u64 {
@@ -89,7 +103,11 @@ impl Running {
     fn until(&self, what: &str, mut there: impl FnMut(&Self) -> bool) {
         let start = Instant::now();
         while !there(self) {
-            assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", self.ask(&["status"]));
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "{what}: {:?}",
+                self.ask(&["status"])
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -107,7 +125,11 @@ fn copy_of_demo(folder: &Path) -> PathBuf {
     let copy = folder.join("recipe");
     fs::create_dir_all(copy.join("golden")).expect("writable");
     for name in ["", "golden"] {
-        for entry in fs::read_dir(demo().join(name)).expect("a folder").flatten().filter(|e| e.path().is_file()) {
+        for entry in fs::read_dir(demo().join(name))
+            .expect("a folder")
+            .flatten()
+            .filter(|e| e.path().is_file())
+        {
             fs::copy(entry.path(), copy.join(name).join(entry.file_name())).expect("a copy");
         }
     }
@@ -124,14 +146,19 @@ fn operators_are_heard_and_counters_outlive_a_kill() {
         let line = Running::start(tempfile::tempdir().expect("a temporary folder"), &[]);
         line.until("parts pass", |r| r.counter("passed") >= 2);
         let status = line.status();
-        assert_eq!((&status["state"], &status["ready"]), (&"continuous-execution".into(), &true.into()));
+        assert_eq!(
+            (&status["state"], &status["ready"]),
+            (&"continuous-execution".into(), &true.into())
+        );
         line.tell(&["bypass-on"]);
         line.until("parts are bypassed", |r| r.counter("bypassed") >= 2);
         line.tell(&["bypass-off"]);
         line.tell(&["test-fire"]);
         line.until("the gate was fired", |r| r.counter("test_fires") == 1);
         line.tell(&["challenge"]);
-        line.until("the challenge part left", |r| r.status()["counters"]["rejected"]["challenge"] == 1);
+        line.until("the challenge part left", |r| {
+            r.status()["counters"]["rejected"]["challenge"] == 1
+        });
         line.tell(&["halt"]);
         line.until("it is halted", |r| r.status()["state"] == "halted");
         line.tell(&["start"]);
@@ -143,8 +170,13 @@ fn operators_are_heard_and_counters_outlive_a_kill() {
         let before = line.counter("triggers");
         let folder = line.end(Signal::KILL);
 
-        let after = saved(folder.path())["counters"]["triggers"].as_u64().expect("a count");
-        assert!(after + 12 >= before, "at most a second of 10 parts a second is lost: {before} before, {after} after");
+        let after = saved(folder.path())["counters"]["triggers"]
+            .as_u64()
+            .expect("a count");
+        assert!(
+            after + 12 >= before,
+            "at most a second of 10 parts a second is lost: {before} before, {after} after"
+        );
         let log = fs::read_to_string(folder.path().join("state/actions.jsonl")).expect("a log");
         for action in ["bypass", "test-fire", "challenge", "halt"] {
             assert!(log.contains(action), "{action} is not in {log}");
@@ -154,7 +186,12 @@ fn operators_are_heard_and_counters_outlive_a_kill() {
         again.tell(&["reset-counters"]);
         again.until("counting begins anew", |r| r.counter("triggers") < 20);
         let folder = again.end(Signal::TERM);
-        assert!(saved(folder.path())["counters"]["triggers"].as_u64().expect("a count") < 50);
+        assert!(
+            saved(folder.path())["counters"]["triggers"]
+                .as_u64()
+                .expect("a count")
+                < 50
+        );
     });
 }
 
@@ -173,7 +210,10 @@ fn a_bad_recipe_is_refused_and_the_old_one_goes_on_also_on_two_cores() {
         assert!(line.has_thread("helper"));
         let refused = line.ask(&["recipe", broken.to_str().expect("UTF-8")]);
         assert!(!refused.status.success());
-        assert!(String::from_utf8_lossy(&refused.stderr).contains("model.onnx"), "{refused:?}");
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("model.onnx"),
+            "{refused:?}"
+        );
         assert_eq!(line.status()["ready"], true);
         line.tell(&["recipe", demo().to_str().expect("UTF-8")]);
         line.until("the new recipe is in force", |r| r.status()["ready"] == true);
@@ -192,12 +232,22 @@ fn an_operator_moves_the_threshold_and_sees_what_it_promises() {
         let recipe = copy_of_demo(folder.path());
         let manifest = fs::read_to_string(recipe.join("recipe.toml")).expect("a manifest");
         let scores = "held_out_scores = [60.0, 61.0, 62.0, 63.0]";
-        let line = |line| if str::starts_with(line, "held_out_scores") { scores } else { line };
+        let line = |line| {
+            if str::starts_with(line, "held_out_scores") {
+                scores
+            } else {
+                line
+            }
+        };
         let changed: Vec<&str> = manifest.lines().map(line).collect();
         assert!(changed.contains(&scores));
         fs::write(recipe.join("recipe.toml"), changed.join("\n")).expect("writable");
         let line = Running::start_with(&recipe, folder, &[]);
-        let defects = |r: &Running| r.status()["counters"]["rejected"]["defect"].as_u64().expect("a count");
+        let defects = |r: &Running| {
+            r.status()["counters"]["rejected"]["defect"]
+                .as_u64()
+                .expect("a count")
+        };
         let taught = line.status()["threshold"].clone();
         line.until("bad parts leave", |r| defects(r) > 0);
         for bad in [&["threshold"][..], &["threshold", "0"], &["threshold", "300"]] {
@@ -206,7 +256,10 @@ fn an_operator_moves_the_threshold_and_sees_what_it_promises() {
         assert_eq!(line.status()["threshold"], taught);
 
         let low = String::from_utf8(line.ask(&["threshold", "61"]).stdout).expect("UTF-8");
-        assert!(low.contains("2 of 4 held-out good pictures above it (50.0 %): at most 90.2 %"), "{low}");
+        assert!(
+            low.contains("2 of 4 held-out good pictures above it (50.0 %): at most 90.2 %"),
+            "{low}"
+        );
         line.tell(&["threshold", "255.5"]);
         line.until("it is in force", |r| r.status()["threshold"] == 255.5);
         assert_eq!(line.status()["false_rejects"]["rejected"], 0);
@@ -238,7 +291,9 @@ fn a_record_replays_to_the_same_bytes_even_after_a_kill() {
         let record = folder.path().join("line.jsonl");
         let line = Running::start(folder, &["--record", record.to_str().expect("UTF-8")]);
         line.tell(&["reject-next"]);
-        line.until("parts have left", |r| r.status()["counters"]["rejected"]["manual"] == 1);
+        line.until("parts have left", |r| {
+            r.status()["counters"]["rejected"]["manual"] == 1
+        });
         line.until("parts have passed", |r| r.counter("passed") >= 5);
         std::thread::sleep(Duration::from_millis(600));
         let folder = line.end(Signal::KILL);
@@ -252,16 +307,29 @@ fn a_record_replays_to_the_same_bytes_even_after_a_kill() {
             command.output().expect("it starts")
         };
         let output = replay(&record, Some(&again));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let (recorded, replayed) = (fs::read(&record).expect("a record"), fs::read(&again).expect("a record"));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let (recorded, replayed) = (
+            fs::read(&record).expect("a record"),
+            fs::read(&again).expect("a record"),
+        );
         assert!(replayed.len() > 1000 && recorded.starts_with(&replayed));
         let text = String::from_utf8(recorded).expect("JSON");
-        assert!(text.contains("\"sha256\""), "the pictures that were judged are named");
+        assert!(
+            text.contains("\"sha256\""),
+            "the pictures that were judged are named"
+        );
         let changed = folder.path().join("changed.jsonl");
         fs::write(&changed, text.replacen("{\"reject\":\"manual\"}", "\"pass\"", 1)).expect("writable");
         let output = replay(&changed, None);
         assert_eq!(output.status.code(), Some(7));
-        assert!(String::from_utf8_lossy(&output.stderr).contains("decided otherwise"), "{output:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("decided otherwise"),
+            "{output:?}"
+        );
     });
 }
 

@@ -8,13 +8,18 @@ use std::time::{Duration, Instant};
 use beltwatch::board::SIMULATED;
 use serde_json::Value;
 
-const CAMERA: &str = "source = \"v4l2\"\nmatch = { usb = \"ffff:ffff\" }\nwidth = 640\nheight = 480\nfps = 30";
+const CAMERA: &str =
+    "source = \"v4l2\"\nmatch = { usb = \"ffff:ffff\" }\nwidth = 640\nheight = 480\nfps = 30";
 
 #[test]
 fn without_its_camera_a_line_rejects_every_part_says_why_and_ends() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);
-    fs::write(at("board.toml"), SIMULATED.replacen("source = \"rendered\"", CAMERA, 1)).expect("writable");
+    fs::write(
+        at("board.toml"),
+        SIMULATED.replacen("source = \"rendered\"", CAMERA, 1),
+    )
+    .expect("writable");
     let log = fs::File::create(at("log")).expect("writable");
     let mut child = Command::new(env!("CARGO_BIN_EXE_beltwatch"))
         .args(["run", "--quiet", "--parts", "5", "--recipe"])
@@ -37,7 +42,14 @@ fn without_its_camera_a_line_rejects_every_part_says_why_and_ends() {
     }
     let report: Value =
         serde_json::from_slice(&fs::read(at("report.json")).expect("a report")).expect("a report in JSON");
-    assert_eq!((&report["parts"], &report["passed"], &report["rejected"]), (&5.into(), &0.into(), &5.into()));
+    assert_eq!(
+        (&report["parts"], &report["passed"], &report["rejected"]),
+        (&5.into(), &0.into(), &5.into())
+    );
     let log = fs::read_to_string(at("log")).expect("a log");
-    assert_eq!(log.matches("no camera with usb = \"ffff:ffff\" is there").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("no camera with usb = \"ffff:ffff\" is there").count(),
+        1,
+        "{log}"
+    );
 }

@@ -1,5 +1,5 @@
-//! Memory in steady state: the gate's own thread, in a whole running line, allocates nothing and frees nothing from eye edge to
-//! pulse; nor does the judging of a picture, with any kernel.
+//! Memory in steady state: the gate's own thread, in a whole running line, allocates nothing and frees
+//! nothing from eye edge to pulse; nor does the judging of a picture, with any kernel.
 
 // A counting allocator can only be an implementation of the unsafe trait `GlobalAlloc`.
 #![allow(unsafe_code)]
@@ -60,7 +60,10 @@ static ALLOCATOR: Counting = Counting;
 
 fn watch(threads: [i32; 2]) {
     CALLS.store(0, Ordering::Relaxed);
-    WATCHED.iter().zip(threads).for_each(|(watched, thread)| watched.store(thread, Ordering::Relaxed));
+    WATCHED
+        .iter()
+        .zip(threads)
+        .for_each(|(watched, thread)| watched.store(thread, Ordering::Relaxed));
 }
 
 fn thread_named(name: &str) -> Option<i32> {
@@ -76,22 +79,33 @@ static ONE: Mutex<()> = Mutex::new(());
 #[test]
 fn judging_allocates_nothing() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
+    let recipe =
+        Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let golden = &recipe.manifest.golden[0];
     let picture = Picture::open(&recipe.folder.join(&golden.file)).expect("a golden picture");
     let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported());
     for (kernel, cores) in kernels.flat_map(|kernel| [(kernel, Cores::One), (kernel, Cores::Two)]) {
         let team = Team::of(cores).expect("a thread");
-        let mut inspector = Inspector::with(&recipe, kernel, team).expect("the same scores with every kernel");
+        let mut inspector =
+            Inspector::with(&recipe, kernel, team).expect("the same scores with every kernel");
         inspector.inspect(&picture).expect("a golden picture");
-        assert_ne!([picture.width, picture.height], [recipe.manifest.input.size; 2], "a picture that is resized");
+        assert_ne!(
+            [picture.width, picture.height],
+            [recipe.manifest.input.size; 2],
+            "a picture that is resized"
+        );
         let helper = thread_named("helper");
         assert_eq!(helper.is_some(), cores == Cores::Two);
         watch([gettid().as_raw_nonzero().get(), helper.unwrap_or(0)]);
         let scores = [(); 3].map(|()| inspector.inspect(&picture).map(|found| found.score));
         let calls = CALLS.load(Ordering::Relaxed);
         watch([0, 0]);
-        assert!(scores.iter().all(|score| score.as_ref().is_ok_and(|&score| score == golden.score)), "{kernel}");
+        assert!(
+            scores
+                .iter()
+                .all(|score| score.as_ref().is_ok_and(|&score| score == golden.score)),
+            "{kernel}"
+        );
         assert_eq!(calls, 0, "allocations and frees with {kernel} on {cores:?}");
     }
 }
@@ -99,15 +113,35 @@ fn judging_allocates_nothing() {
 #[test]
 fn the_gates_thread_allocates_nothing() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
+    let recipe =
+        Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     // every second part leaves; frames without a part, black ones and late ones come too
-    let fault = |kind, rate| FrameFault { kind, rate, parts: Vec::new(), during: Vec::new(), late_ms: 250.0 };
-    let faults = vec![fault(FrameFaultKind::Black, 0.1), fault(FrameFaultKind::Late, 0.05)];
-    let mut scenario = Scenario { parts: 10_000, ..Scenario::constant(120.0, 10.0) };
+    let fault = |kind, rate| FrameFault {
+        kind,
+        rate,
+        parts: Vec::new(),
+        during: Vec::new(),
+        late_ms: 250.0,
+    };
+    let faults = vec![
+        fault(FrameFaultKind::Black, 0.1),
+        fault(FrameFaultKind::Late, 0.05),
+    ];
+    let mut scenario = Scenario {
+        parts: 10_000,
+        ..Scenario::constant(120.0, 10.0)
+    };
     scenario.product.defect_rate = 0.5;
-    scenario.camera = Camera { faults, ..Camera::default() };
+    scenario.camera = Camera {
+        faults,
+        ..Camera::default()
+    };
     scenario.inference.time_ms = 20.0;
-    let options = Options { scenario: Some(scenario), quiet: true, ..Options::default() };
+    let options = Options {
+        scenario: Some(scenario),
+        quiet: true,
+        ..Options::default()
+    };
     let stop = AtomicBool::new(false);
     let calls = std::thread::scope(|scope| {
         let line = scope.spawn(|| line::run(&recipe, &Board::simulated(), &options, &stop));
@@ -126,7 +160,10 @@ fn the_gates_thread_allocates_nothing() {
         watch([0, 0]);
         stop.store(true, Ordering::Relaxed);
         let (report, _) = line.join().expect("no panic").expect("a line");
-        assert!(report.counters.triggers > 40 && report.counters.gate_pulses > 15, "{report}");
+        assert!(
+            report.counters.triggers > 40 && report.counters.gate_pulses > 15,
+            "{report}"
+        );
         assert!(report.counters.frames_unusable > 0, "{report}");
         calls
     });

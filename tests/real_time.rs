@@ -29,21 +29,26 @@ const SOME: [&str; 8] = [
     "ramps-encoder",
     "too-close-encoder",
 ];
-/// A verdict in the last moment, which the real network's own time makes too late; a dead encoder, whose parts may be
-/// anywhere.
+/// A verdict in the last moment, which the real network's own time makes too late; a dead encoder, whose
+/// parts may be anywhere.
 const VIRTUAL: [&str; 2] = ["deadline-kept", "encoder-dead"];
 
-/// On a machine that withheld a processor in this many attempts, one after the other, pulses that the line itself found to
-/// be late are the machine's; all else must still be as in virtual time.
+/// On a machine that withheld a processor in this many attempts, one after the other, pulses that the line
+/// itself found to be late are the machine's; all else must still be as in virtual time.
 const STRICT_ATTEMPTS: usize = 2;
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let all = std::env::var("BELTWATCH_REAL_TIME").is_ok_and(|v| v == "all");
-    let files = fs::read_dir(folder).expect("the scenarios").map(|e| e.expect("a file").path());
+    let files = fs::read_dir(folder)
+        .expect("the scenarios")
+        .map(|e| e.expect("a file").path());
     let wanted = files.filter(|f| all || f.file_stem().is_some_and(|s| SOME.iter().any(|w| s == *w)));
     // bounces that are heard of late are parts
-    let is_fit = std::thread::spawn(|| realtime::enter(1)).join().expect("no panic").fifo;
+    let is_fit = std::thread::spawn(|| realtime::enter(1))
+        .join()
+        .expect("no panic")
+        .fifo;
     let wanted = wanted.filter(|f| is_fit || f.file_stem().is_some_and(|s| s != "eye-bounces"));
     let wanted = wanted.filter(|f| f.file_stem().is_some_and(|s| VIRTUAL.iter().all(|v| s != *v)));
     let read = |f: &Path| Scenario::parse(&fs::read_to_string(f).expect("readable"), f).expect("a scenario");
@@ -54,7 +59,8 @@ fn scenarios() -> Vec<Scenario> {
 
 #[test]
 fn scenarios_come_out_as_in_virtual_time() {
-    let recipe = Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
+    let recipe =
+        Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let board = Board::simulated();
     let scenarios = scenarios();
     let undecided = RefCell::new(Vec::new());
@@ -62,7 +68,8 @@ fn scenarios_come_out_as_in_virtual_time() {
         let attempts = Cell::new(0);
         steadily(|| {
             attempts.set(attempts.get() + 1);
-            // it cannot be told here how the scenario comes out: it is named, and may be one of a minority only
+            // it cannot be told here how the scenario comes out: it is named, and may be one of a minority
+            // only
             if attempts.get() == steady::ATTEMPTS {
                 return undecided.borrow_mut().push(&scenario.name);
             }
@@ -74,24 +81,44 @@ fn scenarios_come_out_as_in_virtual_time() {
     if !undecided.is_empty() {
         eprintln!("not decided, for processors were withheld in every attempt: {undecided:?}");
     }
-    assert!(2 * undecided.len() < scenarios.len(), "{} of {} scenarios", undecided.len(), scenarios.len());
+    assert!(
+        2 * undecided.len() < scenarios.len(),
+        "{} of {} scenarios",
+        undecided.len(),
+        scenarios.len()
+    );
 }
 
 /// What came out otherwise than the scenario says, apart from pulses told as late where `late_is_excused`.
 fn play(scenario: &Scenario, recipe: &Recipe, board: &Board, late_is_excused: bool) -> Vec<String> {
-    let options = Options { scenario: Some(scenario.clone()), quiet: true, ..Options::default() };
+    let options = Options {
+        scenario: Some(scenario.clone()),
+        quiet: true,
+        ..Options::default()
+    };
     let (mut report, _) = line::run(recipe, board, &options, &AtomicBool::new(false)).expect("a line");
     // a bounce that is heard of late, after the level has held for long enough, is locked out as a retrigger
     let (mut expect, mut counters) = (scenario.expect.clone(), report.counters);
     (counters.eye_bounces, counters.retriggers) = (0, 0);
-    expect.counters.iter_mut().for_each(|c| c.retain(|name, _| name != "eye_bounces" && name != "retriggers"));
-    let late = if late_is_excused { std::mem::take(&mut counters.late_pulses) } else { 0 };
+    expect
+        .counters
+        .iter_mut()
+        .for_each(|c| c.retain(|name, _| name != "eye_bounces" && name != "retriggers"));
+    let late = if late_is_excused {
+        std::mem::take(&mut counters.late_pulses)
+    } else {
+        0
+    };
     if late > 0 {
         eprintln!("{}: {late} pulses late", scenario.name);
         report.faults.retain(|f| *f != Fault::GateLate);
         report.state = expect.state;
         // one that is too late for its part is not given
-        let pulses = expect.counters.as_ref().and_then(|c| c.get("gate_pulses")?.as_integer()).unwrap_or(0) as u64;
+        let pulses = expect
+            .counters
+            .as_ref()
+            .and_then(|c| c.get("gate_pulses")?.as_integer())
+            .unwrap_or(0) as u64;
         if (counters.gate_pulses..=counters.gate_pulses + late).contains(&pulses) {
             counters.gate_pulses = pulses;
         }

@@ -20,8 +20,8 @@ pub struct Leg {
     pub hold_ms: f64,
 }
 
-/// A piece of constant acceleration in which the belt does not turn. Times are nanoseconds and ways millimetres from
-/// the start of the cycle; the last piece of a course that does not repeat goes on for ever.
+/// A piece of constant acceleration in which the belt does not turn. Times are nanoseconds and ways
+/// millimetres from the start of the cycle; the last piece of a course that does not repeat goes on for ever.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
     start: u64,
@@ -56,20 +56,35 @@ pub struct Course {
 }
 
 impl Course {
-    /// The way by a profile's legs. A profile that repeats starts at its last speed, another at rest; where it does not
-    /// repeat its last speed lasts.
+    /// The way by a profile's legs. A profile that repeats starts at its last speed, another at rest; where
+    /// it does not repeat its last speed lasts.
     pub(crate) fn new(legs: &[Leg], repeat: bool) -> Self {
         let mut pieces = Vec::new();
         let (mut time, mut way) = (0, 0.0);
         let mut add = |speed: f64, acceleration: f64, length: u64| {
             if length > 0 {
-                let mut piece = Piece { start: time, length, from: way, to: way, speed, acceleration };
-                piece.to = if length == u64::MAX { f64::INFINITY } else { piece.way(length) };
+                let mut piece = Piece {
+                    start: time,
+                    length,
+                    from: way,
+                    to: way,
+                    speed,
+                    acceleration,
+                };
+                piece.to = if length == u64::MAX {
+                    f64::INFINITY
+                } else {
+                    piece.way(length)
+                };
                 (time, way) = (time.saturating_add(length), piece.to);
                 pieces.push(piece);
             }
         };
-        let mut speed = if repeat { legs.last().map_or(0.0, |l| l.to_mm_s) } else { 0.0 };
+        let mut speed = if repeat {
+            legs.last().map_or(0.0, |l| l.to_mm_s)
+        } else {
+            0.0
+        };
         for (i, leg) in legs.iter().enumerate() {
             let ramp = crate::nanos(leg.ramp_ms);
             if ramp > 0 {
@@ -85,7 +100,15 @@ impl Course {
             }
             speed = leg.to_mm_s;
             let lasts = !repeat && i + 1 == legs.len();
-            add(speed, 0.0, if lasts { u64::MAX } else { crate::nanos(leg.hold_ms) });
+            add(
+                speed,
+                0.0,
+                if lasts {
+                    u64::MAX
+                } else {
+                    crate::nanos(leg.hold_ms)
+                },
+            );
         }
         Self {
             pieces: pieces.into(),
@@ -94,9 +117,14 @@ impl Course {
         }
     }
 
-    /// How far a cycle of a profile that repeats takes the belt, in millimetres; infinite where it does not repeat.
+    /// How far a cycle of a profile that repeats takes the belt, in millimetres; infinite where it does not
+    /// repeat.
     pub(crate) fn advance(&self) -> f64 {
-        if self.period == u64::MAX { self.pieces.last().map_or(0.0, |p| p.to) } else { self.advance }
+        if self.period == u64::MAX {
+            self.pieces.last().map_or(0.0, |p| p.to)
+        } else {
+            self.advance
+        }
     }
 
     /// The belt's place at `time` nanoseconds, in millimetres.
@@ -117,7 +145,11 @@ struct Cursor {
 
 impl Cursor {
     fn new(course: &Course) -> Self {
-        Self { course: course.clone(), cycle: 0, index: 0 }
+        Self {
+            course: course.clone(),
+            cycle: 0,
+            index: 0,
+        }
     }
 
     fn next(&mut self) {
@@ -183,9 +215,15 @@ pub(crate) struct Crossings {
 }
 
 impl Crossings {
-    /// `passed` is the last mark at or before the belt's start, place 0; it is looked no further than `until`.
+    /// `passed` is the last mark at or before the belt's start, place 0; it is looked no further than
+    /// `until`.
     pub(crate) fn new(course: &Course, marks: Marks, passed: i64, until: u64) -> Self {
-        Self { cursor: Cursor::new(course), marks, passed, until }
+        Self {
+            cursor: Cursor::new(course),
+            marks,
+            passed,
+            until,
+        }
     }
 
     /// The next one; `None` where none is left.
@@ -197,14 +235,22 @@ impl Crossings {
                 if mark <= to && mark.is_finite() {
                     self.passed += 1;
                     let at = self.cursor.time((mark - from).max(0.0));
-                    return Some(Crossing { at, mark: self.passed, forward: true });
+                    return Some(Crossing {
+                        at,
+                        mark: self.passed,
+                        forward: true,
+                    });
                 }
             } else {
                 let mark = (self.marks)(self.passed);
                 if mark > to {
                     self.passed -= 1;
                     let at = self.cursor.time((from - mark).max(0.0));
-                    return Some(Crossing { at, mark: self.passed + 1, forward: false });
+                    return Some(Crossing {
+                        at,
+                        mark: self.passed + 1,
+                        forward: false,
+                    });
                 }
             }
             if to.is_infinite() || self.cursor.time(0.0) > self.until {
@@ -227,12 +273,23 @@ mod tests {
     use super::*;
 
     fn leg(to_mm_s: f64, ramp_ms: f64, hold_ms: f64) -> Leg {
-        Leg { to_mm_s, ramp_ms, hold_ms }
+        Leg {
+            to_mm_s,
+            ramp_ms,
+            hold_ms,
+        }
     }
 
     /// From rest in 1 s to 100 mm/s, one second so, in 2 s to -100 mm/s, 0.25 s so, at once to 50 mm/s.
     fn there_and_back() -> Course {
-        Course::new(&[leg(100.0, 1000.0, 1000.0), leg(-100.0, 2000.0, 250.0), leg(50.0, 0.0, 0.0)], false)
+        Course::new(
+            &[
+                leg(100.0, 1000.0, 1000.0),
+                leg(-100.0, 2000.0, 250.0),
+                leg(50.0, 0.0, 0.0),
+            ],
+            false,
+        )
     }
 
     #[test]
@@ -252,15 +309,31 @@ mod tests {
 
     #[test]
     fn marks_pass_both_ways() {
-        let marks = Box::new(|n: i64| if n < 0 { f64::NEG_INFINITY } else { 140.0 + 20.0 * n as f64 });
+        let marks = Box::new(|n: i64| {
+            if n < 0 {
+                f64::NEG_INFINITY
+            } else {
+                140.0 + 20.0 * n as f64
+            }
+        });
         let mut crossings = Crossings::new(&there_and_back(), marks, -1, u64::MAX);
-        let seen: Vec<_> =
-            (0..7).filter_map(|_| crossings.next()).map(|c| (c.mark, c.forward, c.at / 1_000_000)).collect();
+        let seen: Vec<_> = (0..7)
+            .filter_map(|_| crossings.next())
+            .map(|c| (c.mark, c.forward, c.at / 1_000_000))
+            .collect();
         let by_hand = [(0, true, 1900), (1, true, 2105), (2, true, 2367), (3, true, 3000)];
         assert_eq!(seen[0], by_hand[0]);
         assert_eq!(
             seen.iter().map(|s| (s.0, s.1)).collect::<Vec<_>>(),
-            [(0, true), (1, true), (2, true), (3, true), (3, false), (2, false), (1, false)]
+            [
+                (0, true),
+                (1, true),
+                (2, true),
+                (3, true),
+                (3, false),
+                (2, false),
+                (1, false)
+            ]
         );
         assert!(seen.windows(2).all(|w| w[0].2 <= w[1].2));
     }
@@ -268,17 +341,29 @@ mod tests {
     #[test]
     fn a_course_that_repeats_goes_on_as_it_began() {
         let course = Course::new(&[leg(0.0, 100.0, 50.0), leg(300.0, 100.0, 400.0)], true);
-        assert_eq!((course.advance(), course.way(100_000_000), course.way(650_000_000)), (150.0, 15.0, 150.0));
+        assert_eq!(
+            (course.advance(), course.way(100_000_000), course.way(650_000_000)),
+            (150.0, 15.0, 150.0)
+        );
         let mut reach = Reach::new(&course);
         for n in 0..50u64 {
             assert_eq!(reach.time(150.0 * n as f64 + 15.0), 650_000_000 * n + 100_000_000);
-            assert!((course.way(650_000_000 * n + 400_000_000) - course.advance() * n as f64 - 75.0).abs() < 1e-9);
+            assert!(
+                (course.way(650_000_000 * n + 400_000_000) - course.advance() * n as f64 - 75.0).abs() < 1e-9
+            );
         }
     }
 
     #[test]
     fn when_and_where_agree() {
-        let course = Course::new(&[leg(500.0, 300.0, 400.0), leg(-80.0, 200.0, 100.0), leg(900.0, 700.0, 10.0)], true);
+        let course = Course::new(
+            &[
+                leg(500.0, 300.0, 400.0),
+                leg(-80.0, 200.0, 100.0),
+                leg(900.0, 700.0, 10.0),
+            ],
+            true,
+        );
         let mut reach = Reach::new(&course);
         for n in 1..3000 {
             let (place, time) = (f64::from(n) * 0.7, reach.time(f64::from(n) * 0.7));

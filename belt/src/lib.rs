@@ -1,9 +1,9 @@
 //! The simulated belt as a test bench.
 //!
-//! A [`Scenario`] says how the belt runs, what lies on it and what goes wrong. The [`Plant`] plays it: edges, pulses,
-//! exposures, parts at the gate, each at its nanosecond. [`Truth`] works out what each part should get, knowing the
-//! belt itself and nothing of the core. [`run`] plays a scenario to the line's core in virtual time and says what went
-//! wrong.
+//! A [`Scenario`] says how the belt runs, what lies on it and what goes wrong. The [`Plant`] plays it: edges,
+//! pulses, exposures, parts at the gate, each at its nanosecond. [`Truth`] works out what each part should
+//! get, knowing the belt itself and nothing of the core. [`run`] plays a scenario to the line's core in
+//! virtual time and says what went wrong.
 
 #![forbid(unsafe_code)]
 

@@ -71,6 +71,8 @@ impl Outcome {
 
     /// What is not as the scenario expects it, in words.
     pub fn unexpected(&self, scenario: &Scenario) -> Vec<String> {
-        scenario.expect.unexpected(&self.counters, &self.faults, &self.alarms, self.state)
+        scenario
+            .expect
+            .unexpected(&self.counters, &self.faults, &self.alarms, self.state)
     }
 }

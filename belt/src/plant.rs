@@ -120,21 +120,37 @@ struct GateSource {
 }
 
 impl Plant {
-    /// The belt starts at `start`, the times of the scenario count from there. The scenario must have been checked.
+    /// The belt starts at `start`, the times of the scenario count from there. The scenario must have been
+    /// checked.
     pub fn new(scenario: &Scenario, start: MonoNanos) -> Self {
         let (scenario, course) = (Arc::new(scenario.clone()), scenario.course());
         let script = script(&scenario);
         let gate = scenario.line.gate_mm;
-        let ghosts = scenario.eye.stuck.iter().map(|s| course.way(crate::nanos(s.from_ms)));
+        let ghosts = scenario
+            .eye
+            .stuck
+            .iter()
+            .map(|s| course.way(crate::nanos(s.from_ms)));
         let last = ghosts.fold(scenario.place(scenario.parts - 1), f64::max) + gate + scenario.slack_mm();
-        let end = Reach::new(&course).time(last).max(script.back().map_or(0, |s| s.0)) + crate::nanos(TAIL_MS);
+        let end = Reach::new(&course)
+            .time(last)
+            .max(script.back().map_or(0, |s| s.0))
+            + crate::nanos(TAIL_MS);
         Self {
             start,
             eye: EyeSource::new(&scenario, &course, end),
             encoder: EncoderSource::new(&scenario, &course, end),
             camera: CameraSource::new(&scenario, &course, start),
-            gate: GateSource { reach: Reach::new(&course), gate, next: None },
-            ghosts: GateSource { reach: Reach::new(&course), gate, next: None },
+            gate: GateSource {
+                reach: Reach::new(&course),
+                gate,
+                next: None,
+            },
+            ghosts: GateSource {
+                reach: Reach::new(&course),
+                gate,
+                next: None,
+            },
             script,
             end: Some(end),
         }
@@ -143,8 +159,20 @@ impl Plant {
 
     /// Nothing is left but the belt itself, and an encoder that counts its way.
     pub fn is_through(&self) -> bool {
-        let Self { eye, camera, gate, ghosts, script, .. } = self;
-        let times = [eye.peek(), camera.peek(), gate.next.map(|n| n.0), ghosts.next.map(|n| n.0)];
+        let Self {
+            eye,
+            camera,
+            gate,
+            ghosts,
+            script,
+            ..
+        } = self;
+        let times = [
+            eye.peek(),
+            camera.peek(),
+            gate.next.map(|n| n.0),
+            ghosts.next.map(|n| n.0),
+        ];
         script.is_empty() && times.into_iter().all(|t| t.is_none())
     }
 
@@ -154,7 +182,10 @@ impl Plant {
     }
 
     fn happening(&self, at: u64, what: Physical) -> Happening {
-        Happening { at: MonoNanos(self.start.0 + at), what }
+        Happening {
+            at: MonoNanos(self.start.0 + at),
+            what,
+        }
     }
 }
 
@@ -178,7 +209,12 @@ impl Iterator for Plant {
             self.ghosts.next.map(|n| n.0),
             self.script.front().map(|s| s.0),
         ];
-        let next = times.into_iter().enumerate().filter_map(|(i, t)| Some((t?, i))).min().filter(|n| n.0 < end);
+        let next = times
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, t)| Some((t?, i)))
+            .min()
+            .filter(|n| n.0 < end);
         let Some((at, source)) = next else {
             self.end = None;
             return Some(self.happening(end, Physical::End));
@@ -212,14 +248,24 @@ impl GateSource {
 
 /// Commands and devices in order of time.
 fn script(scenario: &Scenario) -> VecDeque<(u64, Physical)> {
-    let mut script: Vec<_> =
-        scenario.commands.iter().map(|c| (crate::nanos(c.at_ms), Physical::Command(c.command))).collect();
+    let mut script: Vec<_> = scenario
+        .commands
+        .iter()
+        .map(|c| (crate::nanos(c.at_ms), Physical::Command(c.command)))
+        .collect();
     let mut down = |device, from_ms, to_ms| {
         script.push((crate::nanos(from_ms), Physical::Device { device, up: false }));
         script.push((crate::nanos(to_ms), Physical::Device { device, up: true }));
     };
-    scenario.devices.iter().for_each(|d| down(d.device, d.from_ms, d.to_ms));
-    scenario.camera.unplugged.iter().for_each(|s| down(Device::Camera, s.from_ms, s.to_ms));
+    scenario
+        .devices
+        .iter()
+        .for_each(|d| down(d.device, d.from_ms, d.to_ms));
+    scenario
+        .camera
+        .unplugged
+        .iter()
+        .for_each(|s| down(Device::Camera, s.from_ms, s.to_ms));
     script.sort_by_key(|s| s.0);
     script.into()
 }

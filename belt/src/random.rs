@@ -46,10 +46,14 @@ mod tests {
         for seed in 0..4 {
             let mean = |s| (0..10_000).map(|i| Dice(seed).unit(s, i)).sum::<f64>() / 10_000.0;
             assert!((mean(Stream::Scatter) - 0.5).abs() < 0.02);
-            let equal = (0..1000)
-                .filter(|&i| Dice(seed).hits(Stream::Scatter, i, 0.5) == Dice(seed).hits(Stream::Defect, i, 0.5));
+            let equal = (0..1000).filter(|&i| {
+                Dice(seed).hits(Stream::Scatter, i, 0.5) == Dice(seed).hits(Stream::Defect, i, 0.5)
+            });
             assert!((400..600).contains(&equal.count()));
         }
-        assert_eq!((0..100).filter(|&i| Dice(1).hits(Stream::Defect, i, 0.0)).count(), 0);
+        assert_eq!(
+            (0..100).filter(|&i| Dice(1).hits(Stream::Defect, i, 0.0)).count(),
+            0
+        );
     }
 }

@@ -17,7 +17,13 @@ const START: MonoNanos = MonoNanos(1_000_000_000);
 /// What is wrong is listed up to here; one mistake often makes thousands.
 const MOST_WRONG: usize = 20;
 
-const DEVICES: [Device; 5] = [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages];
+const DEVICES: [Device; 5] = [
+    Device::Recipe,
+    Device::Camera,
+    Device::Inputs,
+    Device::Outputs,
+    Device::Stages,
+];
 
 /// What comes later, besides what the plant does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +65,10 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
     let line = match Line::new(settings, Counters::default()) {
         Ok(line) => line,
         Err(error) => {
-            return Outcome { wrong: vec![format!("the line refuses its settings: {error}")], ..Outcome::new() };
+            return Outcome {
+                wrong: vec![format!("the line refuses its settings: {error}")],
+                ..Outcome::new()
+            };
         }
     };
     let mut runner = Runner::<N> {
@@ -80,14 +89,21 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
         outcome: Outcome::new(),
     };
     runner.play();
-    let Runner { line, truth, mut outcome, .. } = runner;
+    let Runner {
+        line,
+        truth,
+        mut outcome,
+        ..
+    } = runner;
     outcome.counters = line.counters();
     outcome.state = line.state();
     let (fates, counters) = truth.finish();
     outcome.fates = fates;
     // with an encoder that was dead the gate is, for the line, further off than it is
     if !line.is_drained() && outcome.fates.iter().all(|f| f.certainty != Certainty::Lost) {
-        outcome.wrong.push("parts, or an open gate, are left at the end".into());
+        outcome
+            .wrong
+            .push("parts, or an open gate, are left at the end".into());
     }
     let wrong = crate::verify::verify(scenario, START, N, &outcome, counters);
     outcome.wrong.extend(wrong);
@@ -109,7 +125,9 @@ impl<const N: usize> Runner<'_, N> {
             let later = self.later.peek().map(|l| l.0.0);
             let server = self.server.due();
             let plant = self.plant.peek().map(|h| h.at);
-            let Some(at) = [due, later, server, plant].into_iter().flatten().min() else { return };
+            let Some(at) = [due, later, server, plant].into_iter().flatten().min() else {
+                return;
+            };
             self.now = at;
             if later == Some(at) && self.later.peek().is_some_and(|l| l.0.2 == Later::Wake) {
                 self.later.pop();
@@ -124,7 +142,11 @@ impl<const N: usize> Runner<'_, N> {
             } else if server == Some(at) {
                 if let Some((tag, part)) = self.server.finish() {
                     let defect = Verdict::Reject(beltwatch_core::Cause::Defect);
-                    let verdict = if self.scenario.is_defective(part) { defect } else { Verdict::Pass };
+                    let verdict = if self.scenario.is_defective(part) {
+                        defect
+                    } else {
+                        Verdict::Pass
+                    };
                     self.hear(Input::Verdict { tag, verdict }, part);
                 }
             } else if let Some(happening) = self.plant.next() {
@@ -148,22 +170,60 @@ impl<const N: usize> Runner<'_, N> {
 
     fn happens(&mut self, Happening { at, what }: Happening) {
         match what {
-            Physical::Eye { blocked, sequence, .. } => self.hear(Input::Eye { at, sequence, blocked }, 0),
-            Physical::Encoder { forward, sequence } => self.hear(Input::Encoder { at, sequence, forward }, 0),
-            Physical::Exposure { part, sequence, quality, delivered } => {
-                let frame = (Input::Frame { exposed: at, sequence, quality }, part);
-                let place = self.frames.iter().position(Option::is_none).unwrap_or(self.frames.len());
+            Physical::Eye {
+                blocked, sequence, ..
+            } => self.hear(
+                Input::Eye {
+                    at,
+                    sequence,
+                    blocked,
+                },
+                0,
+            ),
+            Physical::Encoder { forward, sequence } => self.hear(
+                Input::Encoder {
+                    at,
+                    sequence,
+                    forward,
+                },
+                0,
+            ),
+            Physical::Exposure {
+                part,
+                sequence,
+                quality,
+                delivered,
+            } => {
+                let frame = (
+                    Input::Frame {
+                        exposed: at,
+                        sequence,
+                        quality,
+                    },
+                    part,
+                );
+                let place = self
+                    .frames
+                    .iter()
+                    .position(Option::is_none)
+                    .unwrap_or(self.frames.len());
                 self.frames.resize(self.frames.len().max(place + 1), None);
                 self.frames[place] = Some(frame);
                 self.push(delivered, Later::Frame(place));
             }
-            Physical::AtGate { body: Body::Part(part) } => {
+            Physical::AtGate {
+                body: Body::Part(part),
+            } => {
                 let half = self.scenario.settings().pulse.pulse / 2;
                 self.push(at + half, Later::Strike(part));
             }
             Physical::AtGate { body: Body::Ghost(_) } | Physical::End => {}
             Physical::Device { device, up } => {
-                self.outputs_up = if device == Device::Outputs { up } else { self.outputs_up };
+                self.outputs_up = if device == Device::Outputs {
+                    up
+                } else {
+                    self.outputs_up
+                };
                 self.hear(Input::Device { device, up }, 0);
             }
             Physical::Command(command) => self.hear(Input::Command(command), 0),
@@ -171,7 +231,9 @@ impl<const N: usize> Runner<'_, N> {
     }
 
     fn comes(&mut self) {
-        let Some(Reverse((at, _, later))) = self.later.pop() else { return };
+        let Some(Reverse((at, _, later))) = self.later.pop() else {
+            return;
+        };
         match later {
             Later::Wake => {}
             Later::Frame(place) => {
@@ -185,7 +247,10 @@ impl<const N: usize> Runner<'_, N> {
                 if self.scenario.line.confirm.is_some() && is_open && !sensor.fails.contains(&part) {
                     let half = self.scenario.settings().pulse.pulse / 2;
                     let arrival = at - half;
-                    self.push(MonoNanos(arrival.0 + crate::nanos(sensor.after_ms)), Later::Confirm);
+                    self.push(
+                        MonoNanos(arrival.0 + crate::nanos(sensor.after_ms)),
+                        Later::Confirm,
+                    );
                 }
             }
             Later::Confirm => self.hear(Input::Confirm { at }, 0),
@@ -219,7 +284,9 @@ impl<const N: usize> Runner<'_, N> {
     }
 
     fn wrong(&mut self, what: String) {
-        self.outcome.wrong.push(format!("{} ms: {what}", (self.now.0 - START.0) as f64 / 1e6));
+        self.outcome
+            .wrong
+            .push(format!("{} ms: {what}", (self.now.0 - START.0) as f64 / 1e6));
     }
 
     /// Writes down what the line did, and looks at what must hold at any time.
@@ -231,18 +298,40 @@ impl<const N: usize> Runner<'_, N> {
             match action {
                 Action::Part { tag, eye } => self.eyes.push_back((tag, eye)),
                 Action::Judge { tag, .. } => self.server.submit(self.now, (tag, part)),
-                Action::Decided { tag, verdict, bypassed } => {
+                Action::Decided {
+                    tag,
+                    verdict,
+                    bypassed,
+                } => {
                     let place = self.eyes.iter().position(|e| e.0 == tag);
                     match place.and_then(|i| self.eyes.remove(i)) {
-                        Some((_, eye)) => self.outcome.decisions.push(Decision { tag, eye, verdict, bypassed }),
+                        Some((_, eye)) => self.outcome.decisions.push(Decision {
+                            tag,
+                            eye,
+                            verdict,
+                            bypassed,
+                        }),
                         None => self.wrong(format!("part {} is decided and never was, or twice", tag.0)),
                     }
                 }
-                Action::Output { line: OutputLine::Gate, on: true, planned } => {
-                    let pulse = Pulse { planned, on: self.now, planned_off: None, off: None };
+                Action::Output {
+                    line: OutputLine::Gate,
+                    on: true,
+                    planned,
+                } => {
+                    let pulse = Pulse {
+                        planned,
+                        on: self.now,
+                        planned_off: None,
+                        off: None,
+                    };
                     self.outcome.pulses.push(pulse);
                 }
-                Action::Output { line: OutputLine::Gate, on: false, planned } => {
+                Action::Output {
+                    line: OutputLine::Gate,
+                    on: false,
+                    planned,
+                } => {
                     if let Some(pulse) = self.outcome.pulses.last_mut() {
                         (pulse.planned_off, pulse.off) = (Some(planned), Some(self.now));
                     }
@@ -267,7 +356,10 @@ impl<const N: usize> Runner<'_, N> {
         let c = self.line.counters();
         let sum = c.passed + c.bypassed + c.rejected.total() + self.line.in_flight().count() as u64;
         if c.triggers != sum {
-            self.wrong(format!("{} triggers, but {sum} parts decided or in flight", c.triggers));
+            self.wrong(format!(
+                "{} triggers, but {sum} parts decided or in flight",
+                c.triggers
+            ));
         }
         let faults = Fault::ALL.into_iter().any(|f| self.line.has(f));
         if self.line.is_on(OutputLine::Ready) && (faults || self.up.contains(&false)) {

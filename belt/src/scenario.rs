@@ -17,8 +17,8 @@ pub use check::ScenarioError;
 pub use expect::Expect;
 pub use line::{Alarms, Confirm, LineSettings};
 pub use model::{
-    Belt, Camera, Close, ConfirmSensor, DeviceDown, Edge, EncoderFaults, EyeFaults, FrameFault, FrameFaultKind,
-    Inference, LostEdge, Product, Slow, Span, Timed,
+    Belt, Camera, Close, ConfirmSensor, DeviceDown, Edge, EncoderFaults, EyeFaults, FrameFault,
+    FrameFaultKind, Inference, LostEdge, Product, Slow, Span, Timed,
 };
 
 /// Everything that a run depends on: the same scenario gives the same run, bit for bit.
@@ -67,10 +67,19 @@ impl Default for Scenario {
             product: Product::default(),
             eye: EyeFaults::default(),
             encoder: EncoderFaults::default(),
-            camera: Camera { latency_ms: 5.0, ..Camera::default() },
-            inference: Inference { time_ms: 50.0, ..Inference::default() },
+            camera: Camera {
+                latency_ms: 5.0,
+                ..Camera::default()
+            },
+            inference: Inference {
+                time_ms: 50.0,
+                ..Inference::default()
+            },
             line: LineSettings::default(),
-            confirm_sensor: ConfirmSensor { after_ms: 60.0, fails: Vec::new() },
+            confirm_sensor: ConfirmSensor {
+                after_ms: 60.0,
+                fails: Vec::new(),
+            },
             commands: Vec::new(),
             devices: Vec::new(),
             held: Vec::new(),
@@ -85,20 +94,32 @@ impl Scenario {
     /// # Errors
     /// What is no TOML, has a key that is unknown, a value out of range or settings that cannot work.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|e| ScenarioError::Toml(path.into(), e.to_string()))?;
-        scenario.check().map_err(|what| ScenarioError::Value(path.into(), what))?;
+        let scenario: Self =
+            toml::from_str(text).map_err(|e| ScenarioError::Toml(path.into(), e.to_string()))?;
+        scenario
+            .check()
+            .map_err(|what| ScenarioError::Value(path.into(), what))?;
         Ok(scenario)
     }
 
-    /// A belt of constant speed, a metre a second, with a part every `period_ms`, up to `scatter_ms` off its time.
+    /// A belt of constant speed, a metre a second, with a part every `period_ms`, up to `scatter_ms` off its
+    /// time.
     pub fn constant(period_ms: f64, scatter_ms: f64) -> Self {
-        let product = Product { spacing_mm: period_ms, scatter_mm: scatter_ms, ..Product::default() };
-        Self { product, ..Self::default() }
+        let product = Product {
+            spacing_mm: period_ms,
+            scatter_mm: scatter_ms,
+            ..Product::default()
+        };
+        Self {
+            product,
+            ..Self::default()
+        }
     }
 
     /// Whether the inspection finds a part defective.
     pub fn is_defective(&self, part: u64) -> bool {
-        self.product.defects.contains(&part) || Dice(self.seed).hits(Stream::Defect, part, self.product.defect_rate)
+        self.product.defects.contains(&part)
+            || Dice(self.seed).hits(Stream::Defect, part, self.product.defect_rate)
     }
 
     /// Where a part's front lies at the start, in millimetres before the eye.
@@ -114,23 +135,37 @@ impl Scenario {
 
     /// The belt's highest speed, either way, in mm/s.
     pub fn fastest(&self) -> f64 {
-        self.belt.profile.iter().map(|l| l.to_mm_s.abs()).fold(0.0, f64::max)
+        self.belt
+            .profile
+            .iter()
+            .map(|l| l.to_mm_s.abs())
+            .fold(0.0, f64::max)
     }
 
-    /// How far off the line's idea of a place may be, in millimetres: what an encoder cannot tell, and what it lost on
-    /// the way from the eye to the gate; six standard deviations of it.
+    /// How far off the line's idea of a place may be, in millimetres: what an encoder cannot tell, and what
+    /// it lost on the way from the eye to the gate; six standard deviations of it.
     pub fn slack_mm(&self) -> f64 {
         if self.line.scale == Scale::Time {
             return 0.0;
         }
         let e = &self.encoder;
         let pulses = self.line.gate_mm / e.mm_per_pulse;
-        let drift = |rate: f64| if rate > 0.0 { pulses * rate + 6.0 * (pulses * rate).sqrt() + 3.0 } else { 0.0 };
+        let drift = |rate: f64| {
+            if rate > 0.0 {
+                pulses * rate + 6.0 * (pulses * rate).sqrt() + 3.0
+            } else {
+                0.0
+            }
+        };
         // behind one that the kernel lost a second one cannot be told from a first
         let is_spark = e.doubled_us < self.line.encoder_min_interval_us;
         let doubled = e.doubled_rate * if is_spark { e.kernel_lost_rate } else { 1.0 };
         // a run of lost ones this long comes once in 1e10 pulses
-        let run = if e.kernel_lost_rate > 0.0 { (1e-10f64.ln() / e.kernel_lost_rate.ln()).ceil() } else { 0.0 };
+        let run = if e.kernel_lost_rate > 0.0 {
+            (1e-10f64.ln() / e.kernel_lost_rate.ln()).ceil()
+        } else {
+            0.0
+        };
         let turns = if self.course().is_forward() { 0.0 } else { 2.0 };
         // the line remembers a place a millisecond
         (2.0 + drift(e.lost_rate) + drift(doubled) + run + turns) * e.mm_per_pulse + self.fastest() / 1e3
@@ -138,8 +173,17 @@ impl Scenario {
 
     fn downs(&self, device: Device) -> impl Iterator<Item = Span> {
         let devices = self.devices.iter().filter(move |d| d.device == device);
-        let unplugged = self.camera.unplugged.iter().filter(move |_| device == Device::Camera);
-        devices.map(|d| Span { from_ms: d.from_ms, to_ms: d.to_ms }).chain(unplugged.copied())
+        let unplugged = self
+            .camera
+            .unplugged
+            .iter()
+            .filter(move |_| device == Device::Camera);
+        devices
+            .map(|d| Span {
+                from_ms: d.from_ms,
+                to_ms: d.to_ms,
+            })
+            .chain(unplugged.copied())
     }
 
     /// Whether a device is down at a time, in nanoseconds from the start.
@@ -154,7 +198,10 @@ impl Scenario {
 
     /// When the program does what it should do at `at`: later where it is held up.
     pub(crate) fn awake(&self, at: u64) -> u64 {
-        self.held.iter().find(|h| h.holds(at)).map_or(at, |h| crate::nanos(h.to_ms))
+        self.held
+            .iter()
+            .find(|h| h.holds(at))
+            .map_or(at, |h| crate::nanos(h.to_ms))
     }
 
     /// Where the belt is over time.

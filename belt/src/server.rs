@@ -19,15 +19,25 @@ pub struct Pace {
 impl Pace {
     /// The scenario's times count from `start`.
     pub fn new(scenario: &Scenario, start: MonoNanos) -> Self {
-        Self { model: scenario.inference.clone(), dice: Dice(scenario.seed), start }
+        Self {
+            model: scenario.inference.clone(),
+            dice: Dice(scenario.seed),
+            start,
+        }
     }
 
     /// For the frame that is the `served`th, begun at `now`.
     pub fn time(&self, now: MonoNanos, served: u64) -> Duration {
         let at = now.0.saturating_sub(self.start.0);
-        let slow = self.model.slow.iter().find(|s| (crate::nanos(s.from_ms)..crate::nanos(s.to_ms)).contains(&at));
+        let slow = self
+            .model
+            .slow
+            .iter()
+            .find(|s| (crate::nanos(s.from_ms)..crate::nanos(s.to_ms)).contains(&at));
         let jitter = self.model.jitter_ms * self.dice.unit(Stream::Inference, served);
-        Duration::from_nanos(crate::nanos(slow.map_or(self.model.time_ms, |s| s.time_ms) + jitter))
+        Duration::from_nanos(crate::nanos(
+            slow.map_or(self.model.time_ms, |s| s.time_ms) + jitter,
+        ))
     }
 }
 
@@ -43,7 +53,12 @@ pub struct Server<Job> {
 impl<Job: Copy> Server<Job> {
     /// An idle server; the scenario's times count from `start`.
     pub fn new(scenario: &Scenario, start: MonoNanos) -> Self {
-        Self { pace: Pace::new(scenario, start), busy: None, waiting: VecDeque::new(), served: 0 }
+        Self {
+            pace: Pace::new(scenario, start),
+            busy: None,
+            waiting: VecDeque::new(),
+            served: 0,
+        }
     }
 
     /// A frame comes.
@@ -83,8 +98,18 @@ mod tests {
     use super::*;
 
     fn server(newest_wins: bool) -> Server<u32> {
-        let inference = Inference { time_ms: 10.0, newest_wins, ..Inference::default() };
-        Server::new(&Scenario { inference, ..Scenario::default() }, MonoNanos(0))
+        let inference = Inference {
+            time_ms: 10.0,
+            newest_wins,
+            ..Inference::default()
+        };
+        Server::new(
+            &Scenario {
+                inference,
+                ..Scenario::default()
+            },
+            MonoNanos(0),
+        )
     }
 
     fn run(mut server: Server<u32>) -> Vec<(u64, u32)> {

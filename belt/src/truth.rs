@@ -1,5 +1,5 @@
-//! The ground truth: what each part should get, worked out from the belt itself and from what the devices deliver, by
-//! the rules of the line and not by its code.
+//! The ground truth: what each part should get, worked out from the belt itself and from what the devices
+//! deliver, by the rules of the line and not by its code.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -33,7 +33,8 @@ pub struct Truth {
     commands: VecDeque<Command>,
     server: Server<(u64, u64)>,
     live: VecDeque<Track>,
-    /// Parts at the gate that the line has not learned of; it may do later, from a late frame or after it was held up.
+    /// Parts at the gate that the line has not learned of; it may do later, from a late frame or after it was
+    /// held up.
     early: Vec<(Body, MonoNanos)>,
     next_id: u64,
     last_place: Option<f64>,
@@ -86,8 +87,18 @@ impl Truth {
         let at = happening.at;
         match happening.what {
             Physical::Eye { blocked, cause, .. } => self.eye(at, blocked, cause),
-            Physical::Exposure { part, quality, delivered, .. } => {
-                let event = Event::Frame { exposed: at, delivered, part, good: quality == Quality::Good };
+            Physical::Exposure {
+                part,
+                quality,
+                delivered,
+                ..
+            } => {
+                let event = Event::Frame {
+                    exposed: at,
+                    delivered,
+                    part,
+                    good: quality == Quality::Good,
+                };
                 self.push(self.heard(delivered), event);
             }
             Physical::AtGate { body } => self.at_gate(at, body),
@@ -99,14 +110,15 @@ impl Truth {
         }
     }
 
-    /// Takes out what has become of parts that are past the gate, for a run without an end: [`Truth::finish`] does not
-    /// have them any more, nor its counters their certainty.
+    /// Takes out what has become of parts that are past the gate, for a run without an end: [`Truth::finish`]
+    /// does not have them any more, nor its counters their certainty.
     pub fn settled(&mut self) -> impl Iterator<Item = Fate> {
         self.fates.drain(..)
     }
 
-    /// What each part should have got, in the order in which they were decided, and what should have been counted:
-    /// parts by what became of them, spacing faults and overruns. Without counters where something is uncertain.
+    /// What each part should have got, in the order in which they were decided, and what should have been
+    /// counted: parts by what became of them, spacing faults and overruns. Without counters where something
+    /// is uncertain.
     pub fn finish(mut self) -> (Vec<Fate>, Option<Counters>) {
         self.advance(u64::MAX);
         while !self.live.is_empty() {
@@ -117,8 +129,8 @@ impl Truth {
         (self.fates, certain.then_some(self.counters))
     }
 
-    /// When what comes at `at` counts. A line that reckons in time decides by the clock while it is held up; one with
-    /// an encoder finds pulses and all else in the order in which they came.
+    /// When what comes at `at` counts. A line that reckons in time decides by the clock while it is held up;
+    /// one with an encoder finds pulses and all else in the order in which they came.
     fn heard(&self, at: MonoNanos) -> u64 {
         match self.scenario.line.scale {
             Scale::Time => self.awake(at.0),
@@ -145,18 +157,31 @@ impl Truth {
             let touch = self.touch.map(|t| (t.last.0 + debounce, 1));
             let event = self.events.peek().map(|e| (e.0.0, e.0.1 * 2));
             let server = self.server.due().map(|d| (d.0, 3));
-            let Some((at, _)) = [touch, event, server].into_iter().flatten().min().filter(|n| n.0 <= until) else {
+            let Some((at, _)) = [touch, event, server]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|n| n.0 <= until)
+            else {
                 return;
             };
             let first = [event, touch, server].map(|n| n.is_some_and(|n| n.0 == at));
             if first[0] && (event.is_some_and(|e| e.1 == 0) || !first[1]) {
-                let Some(Reverse((_, _, _, event))) = self.events.pop() else { return };
+                let Some(Reverse((_, _, _, event))) = self.events.pop() else {
+                    return;
+                };
                 self.happen(at, event);
             } else if first[1] {
                 let Some(touch) = self.touch.take() else { return };
                 let is_news = std::mem::replace(&mut self.is_blocked, touch.blocked) != touch.blocked;
                 if let Some(body) = touch.body.filter(|_| is_news && touch.blocked) {
-                    self.push(self.heard(MonoNanos(at)), Event::Contact { eye: touch.first, body });
+                    self.push(
+                        self.heard(MonoNanos(at)),
+                        Event::Contact {
+                            eye: touch.first,
+                            body,
+                        },
+                    );
                 }
             } else if let Some((track, part)) = self.server.finish() {
                 self.push(self.heard(MonoNanos(at)), Event::Verdict { track, part });
@@ -168,7 +193,12 @@ impl Truth {
         match event {
             Event::Deadline(id) => self.decide(id),
             Event::Contact { eye, body } => self.contact(at, eye, body),
-            Event::Frame { exposed, delivered, part, good } => self.frame(at, exposed, delivered, part, good),
+            Event::Frame {
+                exposed,
+                delivered,
+                part,
+                good,
+            } => self.frame(at, exposed, delivered, part, good),
             Event::Command => {
                 if let Some(command) = self.commands.pop_front() {
                     self.command(at, command);
@@ -183,7 +213,11 @@ impl Truth {
                         track.blur();
                     }
                     if track.decided.is_none() && track.verdict.is_none() {
-                        track.verdict = Some(if defect { Verdict::Reject(Cause::Defect) } else { Verdict::Pass });
+                        track.verdict = Some(if defect {
+                            Verdict::Reject(Cause::Defect)
+                        } else {
+                            Verdict::Pass
+                        });
                     }
                 }
             }
@@ -195,7 +229,12 @@ impl Truth {
             // where it was blocked before, the kernel lost the edge between
             self.is_blocked = false;
         }
-        let touch = self.touch.get_or_insert(Touch { body: None, blocked, first: at, last: at });
+        let touch = self.touch.get_or_insert(Touch {
+            body: None,
+            blocked,
+            first: at,
+            last: at,
+        });
         (touch.last, touch.blocked) = (at, blocked);
         if let EyeCause::Front(body) = cause {
             touch.body = Some(body).filter(|_| blocked);
@@ -237,16 +276,49 @@ impl Truth {
     fn settle_unseen(&mut self) {
         for (body, at) in self.early.drain(..) {
             let (ruling, arrival, certainty) = (Ruling::Unseen, Some(at), Certainty::Certain);
-            self.fates.push(Fate { body, eye: None, ruling, known: None, arrival, overrun: false, certainty });
+            self.fates.push(Fate {
+                body,
+                eye: None,
+                ruling,
+                known: None,
+                arrival,
+                overrun: false,
+                certainty,
+            });
         }
     }
 
     fn settle_front(&mut self) {
-        let Some(Track { body, eye, known, decided, arrival, overrun, certainty, .. }) = self.live.pop_front() else {
+        let Some(Track {
+            body,
+            eye,
+            known,
+            decided,
+            arrival,
+            overrun,
+            certainty,
+            ..
+        }) = self.live.pop_front()
+        else {
             return;
         };
-        let ruling = decided.map_or(Ruling::Unseen, |(verdict, bypassed)| Ruling::Decided { verdict, bypassed });
-        let certainty = if decided.is_some() { certainty } else { Certainty::Lost };
-        self.fates.push(Fate { body, eye: Some(eye), ruling, known: Some(known), arrival, overrun, certainty });
+        let ruling = decided.map_or(Ruling::Unseen, |(verdict, bypassed)| Ruling::Decided {
+            verdict,
+            bypassed,
+        });
+        let certainty = if decided.is_some() {
+            certainty
+        } else {
+            Certainty::Lost
+        };
+        self.fates.push(Fate {
+            body,
+            eye: Some(eye),
+            ruling,
+            known: Some(known),
+            arrival,
+            overrun,
+            certainty,
+        });
     }
 }

@@ -42,7 +42,14 @@ pub(crate) fn verify(
     let settings = scenario.settings().pulse;
     let nanos = |d: std::time::Duration| d.as_nanos() as u64;
     let (pulse, max_on) = (nanos(settings.pulse), nanos(settings.max_on));
-    let mut verifier = Verifier { scenario, start: start.0, outcome, pulse, max_on, wrong: Vec::new() };
+    let mut verifier = Verifier {
+        scenario,
+        start: start.0,
+        outcome,
+        pulse,
+        max_on,
+        wrong: Vec::new(),
+    };
     let decisions = verifier.decisions(counters.is_some());
     let arrivals = verifier.arrivals(&decisions);
     let causes = verifier.causes(&arrivals, capacity);
@@ -64,19 +71,31 @@ impl Verifier<'_> {
     fn decisions(&mut self, is_certain: bool) -> HashMap<MonoNanos, Decision> {
         let decisions: HashMap<_, _> = self.outcome.decisions.iter().map(|d| (d.eye, *d)).collect();
         let mut known = 0;
-        for fate in self.outcome.fates.iter().filter(|f| f.certainty == Certainty::Certain) {
-            let (Some(eye), Ruling::Decided { verdict, bypassed }) = (fate.eye, fate.ruling) else { continue };
+        for fate in self
+            .outcome
+            .fates
+            .iter()
+            .filter(|f| f.certainty == Certainty::Certain)
+        {
+            let (Some(eye), Ruling::Decided { verdict, bypassed }) = (fate.eye, fate.ruling) else {
+                continue;
+            };
             known += 1;
             let words = |v: Verdict, b: bool| format!("{v:?}{}", if b { ", bypassed" } else { "" });
             let wanted = words(verdict, bypassed);
             match decisions.get(&eye).map(|d| words(d.verdict, d.bypassed)) {
                 Some(found) if found == wanted => {}
-                found => self.wrong.push(format!("{:?} got {found:?}, should have got {wanted}", fate.body)),
+                found => self
+                    .wrong
+                    .push(format!("{:?} got {found:?}, should have got {wanted}", fate.body)),
             }
         }
 
         if is_certain && known != self.outcome.decisions.len() {
-            self.wrong.push(format!("{} parts decided, there were {known}", self.outcome.decisions.len()));
+            self.wrong.push(format!(
+                "{} parts decided, there were {known}",
+                self.outcome.decisions.len()
+            ));
         }
         decisions
     }
@@ -90,7 +109,12 @@ impl Verifier<'_> {
             (Scale::Time, Body::Ghost(_), Some(eye)) => Some(eye.0 + gate),
             _ => f.arrival.map(|a| a.0),
         };
-        let mut fates: Vec<_> = self.outcome.fates.iter().filter_map(|f| Some((arrival(f)?, *f))).collect();
+        let mut fates: Vec<_> = self
+            .outcome
+            .fates
+            .iter()
+            .filter_map(|f| Some((arrival(f)?, *f)))
+            .collect();
         fates.sort_by_key(|f| f.0);
         let (mut early, mut late) = (Reach::new(&course), Reach::new(&course));
         let of = |(at, fate): (u64, Fate)| {
@@ -101,26 +125,44 @@ impl Verifier<'_> {
                     let by_eye = fate.eye.map_or(at, |eye| eye.0 + gate);
                     (at.min(by_eye), at.max(by_eye))
                 }
-                Scale::Encoder => {
-                    (self.start + early.time((place - slack).max(0.0)), self.start + late.time(place + slack))
-                }
+                Scale::Encoder => (
+                    self.start + early.time((place - slack).max(0.0)),
+                    self.start + late.time(place + slack),
+                ),
             };
             let decided = fate.eye.and_then(|eye| decisions.get(&eye));
             let by_line = decided.is_some_and(|d| d.verdict != Verdict::Pass && !d.bypassed);
-            let leaves = if fate.certainty == Certainty::Certain { fate.leaves() } else { by_line };
-            Arrival { fate, from, at, to, leaves }
+            let leaves = if fate.certainty == Certainty::Certain {
+                fate.leaves()
+            } else {
+                by_line
+            };
+            Arrival {
+                fate,
+                from,
+                at,
+                to,
+                leaves,
+            }
         };
         fates.into_iter().map(of).collect()
     }
 
     /// Times at which the gate may be open.
     fn causes(&self, arrivals: &[Arrival], capacity: usize) -> Vec<(u64, u64)> {
-        let leaving = arrivals.iter().filter(|a| a.leaves).map(|a| match (a.fate.certainty, a.fate.eye) {
-            // a dead encoder may have it anywhere
-            (Certainty::Lost, Some(eye)) => (eye.0, u64::MAX),
-            _ => (a.from, a.to + self.pulse),
-        });
-        let fired = self.scenario.commands.iter().filter(|c| c.command == Command::TestFire);
+        let leaving = arrivals
+            .iter()
+            .filter(|a| a.leaves)
+            .map(|a| match (a.fate.certainty, a.fate.eye) {
+                // a dead encoder may have it anywhere
+                (Certainty::Lost, Some(eye)) => (eye.0, u64::MAX),
+                _ => (a.from, a.to + self.pulse),
+            });
+        let fired = self
+            .scenario
+            .commands
+            .iter()
+            .filter(|c| c.command == Command::TestFire);
         let fired = fired.map(|c| self.start + self.scenario.awake(crate::nanos(c.at_ms)));
         let mut causes: Vec<_> = leaving.chain(fired.map(|at| (at, at + self.pulse))).collect();
         let overruns: Vec<_> = arrivals.iter().filter(|a| a.fate.overrun).collect();
@@ -150,7 +192,10 @@ impl Verifier<'_> {
 
     fn was_held(&self, from: u64, to: u64) -> bool {
         let nanos = |ms| self.start + crate::nanos(ms);
-        self.scenario.held.iter().any(|h| nanos(h.from_ms) <= to && nanos(h.to_ms) >= from)
+        self.scenario
+            .held
+            .iter()
+            .any(|h| nanos(h.from_ms) <= to && nanos(h.to_ms) >= from)
     }
 
     /// The gate is open for a part that leaves, and for no other.
@@ -174,19 +219,28 @@ impl Verifier<'_> {
                 && !down(middle)
                 && !self.was_cut(a)
             {
-                self.wrong.push(format!("{:?} should have left at {} ms, and the gate was closed", what.0, what.1));
+                self.wrong.push(format!(
+                    "{:?} should have left at {} ms, and the gate was closed",
+                    what.0, what.1
+                ));
             }
             let tolerance = crate::nanos(self.scenario.line.gate_tolerance_ms);
             let is_timed = self.scenario.line.scale == Scale::Time;
             if is_timed && late > tolerance + ROUNDING && !self.outcome.faults.contains(&Fault::GateLate) {
-                self.wrong.push(format!("the gate was {late} ns late for {:?}, and no fault", what.0));
+                self.wrong.push(format!(
+                    "the gate was {late} ns late for {:?}, and no fault",
+                    what.0
+                ));
             }
         } else if open
             && !self.was_held(a.from, middle)
             && a.fate.ruling != Ruling::Unseen
             && !self.is_excused(a, causes)
         {
-            self.wrong.push(format!("{:?} should have gone on at {} ms, and the gate was open", what.0, what.1));
+            self.wrong.push(format!(
+                "{:?} should have gone on at {} ms, and the gate was open",
+                what.0, what.1
+            ));
         }
     }
 
@@ -200,23 +254,31 @@ impl Verifier<'_> {
     fn was_cut(&self, a: &Arrival) -> bool {
         let cut = |p: &Pulse| {
             p.planned_off.is_some_and(|off| {
-                off.0 - p.planned.0 == self.max_on && off.0 + self.pulse >= a.from && off.0 <= a.to + self.pulse
+                off.0 - p.planned.0 == self.max_on
+                    && off.0 + self.pulse >= a.from
+                    && off.0 <= a.to + self.pulse
             })
         };
         self.outcome.faults.contains(&Fault::MaxOn) && self.outcome.pulses.iter().any(cut)
     }
 
-    /// Somebody fired the gate at the part, let it go on although it is too close to another one that leaves, or it is
-    /// between parts for which the queue had no room.
+    /// Somebody fired the gate at the part, let it go on although it is too close to another one that leaves,
+    /// or it is between parts for which the queue had no room.
     fn is_excused(&self, a: &Arrival, causes: &[(u64, u64)]) -> bool {
         let middle = a.at + self.pulse / 2;
         let bypassed = matches!(a.fate.ruling, Ruling::Decided { bypassed: true, .. });
         if bypassed && causes.iter().any(|c| (c.0..=c.1).contains(&middle)) {
             return true;
         }
-        let fired = self.scenario.commands.iter().filter(|c| c.command == Command::TestFire);
+        let fired = self
+            .scenario
+            .commands
+            .iter()
+            .filter(|c| c.command == Command::TestFire);
         let at = |ms| self.start + self.scenario.awake(crate::nanos(ms));
-        fired.into_iter().any(|c| (at(c.at_ms)..=at(c.at_ms) + self.pulse).contains(&middle))
+        fired
+            .into_iter()
+            .any(|c| (at(c.at_ms)..=at(c.at_ms) + self.pulse).contains(&middle))
             || self.outcome.fates.iter().any(|f| f.overrun)
             || a.fate.certainty != Certainty::Certain
     }
@@ -226,23 +288,35 @@ impl Verifier<'_> {
         let at = self.ms(p.planned.0);
         let (Some(planned_off), Some(off)) = (p.planned_off, p.off) else {
             if self.outcome.fates.iter().all(|f| f.certainty != Certainty::Lost) {
-                self.wrong.push(format!("the gate opened at {at} ms and never closed"));
+                self.wrong
+                    .push(format!("the gate opened at {at} ms and never closed"));
             }
             return;
         };
         let cause = causes.partition_point(|c| c.1.saturating_add(ROUNDING) < planned_off.0);
         let explained = causes.get(cause).is_some_and(|c| c.0 <= p.planned.0 + ROUNDING);
         if !explained {
-            self.wrong.push(format!("the gate was open from {at} to {} ms without a cause", self.ms(planned_off.0)));
+            self.wrong.push(format!(
+                "the gate was open from {at} to {} ms without a cause",
+                self.ms(planned_off.0)
+            ));
         }
         let held = self.was_held(p.planned.0, off.0);
-        let longest = if held { planned_off.0 - p.planned.0 } else { off.0 - p.on.0 };
+        let longest = if held {
+            planned_off.0 - p.planned.0
+        } else {
+            off.0 - p.on.0
+        };
         if longest > self.max_on {
-            self.wrong.push(format!("the gate was open for {} ms at {at} ms", longest as f64 / 1e6));
+            self.wrong.push(format!(
+                "the gate was open for {} ms at {at} ms",
+                longest as f64 / 1e6
+            ));
         }
         let knows_late = self.scenario.line.free_running.is_some();
         if !held && !knows_late && (p.on, off) != (p.planned, planned_off) {
-            self.wrong.push(format!("the gate moved at another time than planned, at {at} ms"));
+            self.wrong
+                .push(format!("the gate moved at another time than planned, at {at} ms"));
         }
     }
 
@@ -254,13 +328,20 @@ impl Verifier<'_> {
             return;
         }
         let beat = |a: &(MonoNanos, Action)| match a.1 {
-            Action::Output { line: OutputLine::Heartbeat, .. } => Some(a.0.0),
+            Action::Output {
+                line: OutputLine::Heartbeat,
+                ..
+            } => Some(a.0.0),
             _ => None,
         };
         let beats: Vec<_> = self.outcome.actions.iter().filter_map(beat).collect();
         let period = crate::nanos(self.scenario.line.heartbeat_ms);
         if let Some(pair) = beats.windows(2).find(|w| w[1] - w[0] != period) {
-            self.wrong.push(format!("the heart beat at {} and then at {} ms", self.ms(pair[0]), self.ms(pair[1])));
+            self.wrong.push(format!(
+                "the heart beat at {} and then at {} ms",
+                self.ms(pair[0]),
+                self.ms(pair[1])
+            ));
         }
     }
 
@@ -275,11 +356,15 @@ impl Verifier<'_> {
         ];
         for (name, found, wanted) in pairs {
             if found != wanted {
-                self.wrong.push(format!("{name}: counted {found}, there were {wanted}"));
+                self.wrong
+                    .push(format!("{name}: counted {found}, there were {wanted}"));
             }
         }
         if c.rejected != truth.rejected {
-            self.wrong.push(format!("counted {:?}, there were {:?}", c.rejected, truth.rejected));
+            self.wrong.push(format!(
+                "counted {:?}, there were {:?}",
+                c.rejected, truth.rejected
+            ));
         }
     }
 }

@@ -1,8 +1,9 @@
-//! What must hold for any belt with any faults: nothing passes without a Pass verdict unless the settings say so, every
-//! rejected part is hit, no pulse without a cause, the gate is never open for too long, counters add up, no panic.
+//! What must hold for any belt with any faults: nothing passes without a Pass verdict unless the settings say
+//! so, every rejected part is hit, no pulse without a cause, the gate is never open for too long, counters
+//! add up, no panic.
 //!
-//! `BELTWATCH_SCENARIOS` is the number of scenarios, `BELTWATCH_FIRST` the seed of the first one; `BELTWATCH_SEED` runs a
-//! single one and prints all of it.
+//! `BELTWATCH_SCENARIOS` is the number of scenarios, `BELTWATCH_FIRST` the seed of the first one;
+//! `BELTWATCH_SEED` runs a single one and prints all of it.
 
 use std::panic::catch_unwind;
 
@@ -21,7 +22,9 @@ fn play(generated: &Generated) -> Outcome {
 
 /// What is wrong with the scenario of a seed.
 fn wrong(seed: u64) -> Vec<String> {
-    let Ok(generated) = catch_unwind(|| generate(seed)) else { return vec!["the generator found no scenario".into()] };
+    let Ok(generated) = catch_unwind(|| generate(seed)) else {
+        return vec!["the generator found no scenario".into()];
+    };
     match catch_unwind(|| play(&generated)) {
         Ok(outcome) => outcome.wrong,
         Err(_) => vec!["panic".into()],
@@ -29,7 +32,9 @@ fn wrong(seed: u64) -> Vec<String> {
 }
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+    std::env::var(name)
+        .ok()
+        .map(|v| v.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Runs a recipe's network on pictures of noise: `network RECIPE PICTURES KERNEL CORES`; prints the useful multiply-adds of a picture.
-//! What it takes is counted from outside.
+//! Runs a recipe's network on pictures of noise: `network RECIPE PICTURES KERNEL CORES`; prints the useful
+//! multiply-adds of a picture. What it takes is counted from outside.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give a recipe, a number of pictures, a kernel and 1 or 2 cores".into());
     };
     let recipe = Recipe::load(Path::new(recipe))?;
-    let shape = InputShape { size: recipe.manifest.input.size, channels: recipe.manifest.input.channels };
+    let shape = InputShape {
+        size: recipe.manifest.input.size,
+        channels: recipe.manifest.input.channels,
+    };
     let kernel = Kernel::named(kernel)?;
     let mut team = Team::of(Cores::try_from(cores.parse::<u8>()?)?)?;
     let mut network = Reconstructor::load_with(&recipe.model, shape, kernel)?;

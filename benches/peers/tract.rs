@@ -1,4 +1,5 @@
-//! Times stock tract on a form of a recipe's model: `tract FILE FRAMES`, one thread; prints milliseconds a frame, the median.
+//! Times stock tract on a form of a recipe's model: `tract FILE FRAMES`, one thread; prints milliseconds a
+//! frame, the median.
 
 use std::time::Instant;
 
@@ -12,7 +13,11 @@ fn main() -> TractResult<()> {
     let frames: usize = frames.parse()?;
     let model = tract_onnx::onnx().model_for_path(file)?.into_optimized()?;
     let input = model.input_fact(0)?.clone();
-    let shape = input.shape.as_concrete().map(<[usize]>::to_vec).unwrap_or_default();
+    let shape = input
+        .shape
+        .as_concrete()
+        .map(<[usize]>::to_vec)
+        .unwrap_or_default();
     let picture = Tensor::zero_dt(input.datum_type, &shape)?.into_tvalue();
     let plan = model.into_runnable()?;
     let mut times = Vec::new();

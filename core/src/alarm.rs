@@ -62,7 +62,14 @@ pub(crate) struct RejectAlarms {
 
 impl RejectAlarms {
     pub(crate) fn new(settings: AlarmSettings) -> Self {
-        Self { settings, run: 0, bits: [0; WORDS], place: 0, seen: 0, rejects: 0 }
+        Self {
+            settings,
+            run: 0,
+            bits: [0; WORDS],
+            place: 0,
+            seen: 0,
+            rejects: 0,
+        }
     }
 
     /// A part was decided.
@@ -71,7 +78,11 @@ impl RejectAlarms {
         let (word, bit) = ((self.place / 64) as usize, 1u64 << (self.place % 64));
         self.rejects -= u32::from(self.bits[word] & bit != 0);
         self.rejects += u32::from(rejected);
-        self.bits[word] = if rejected { self.bits[word] | bit } else { self.bits[word] & !bit };
+        self.bits[word] = if rejected {
+            self.bits[word] | bit
+        } else {
+            self.bits[word] & !bit
+        };
         self.place = (self.place + 1) % self.settings.rate_window.clamp(1, AlarmSettings::MAX_WINDOW);
         self.seen = self.seen.saturating_add(1);
     }
@@ -93,22 +104,37 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_counted_by_hand(parts in proptest::collection::vec(any::<bool>(), 0..300), window in 1u32..100, limit in 1u32..50, run in 1u32..9) {
-            let mut alarms = RejectAlarms::new(AlarmSettings { consecutive: run, rate_window: window, rate_rejects: limit, stop: false });
+        fn as_counted_by_hand(
+            parts in proptest::collection::vec(any::<bool>(), 0..300),
+            window in 1u32..100,
+            limit in 1u32..50,
+            run in 1u32..9,
+        ) {
+            let mut alarms = RejectAlarms::new(AlarmSettings {
+                consecutive: run,
+                rate_window: window,
+                rate_rejects: limit,
+                stop: false,
+            });
             for (i, &rejected) in parts.iter().enumerate() {
                 alarms.decided(rejected);
                 let last: Vec<bool> = parts[..=i].iter().rev().copied().collect();
                 let rejects = last.iter().take(window as usize).filter(|&&r| r).count();
                 prop_assert_eq!(alarms.rate(), rejects > limit as usize);
-                prop_assert_eq!(alarms.consecutive(), last.iter().take_while(|&&r| r).count() >= run as usize);
+                let in_a_row = last.iter().take_while(|&&r| r).count();
+                prop_assert_eq!(alarms.consecutive(), in_a_row >= run as usize);
             }
         }
     }
 
     #[test]
     fn zero_is_never() {
-        let mut alarms =
-            RejectAlarms::new(AlarmSettings { consecutive: 0, rate_window: 8, rate_rejects: 0, stop: false });
+        let mut alarms = RejectAlarms::new(AlarmSettings {
+            consecutive: 0,
+            rate_window: 8,
+            rate_rejects: 0,
+            stop: false,
+        });
         (0..100).for_each(|_| alarms.decided(true));
         assert!(!alarms.consecutive() && !alarms.rate());
     }

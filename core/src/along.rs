@@ -4,8 +4,8 @@ use core::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// A place on the belt, as it goes by the eye. Its unit is the line's [`crate::Scale`]: nanoseconds of CLOCK_MONOTONIC
-/// on a belt of constant speed, encoder pulses on any other.
+/// A place on the belt, as it goes by the eye. Its unit is the line's [`crate::Scale`]: nanoseconds of
+/// CLOCK_MONOTONIC on a belt of constant speed, encoder pulses on any other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Along(pub i64);
 

@@ -15,7 +15,8 @@ const SPACING: Duration = Duration::from_millis(1);
 /// How the encoder's pulses are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncoderSettings {
-    /// Two pulses cannot be closer at the belt's highest speed: one that is closer is a spark and does not count.
+    /// Two pulses cannot be closer at the belt's highest speed: one that is closer is a spark and does not
+    /// count.
     pub min_interval: Duration,
     /// Parts that may pass the eye without a pulse in between before the encoder is taken for dead.
     pub silent_parts: u32,
@@ -53,13 +54,19 @@ impl Encoder {
         }
     }
 
-    /// A pulse. The kernel numbers its pulses: those that it could not deliver are counted in, as having the direction
-    /// of this one.
+    /// A pulse. The kernel numbers its pulses: those that it could not deliver are counted in, as having the
+    /// direction of this one.
     pub(crate) fn pulse(&mut self, at: MonoNanos, sequence: u32, forward: bool) {
-        let missing = self.sequence.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        let missing = self
+            .sequence
+            .map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
         self.sequence = Some(sequence);
         self.lost += u64::from(missing);
-        if missing == 0 && self.last.is_some_and(|last| at.since(last) < self.settings.min_interval) {
+        if missing == 0
+            && self
+                .last
+                .is_some_and(|last| at.since(last) < self.settings.min_interval)
+        {
             self.sparks += 1;
             return;
         }
@@ -99,7 +106,8 @@ impl Encoder {
         Along(self.furthest)
     }
 
-    /// Where the belt was at `time`, between the places remembered; `None` where that is longer ago than they reach.
+    /// Where the belt was at `time`, between the places remembered; `None` where that is longer ago than they
+    /// reach.
     pub(crate) fn position_at(&self, time: MonoNanos) -> Option<Along> {
         let Some(last) = self.last.filter(|_| !self.history.is_empty()) else {
             return Some(Along(self.position));
@@ -126,7 +134,10 @@ mod tests {
     use super::*;
 
     fn encoder() -> Encoder {
-        Encoder::new(EncoderSettings { min_interval: Duration::from_micros(100), silent_parts: 2 })
+        Encoder::new(EncoderSettings {
+            min_interval: Duration::from_micros(100),
+            silent_parts: 2,
+        })
     }
 
     fn ms(ms: u64) -> MonoNanos {
@@ -149,7 +160,10 @@ mod tests {
             e.pulse(ms(10 * (i + 1)), i as u32, true);
         }
         let at = |t| e.position_at(t).map(|a| a.0);
-        assert_eq!([at(ms(10)), at(ms(50)), at(ms(55)), at(ms(100)), at(ms(900))], [1, 5, 5, 10, 10].map(Some));
+        assert_eq!(
+            [at(ms(10)), at(ms(50)), at(ms(55)), at(ms(100)), at(ms(900))],
+            [1, 5, 5, 10, 10].map(Some)
+        );
         assert_eq!(at(ms(9)), None);
     }
 

@@ -50,13 +50,23 @@ pub(crate) struct Eye {
 
 impl Eye {
     pub(crate) fn new(settings: EyeSettings) -> Self {
-        Self { settings, blocked: None, stuck: false, burst: None, sequence: None, bounces: 0, lost: 0 }
+        Self {
+            settings,
+            blocked: None,
+            stuck: false,
+            burst: None,
+            sequence: None,
+            bounces: 0,
+            lost: 0,
+        }
     }
 
-    /// An edge. What came before it may be settled by it: ask [`Eye::advance`] with the edge's own time first. Returns
-    /// how many edges are missing before this one.
+    /// An edge. What came before it may be settled by it: ask [`Eye::advance`] with the edge's own time
+    /// first. Returns how many edges are missing before this one.
     pub(crate) fn edge(&mut self, at: MonoNanos, sequence: u32, blocked: bool) -> u32 {
-        let missing = self.sequence.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        let missing = self
+            .sequence
+            .map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
         self.lost += u64::from(missing);
         self.sequence = Some(sequence);
         if blocked && self.burst.is_none() {
@@ -65,7 +75,11 @@ impl Eye {
         }
         self.bounces += u64::from(self.burst.is_some());
         let first = self.burst.map_or(at, |b| b.first);
-        self.burst = Some(Burst { first, last: at, blocked });
+        self.burst = Some(Burst {
+            first,
+            last: at,
+            blocked,
+        });
         missing
     }
 
@@ -77,7 +91,10 @@ impl Eye {
     /// When [`Eye::advance`] will find something.
     pub(crate) fn due(&self) -> Option<MonoNanos> {
         let settled = self.burst.map(|b| b.last + self.settings.debounce);
-        let stuck = self.blocked.filter(|_| !self.stuck).map(|since| since + self.settings.stuck);
+        let stuck = self
+            .blocked
+            .filter(|_| !self.stuck)
+            .map(|since| since + self.settings.stuck);
         [settled, stuck].into_iter().flatten().min()
     }
 
@@ -88,7 +105,11 @@ impl Eye {
             if burst.blocked != self.blocked.is_some() {
                 self.blocked = burst.blocked.then_some(burst.first);
                 self.stuck = false;
-                return Some(if burst.blocked { Seen::Part(burst.first) } else { Seen::Clear });
+                return Some(if burst.blocked {
+                    Seen::Part(burst.first)
+                } else {
+                    Seen::Clear
+                });
             }
         }
         let since = self.blocked?;
@@ -106,7 +127,10 @@ mod tests {
     use std::vec::Vec;
 
     fn run(edges: &[(u64, bool)], until: u64) -> (Vec<Seen>, Eye) {
-        let settings = EyeSettings { debounce: Duration::from_millis(5), stuck: Duration::from_millis(500) };
+        let settings = EyeSettings {
+            debounce: Duration::from_millis(5),
+            stuck: Duration::from_millis(500),
+        };
         let mut eye = Eye::new(settings);
         let mut seen = Vec::new();
         for (i, &(ms, blocked)) in edges.iter().enumerate() {

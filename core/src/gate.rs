@@ -70,7 +70,10 @@ mod tests {
     use super::*;
 
     fn gate(pulse: u64, max_on: u64) -> Gate {
-        Gate::new(GateSettings { pulse: Duration::from_nanos(pulse), max_on: Duration::from_nanos(max_on) })
+        Gate::new(GateSettings {
+            pulse: Duration::from_nanos(pulse),
+            max_on: Duration::from_nanos(max_on),
+        })
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The pure core of the line: everything between an eye edge and a pulse that needs no clock, no I/O and no memory of
-//! its own. Time comes as an argument, what is decided goes to a callback. So the device, the simulated belt, the tests
-//! and the replay of a record run the same code and get the same result, bit for bit.
+//! The pure core of the line: everything between an eye edge and a pulse that needs no clock, no I/O and no
+//! memory of its own. Time comes as an argument, what is decided goes to a callback. So the device, the
+//! simulated belt, the tests and the replay of a record run the same code and get the same result, bit for
+//! bit.
 //!
 //! [`Line`] puts the parts together; each of them can be read and tested alone.
 

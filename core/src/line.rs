@@ -9,8 +9,8 @@ use crate::eye::{Eye, Seen};
 use crate::gate::{Gate, Shot};
 use crate::state::{Health, Mode};
 use crate::{
-    Action, Alarm, Along, Cause, Command, Counters, Device, Fault, Input, MonoNanos, OutputLine, Part, Quality, Scale,
-    Settings, SettingsError, State, Stretch, Tag, TrackingQueue, Unjudged, Verdict,
+    Action, Alarm, Along, Cause, Command, Counters, Device, Fault, Input, MonoNanos, OutputLine, Part,
+    Quality, Scale, Settings, SettingsError, State, Stretch, Tag, TrackingQueue, Unjudged, Verdict,
 };
 
 #[cfg(test)]
@@ -19,7 +19,8 @@ mod tests;
 /// Where decisions go.
 type Out<'a> = &'a mut dyn FnMut(Action);
 
-/// A rejected part on its way to the gate: fired at from `from`, and on to `to` where it stands for several parts.
+/// A rejected part on its way to the gate: fired at from `from`, and on to `to` where it stands for several
+/// parts.
 #[derive(Clone, Copy, Debug)]
 struct Shootable {
     tag: Tag,
@@ -41,8 +42,8 @@ enum Step {
 
 /// A line with room for `N` parts between the eye and the gate.
 ///
-/// Inputs go to [`Line::take`] in the order in which they became known, each with the time at which it did; between them
-/// [`Line::advance`] wants to be called at [`Line::due`]. Decisions depend on nothing else.
+/// Inputs go to [`Line::take`] in the order in which they became known, each with the time at which it did;
+/// between them [`Line::advance`] wants to be called at [`Line::due`]. Decisions depend on nothing else.
 #[derive(Debug)]
 pub struct Line<const N: usize> {
     settings: Settings,
@@ -73,7 +74,8 @@ pub struct Line<const N: usize> {
 }
 
 impl<const N: usize> Line<N> {
-    /// A line on which nothing has happened: every device is down, every output off. `counters` go on from an earlier run.
+    /// A line on which nothing has happened: every device is down, every output off. `counters` go on from an
+    /// earlier run.
     ///
     /// # Errors
     /// Settings that cannot work.
@@ -95,7 +97,10 @@ impl<const N: usize> Line<N> {
             health: Health::default(),
             state: State::default(),
             outputs: [false; 4],
-            counters: Counters { triggers: decided, ..counters },
+            counters: Counters {
+                triggers: decided,
+                ..counters
+            },
             next: Tag(0),
             last_part: None,
             last_frame: None,
@@ -112,7 +117,8 @@ impl<const N: usize> Line<N> {
 
     /// Something came in and became known at `now`.
     pub fn take(&mut self, now: MonoNanos, input: Input, out: Out<'_>) {
-        // edges count from their own time; of a backlog more may follow, so the eye is certain only up to there
+        // edges count from their own time; of a backlog more may follow, so the eye is certain only up to
+        // there
         let known = match input {
             Input::Eye { at, .. } | Input::Encoder { at, .. } | Input::Confirm { at } => at,
             Input::Frame { exposed, .. } => exposed,
@@ -121,7 +127,11 @@ impl<const N: usize> Line<N> {
         };
         self.act(known.min(now), true, now, out);
         match input {
-            Input::Eye { at, sequence, blocked } => {
+            Input::Eye {
+                at,
+                sequence,
+                blocked,
+            } => {
                 let missing = self.eye.edge(at, sequence, blocked);
                 if missing > 0 {
                     self.raise(Fault::EdgesLost, out);
@@ -132,8 +142,16 @@ impl<const N: usize> Line<N> {
         }
         self.act(now, false, now, out);
         match input {
-            Input::Encoder { at, sequence, forward } => self.moves(at, sequence, forward, out),
-            Input::Frame { exposed, sequence, quality } => self.frame(exposed, sequence, quality, now, out),
+            Input::Encoder {
+                at,
+                sequence,
+                forward,
+            } => self.moves(at, sequence, forward, out),
+            Input::Frame {
+                exposed,
+                sequence,
+                quality,
+            } => self.frame(exposed, sequence, quality, now, out),
             Input::Verdict { tag, verdict } => self.verdict(tag, verdict, out),
             Input::Device { device, up } => self.device(device, up, out),
             Input::PartsUnknown => self.raise(Fault::PartsUnknown, out),
@@ -228,23 +246,38 @@ impl<const N: usize> Line<N> {
 
     /// Whether no part is in flight, none waits for the gate and the gate is closed.
     pub fn is_drained(&self) -> bool {
-        self.queue.is_empty() && self.rejects.is_empty() && self.overflow.is_empty() && self.gate.due().is_none()
+        self.queue.is_empty()
+            && self.rejects.is_empty()
+            && self.overflow.is_empty()
+            && self.gate.due().is_none()
     }
 
-    /// The earliest thing to do, looking at the eye or not. Of several at one time, parts are decided before they are fired at, and fired at before
-    /// the gate closes.
+    /// The earliest thing to do, looking at the eye or not. Of several at one time, parts are decided before
+    /// they are fired at, and fired at before the gate closes.
     fn next_step(&self, eye: bool) -> Option<(MonoNanos, Step)> {
-        let deadline = self.queue.front().and_then(|p| self.reached(p.at + self.settings.gate - self.settings.guard));
+        let deadline = self
+            .queue
+            .front()
+            .and_then(|p| self.reached(p.at + self.settings.gate - self.settings.guard));
         let steps = [
             (self.eye.due().filter(|_| eye), Step::Eye),
             (deadline, Step::Decide),
-            (self.rejects.front().and_then(|s| self.reached(s.from)), Step::Fire),
-            (self.overflow.front().and_then(|s| self.reached(s.from)), Step::FireOverflow),
+            (
+                self.rejects.front().and_then(|s| self.reached(s.from)),
+                Step::Fire,
+            ),
+            (
+                self.overflow.front().and_then(|s| self.reached(s.from)),
+                Step::FireOverflow,
+            ),
             (self.gate.due(), Step::Close),
             (self.confirm.as_ref().and_then(Confirm::due), Step::Missed),
             (self.beat, Step::Beat),
         ];
-        steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min_by_key(|&(at, _)| at)
+        steps
+            .into_iter()
+            .filter_map(|(at, step)| Some((at?, step)))
+            .min_by_key(|&(at, _)| at)
     }
 
     /// When the belt is, or was, as far as `place`; `None` where nobody can know yet.
@@ -357,7 +390,18 @@ impl<const N: usize> Line<N> {
             () if too_close => Some(Cause::Spacing),
             () => None,
         };
-        if self.queue.push(Part { tag, eye, at: place, has_frame: false, verdict: None, forced }).is_err() {
+        if self
+            .queue
+            .push(Part {
+                tag,
+                eye,
+                at: place,
+                has_frame: false,
+                verdict: None,
+                forced,
+            })
+            .is_err()
+        {
             self.overrun(tag, place, out);
         }
     }
@@ -373,7 +417,8 @@ impl<const N: usize> Line<N> {
         }
     }
 
-    /// Adds a shot; where there is no room the last one goes on until this one too, so that no part slips through.
+    /// Adds a shot; where there is no room the last one goes on until this one too, so that no part slips
+    /// through.
     fn shoot(shots: &mut Deque<Shootable, N>, shot: Shootable) {
         if let Err(shot) = shots.push_back(shot)
             && let Some(last) = shots.back_mut()
@@ -388,7 +433,11 @@ impl<const N: usize> Line<N> {
             Verdict::Pass => self.counters.passed += 1,
             Verdict::Reject(cause) => *self.counters.rejected.of(cause) += 1,
         }
-        out(Action::Decided { tag, verdict, bypassed: self.bypass });
+        out(Action::Decided {
+            tag,
+            verdict,
+            bypassed: self.bypass,
+        });
     }
 
     fn decide(&mut self, out: Out<'_>) {
@@ -410,13 +459,25 @@ impl<const N: usize> Line<N> {
             && !self.bypass
         {
             let from = part.at + self.settings.gate;
-            Self::shoot(&mut self.rejects, Shootable { tag: part.tag, from, to: from });
+            Self::shoot(
+                &mut self.rejects,
+                Shootable {
+                    tag: part.tag,
+                    from,
+                    to: from,
+                },
+            );
         }
         // what an operator sent out says nothing about the product
         if !matches!(verdict, Verdict::Reject(Cause::Challenge | Cause::Manual)) {
             self.reject_alarms.decided(verdict != Verdict::Pass);
             let stop = self.settings.alarms.stop;
-            self.alarm(Alarm::ConsecutiveRejects, self.reject_alarms.consecutive(), stop, out);
+            self.alarm(
+                Alarm::ConsecutiveRejects,
+                self.reject_alarms.consecutive(),
+                stop,
+                out,
+            );
             self.alarm(Alarm::RejectRate, self.reject_alarms.rate(), stop, out);
         }
         if self.single == Some(part.tag) {
@@ -474,7 +535,12 @@ impl<const N: usize> Line<N> {
     fn not_confirmed(&mut self, tag: Tag, out: Out<'_>) {
         self.counters.missed_rejects += 1;
         out(Action::Confirmed { tag, seen: false });
-        self.alarm(Alarm::MissedReject, true, self.settings.confirm.is_some_and(|c| c.stop), out);
+        self.alarm(
+            Alarm::MissedReject,
+            true,
+            self.settings.confirm.is_some_and(|c| c.stop),
+            out,
+        );
     }
 
     fn beats(&mut self, at: MonoNanos, now: MonoNanos, out: Out<'_>) {
@@ -483,7 +549,11 @@ impl<const N: usize> Line<N> {
             self.output(OutputLine::Heartbeat, on, at, out);
         }
         let next = at + self.settings.heartbeat;
-        self.beat = Some(if next > now { next } else { now + self.settings.heartbeat });
+        self.beat = Some(if next > now {
+            next
+        } else {
+            now + self.settings.heartbeat
+        });
     }
 
     fn moves(&mut self, at: MonoNanos, sequence: u32, forward: bool, out: Out<'_>) {
@@ -500,7 +570,10 @@ impl<const N: usize> Line<N> {
         if let Some(every) = self.settings.free_running {
             self.frames = (self.frames + 1) % every.get();
             if self.frames == 0 {
-                self.part(MonoNanos(exposed.0.saturating_sub(self.settings.camera.0.max(0) as u64)), out);
+                self.part(
+                    MonoNanos(exposed.0.saturating_sub(self.settings.camera.0.max(0) as u64)),
+                    out,
+                );
                 self.advance(now, out);
             }
         }
@@ -510,11 +583,22 @@ impl<const N: usize> Line<N> {
             self.counters.frames_unusable += 1;
             self.raise(Fault::Camera, out);
         }
-        let Settings { camera, camera_window, .. } = self.settings;
-        let part = self.place(exposed).and_then(|at| self.queue.match_frame(at, camera, camera_window));
+        let Settings {
+            camera,
+            camera_window,
+            ..
+        } = self.settings;
+        let part = self
+            .place(exposed)
+            .and_then(|at| self.queue.match_frame(at, camera, camera_window));
         match part {
             None => self.counters.frames_without_part += 1,
-            Some(part) if quality == Quality::Good => return out(Action::Judge { tag: part.tag, frame: sequence }),
+            Some(part) if quality == Quality::Good => {
+                return out(Action::Judge {
+                    tag: part.tag,
+                    frame: sequence,
+                });
+            }
             Some(part) => part.verdict = Some(Verdict::Reject(Cause::NoImage)),
         }
         out(Action::Unjudged { frame: sequence });
@@ -576,8 +660,16 @@ impl<const N: usize> Line<N> {
             Command::Challenge => self.challenge = true,
             Command::RejectNext => self.reject_next = true,
             Command::ResetCounters => {
-                (self.eye.bounces, self.eye.lost, self.encoder.lost, self.encoder.sparks) = (0, 0, 0, 0);
-                self.counters = Counters { triggers: self.queue.len() as u64, ..Counters::default() };
+                (
+                    self.eye.bounces,
+                    self.eye.lost,
+                    self.encoder.lost,
+                    self.encoder.sparks,
+                ) = (0, 0, 0, 0);
+                self.counters = Counters {
+                    triggers: self.queue.len() as u64,
+                    ..Counters::default()
+                };
             }
         }
     }

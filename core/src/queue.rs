@@ -68,11 +68,15 @@ impl<const N: usize> TrackingQueue<N> {
         self.parts.push_back(part)
     }
 
-    /// The part that a frame taken at place `at` shows: the one nearest to the camera, at most `window` from it, that
-    /// has no frame yet.
+    /// The part that a frame taken at place `at` shows: the one nearest to the camera, at most `window` from
+    /// it, that has no frame yet.
     pub fn match_frame(&mut self, at: Along, camera: Stretch, window: Stretch) -> Option<&mut Part> {
         let distance = |part: &Part| (at - (part.at + camera)).0.unsigned_abs();
-        let part = self.parts.iter_mut().filter(|p| !p.has_frame).min_by_key(|p| distance(p))?;
+        let part = self
+            .parts
+            .iter_mut()
+            .filter(|p| !p.has_frame)
+            .min_by_key(|p| distance(p))?;
         if distance(part) > window.0.unsigned_abs() {
             return None;
         }
@@ -123,7 +127,14 @@ mod tests {
     use super::*;
 
     fn part(tag: u32, at: i64) -> Part {
-        Part { tag: Tag(tag), eye: MonoNanos(at as u64), at: Along(at), has_frame: false, verdict: None, forced: None }
+        Part {
+            tag: Tag(tag),
+            eye: MonoNanos(at as u64),
+            at: Along(at),
+            has_frame: false,
+            verdict: None,
+            forced: None,
+        }
     }
 
     fn queue(parts: &[i64]) -> TrackingQueue<4> {
@@ -139,7 +150,11 @@ mod tests {
         let mut queue = queue(&[0, 30]);
         let found: Vec<_> = [121, 76, 76, 76]
             .iter()
-            .map(|&t| queue.match_frame(Along(t), Stretch(60), Stretch(20)).map(|p| p.tag.0))
+            .map(|&t| {
+                queue
+                    .match_frame(Along(t), Stretch(60), Stretch(20))
+                    .map(|p| p.tag.0)
+            })
             .collect();
         assert_eq!(found, [None, Some(1), Some(0), None]);
     }
@@ -149,20 +164,39 @@ mod tests {
         let mut queue = queue(&[0, 10, 20, 30]);
         assert_eq!(queue.push(part(9, 40)), Err(part(9, 40)));
         assert_eq!(queue.find(Tag(2)).map(|p| p.at), Some(Along(20)));
-        assert_eq!(core::iter::from_fn(|| queue.pop()).map(|p| p.tag.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(
+            core::iter::from_fn(|| queue.pop())
+                .map(|p| p.tag.0)
+                .collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
     }
 
     #[test]
     fn what_a_part_gets() {
-        let judged = Part { has_frame: true, verdict: Some(Verdict::Pass), ..part(0, 0) };
+        let judged = Part {
+            has_frame: true,
+            verdict: Some(Verdict::Pass),
+            ..part(0, 0)
+        };
         assert_eq!(judged.decided(Verdict::Pass), Verdict::Pass);
         assert_eq!(
-            Part { forced: Some(Cause::Spacing), ..judged }.decided(Verdict::Pass),
+            Part {
+                forced: Some(Cause::Spacing),
+                ..judged
+            }
+            .decided(Verdict::Pass),
             Verdict::Reject(Cause::Spacing)
         );
         assert_eq!(part(0, 0).decided(Verdict::Pass), Verdict::Reject(Cause::NoImage));
-        let waiting = Part { has_frame: true, ..part(0, 0) };
-        assert_eq!(waiting.decided(Verdict::Reject(Cause::NoVerdict)), Verdict::Reject(Cause::NoVerdict));
+        let waiting = Part {
+            has_frame: true,
+            ..part(0, 0)
+        };
+        assert_eq!(
+            waiting.decided(Verdict::Reject(Cause::NoVerdict)),
+            Verdict::Reject(Cause::NoVerdict)
+        );
         assert_eq!(waiting.decided(Verdict::Pass), Verdict::Pass);
     }
 }

@@ -102,8 +102,14 @@ impl fmt::Display for SettingsError {
             Self::MaxOn => f.write_str("max_on is shorter than one pulse"),
             Self::Zero(what) => write!(f, "{what} must not be zero"),
             Self::ConfirmWindow => f.write_str("the confirm window ends before it begins"),
-            Self::RateWindow => write!(f, "the reject rate needs a window of 1 to {} parts", AlarmSettings::MAX_WINDOW),
-            Self::FreeRunningEncoder => f.write_str("a free-running camera has no eye to count encoder pulses from"),
+            Self::RateWindow => write!(
+                f,
+                "the reject rate needs a window of 1 to {} parts",
+                AlarmSettings::MAX_WINDOW
+            ),
+            Self::FreeRunningEncoder => {
+                f.write_str("a free-running camera has no eye to count encoder pulses from")
+            }
         }
     }
 }
@@ -135,19 +141,29 @@ impl Settings {
         if let Some((what, _)) = lengths.into_iter().find(|(_, length)| length.0 < 0) {
             return Err(SettingsError::Negative(what));
         }
-        let times = [("pulse", self.pulse.pulse), ("heartbeat", self.heartbeat), ("stuck", self.eye.stuck)];
+        let times = [
+            ("pulse", self.pulse.pulse),
+            ("heartbeat", self.heartbeat),
+            ("stuck", self.eye.stuck),
+        ];
         if let Some((what, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(SettingsError::Zero(what));
         }
         let last_frame = self.camera.0.saturating_add(self.camera_window.0);
         match self {
-            _ if self.gate.0 < last_frame.saturating_add(self.guard.0) => Err(SettingsError::GateBeforeCamera),
+            _ if self.gate.0 < last_frame.saturating_add(self.guard.0) => {
+                Err(SettingsError::GateBeforeCamera)
+            }
             _ if self.gate.0 - self.guard.0 <= self.min_spacing.0 => Err(SettingsError::GateWithinSpacing),
             _ if self.lockout.0 > 0 && self.lockout >= self.min_spacing => Err(SettingsError::Lockout),
             _ if self.pulse.max_on < self.pulse.pulse => Err(SettingsError::MaxOn),
             _ if self.confirm.is_some_and(|c| c.latest < c.earliest) => Err(SettingsError::ConfirmWindow),
-            _ if !(1..=AlarmSettings::MAX_WINDOW).contains(&self.alarms.rate_window) => Err(SettingsError::RateWindow),
-            _ if self.free_running.is_some() && self.scale == Scale::Encoder => Err(SettingsError::FreeRunningEncoder),
+            _ if !(1..=AlarmSettings::MAX_WINDOW).contains(&self.alarms.rate_window) => {
+                Err(SettingsError::RateWindow)
+            }
+            _ if self.free_running.is_some() && self.scale == Scale::Encoder => {
+                Err(SettingsError::FreeRunningEncoder)
+            }
             _ => Ok(()),
         }
     }

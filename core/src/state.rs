@@ -42,7 +42,13 @@ pub enum Device {
 }
 
 impl Device {
-    const ALL: [Self; 5] = [Self::Recipe, Self::Camera, Self::Inputs, Self::Outputs, Self::Stages];
+    const ALL: [Self; 5] = [
+        Self::Recipe,
+        Self::Camera,
+        Self::Inputs,
+        Self::Outputs,
+        Self::Stages,
+    ];
 
     const fn bit(self) -> u8 {
         1 << self as u8
@@ -67,7 +73,8 @@ pub enum Fault {
     EncoderSilent,
     /// Eye edges were lost: a part may have passed unseen.
     EdgesLost,
-    /// The program ended without bringing its parts to the gate: those between eye and gate are unknown to this run.
+    /// The program ended without bringing its parts to the gate: those between eye and gate are unknown to
+    /// this run.
     PartsUnknown,
     /// More parts are in flight than there is room for.
     QueueFull,
@@ -146,7 +153,11 @@ impl Health {
     /// Returns whether it was up before.
     pub(crate) fn device(&mut self, device: Device, up: bool) -> bool {
         let was_up = self.up & device.bit() != 0;
-        self.up = if up { self.up | device.bit() } else { self.up & !device.bit() };
+        self.up = if up {
+            self.up | device.bit()
+        } else {
+            self.up & !device.bit()
+        };
         was_up
     }
 
@@ -189,7 +200,10 @@ impl Health {
 impl State {
     /// Whether the belt may run: the level of the READY output.
     pub fn is_ready(self) -> bool {
-        matches!(self, Self::Ready | Self::SingleExecution | Self::ContinuousExecution)
+        matches!(
+            self,
+            Self::Ready | Self::SingleExecution | Self::ContinuousExecution
+        )
     }
 }
 

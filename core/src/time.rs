@@ -26,7 +26,10 @@ impl Add<Duration> for MonoNanos {
     type Output = Self;
 
     fn add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by.as_nanos().min(u128::from(u64::MAX)) as u64))
+        Self(
+            self.0
+                .saturating_add(by.as_nanos().min(u128::from(u64::MAX)) as u64),
+        )
     }
 }
 
@@ -34,7 +37,10 @@ impl Sub<Duration> for MonoNanos {
     type Output = Self;
 
     fn sub(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(by.as_nanos().min(u128::from(u64::MAX)) as u64))
+        Self(
+            self.0
+                .saturating_sub(by.as_nanos().min(u128::from(u64::MAX)) as u64),
+        )
     }
 }
 
@@ -52,6 +58,12 @@ mod tests {
     fn arithmetic_stops_at_the_ends() {
         assert_eq!(MonoNanos(5) - Duration::from_secs(1), MonoNanos(0));
         assert_eq!(MonoNanos(u64::MAX) + Duration::MAX, MonoNanos(u64::MAX));
-        assert_eq!((MonoNanos(3).since(MonoNanos(9)), MonoNanos(9).error_to(MonoNanos(12))), (Duration::ZERO, -3));
+        assert_eq!(
+            (
+                MonoNanos(3).since(MonoNanos(9)),
+                MonoNanos(9).error_to(MonoNanos(12))
+            ),
+            (Duration::ZERO, -3)
+        );
     }
 }

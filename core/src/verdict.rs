@@ -26,8 +26,15 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order in which tables show them.
-    pub const ALL: [Self; 7] =
-        [Self::Defect, Self::NoVerdict, Self::NoImage, Self::Spacing, Self::Fault, Self::Challenge, Self::Manual];
+    pub const ALL: [Self; 7] = [
+        Self::Defect,
+        Self::NoVerdict,
+        Self::NoImage,
+        Self::Spacing,
+        Self::Fault,
+        Self::Challenge,
+        Self::Manual,
+    ];
 }
 
 impl fmt::Display for Cause {

@@ -52,7 +52,11 @@ const MS: u64 = 1_000_000;
 fn settings(scale: Scale) -> Settings {
     // a millimetre a millisecond, a pulse a millimetre
     let unit = if scale == Scale::Time { MS as i64 } else { 1 };
-    let confirm = ConfirmSettings { earliest: Duration::ZERO, latest: Duration::from_millis(150), stop: true };
+    let confirm = ConfirmSettings {
+        earliest: Duration::ZERO,
+        latest: Duration::from_millis(150),
+        stop: true,
+    };
     Settings {
         scale,
         camera: Stretch(60 * unit),
@@ -63,12 +67,26 @@ fn settings(scale: Scale) -> Settings {
         lockout: Stretch(10 * unit),
         on_no_verdict: Unjudged::Reject,
         free_running: None,
-        eye: EyeSettings { debounce: Duration::from_millis(1), stuck: Duration::from_secs(2) },
-        encoder: EncoderSettings { min_interval: Duration::from_micros(100), silent_parts: 2 },
-        pulse: GateSettings { pulse: Duration::from_millis(60), max_on: Duration::from_millis(100) },
+        eye: EyeSettings {
+            debounce: Duration::from_millis(1),
+            stuck: Duration::from_secs(2),
+        },
+        encoder: EncoderSettings {
+            min_interval: Duration::from_micros(100),
+            silent_parts: 2,
+        },
+        pulse: GateSettings {
+            pulse: Duration::from_millis(60),
+            max_on: Duration::from_millis(100),
+        },
         gate_tolerance: Duration::from_millis(5),
         confirm: Some(confirm),
-        alarms: AlarmSettings { consecutive: 3, rate_window: 100, rate_rejects: 40, stop: true },
+        alarms: AlarmSettings {
+            consecutive: 3,
+            rate_window: 100,
+            rate_rejects: 40,
+            stop: true,
+        },
         heartbeat: Duration::from_millis(100),
     }
 }
@@ -87,7 +105,8 @@ fn next(counter: &mut u32) -> u32 {
     *counter
 }
 
-/// Parts every 70 ms with bounces, their frames, verdicts, commands, lost edges and bad frames. Returns the allocations.
+/// Parts every 70 ms with bounces, their frames, verdicts, commands, lost edges and bad frames. Returns the
+/// allocations.
 fn run<const N: usize>(scale: Scale) -> (u64, Seen) {
     let mut line = Line::<N>::new(settings(scale), Counters::default()).expect("settings that work");
     let mut seen = Seen::default();
@@ -95,11 +114,21 @@ fn run<const N: usize>(scale: Scale) -> (u64, Seen) {
     let before = ALLOCATIONS.get();
     let mut out = |action: Action| match action {
         Action::Decided { .. } => seen.decided += 1,
-        Action::Output { line: OutputLine::Gate, on: true, .. } => seen.pulses += 1,
+        Action::Output {
+            line: OutputLine::Gate,
+            on: true,
+            ..
+        } => seen.pulses += 1,
         Action::Fault { raised: true, .. } => seen.faults += 1,
         _ => {}
     };
-    for device in [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages] {
+    for device in [
+        Device::Recipe,
+        Device::Camera,
+        Device::Inputs,
+        Device::Outputs,
+        Device::Stages,
+    ] {
         line.take(MonoNanos(0), Input::Device { device, up: true }, &mut out);
     }
     line.take(MonoNanos(0), Input::Command(Command::Start), &mut out);
@@ -108,17 +137,41 @@ fn run<const N: usize>(scale: Scale) -> (u64, Seen) {
         while let Some(due) = line.due().filter(|&d| d <= now) {
             line.advance(due, &mut out);
         }
-        line.take(now, Input::Encoder { at: now, sequence: next(&mut pulses), forward: true }, &mut out);
+        line.take(
+            now,
+            Input::Encoder {
+                at: now,
+                sequence: next(&mut pulses),
+                forward: true,
+            },
+            &mut out,
+        );
         if phase == 0 || phase == 20 {
             edges += u32::from(part % 97 == 5);
             for (i, us) in [0, 200, 400].into_iter().enumerate() {
                 let (at, blocked) = (now + Duration::from_micros(us), (phase == 0) == (i % 2 == 0));
-                line.take(at, Input::Eye { at, sequence: next(&mut edges), blocked }, &mut out);
+                line.take(
+                    at,
+                    Input::Eye {
+                        at,
+                        sequence: next(&mut edges),
+                        blocked,
+                    },
+                    &mut out,
+                );
             }
         }
         if phase == 60 {
-            let quality = if part % 13 == 0 { Quality::Black } else { Quality::Good };
-            let input = Input::Frame { exposed: now, sequence: next(&mut frames), quality };
+            let quality = if part % 13 == 0 {
+                Quality::Black
+            } else {
+                Quality::Good
+            };
+            let input = Input::Frame {
+                exposed: now,
+                sequence: next(&mut frames),
+                quality,
+            };
             let mut judged = None;
             line.take(now, input, &mut |action| {
                 if let Action::Judge { tag, .. } = action {
@@ -127,7 +180,11 @@ fn run<const N: usize>(scale: Scale) -> (u64, Seen) {
                 out(action);
             });
             if let Some(tag) = judged.filter(|_| part % 17 != 0) {
-                let verdict = if part % 5 == 0 { Verdict::Reject(Cause::Defect) } else { Verdict::Pass };
+                let verdict = if part % 5 == 0 {
+                    Verdict::Reject(Cause::Defect)
+                } else {
+                    Verdict::Pass
+                };
                 line.take(now, Input::Verdict { tag, verdict }, &mut out);
             }
         }
@@ -136,7 +193,14 @@ fn run<const N: usize>(scale: Scale) -> (u64, Seen) {
             2 => line.take(now, Input::Command(Command::TestFire), &mut out),
             3 => line.take(now, Input::Command(Command::Challenge), &mut out),
             4 => line.take(now, Input::Confirm { at: now }, &mut out),
-            5 | 6 => line.take(now, Input::Device { device: Device::Camera, up: ms % 997 == 6 }, &mut out),
+            5 | 6 => line.take(
+                now,
+                Input::Device {
+                    device: Device::Camera,
+                    up: ms % 997 == 6,
+                },
+                &mut out,
+            ),
             _ => {}
         }
     }
@@ -155,7 +219,10 @@ fn the_core_allocates_nothing() {
         // with room for all, and for so few that the queue is full all the time
         for (allocations, seen) in [run::<64>(scale), run::<4>(scale)] {
             assert_eq!(allocations, 0, "{scale:?}");
-            assert!(seen.decided > PARTS - 10 && seen.pulses > PARTS / 10 && seen.faults > 100, "{seen:?}");
+            assert!(
+                seen.decided > PARTS - 10 && seen.pulses > PARTS / 10 && seen.faults > 100,
+                "{seen:?}"
+            );
         }
     }
 }

@@ -33,7 +33,9 @@ impl CameraConfig {
             ("silence", self.silence.is_some()),
         ];
         match keys.into_iter().find(|(_, is_there)| *is_there) {
-            Some((key, _)) => Err(format!("camera.{key} has a meaning only with camera.source = \"v4l2\"")),
+            Some((key, _)) => Err(format!(
+                "camera.{key} has a meaning only with camera.source = \"v4l2\""
+            )),
             None => Ok(()),
         }
     }
@@ -46,8 +48,10 @@ impl CameraConfig {
         let missing = |key| format!("camera.source = \"v4l2\" needs the key camera.{key}");
         let matching = self.matching.clone().ok_or_else(|| missing("match"))?;
         matching.check()?;
-        let (width, height) =
-            (self.width.ok_or_else(|| missing("width"))?, self.height.ok_or_else(|| missing("height"))?);
+        let (width, height) = (
+            self.width.ok_or_else(|| missing("width"))?,
+            self.height.ok_or_else(|| missing("height"))?,
+        );
         let fps = self.fps.ok_or_else(|| missing("fps"))?;
         for (key, side) in [("camera.width", width), ("camera.height", height)] {
             in_range(key, f64::from(side), 16.0, f64::from(MAX_SIDE))?;
@@ -55,14 +59,40 @@ impl CameraConfig {
         in_range("camera.fps", fps, 0.1, 1000.0)?;
         let controls = self.controls.unwrap_or_default();
         if let Some(exposure_us) = controls.exposure_us {
-            in_range("camera.controls.exposure_us", f64::from(exposure_us), 1.0, 1e6 / fps)?;
+            in_range(
+                "camera.controls.exposure_us",
+                f64::from(exposure_us),
+                1.0,
+                1e6 / fps,
+            )?;
         }
         let offset_us = self.offset.unwrap_or_default();
         let furthest = FURTHEST_OFFSET_US as f64;
-        in_range("camera.offset (microseconds)", offset_us as f64, -furthest, furthest)?;
-        in_range("camera.silence (ms)", self.silence().as_secs_f64() * 1e3, 100.0f64.max(2e3 / fps), 60_000.0)?;
-        let wish = Wish { width, height, fps, pixel: self.format, colour: self.colour.unwrap_or(true) };
-        Ok(CameraSettings { matching, wish, controls, offset_us })
+        in_range(
+            "camera.offset (microseconds)",
+            offset_us as f64,
+            -furthest,
+            furthest,
+        )?;
+        in_range(
+            "camera.silence (ms)",
+            self.silence().as_secs_f64() * 1e3,
+            100.0f64.max(2e3 / fps),
+            60_000.0,
+        )?;
+        let wish = Wish {
+            width,
+            height,
+            fps,
+            pixel: self.format,
+            colour: self.colour.unwrap_or(true),
+        };
+        Ok(CameraSettings {
+            matching,
+            wish,
+            controls,
+            offset_us,
+        })
     }
 
     /// A camera without a good frame for longer is connected anew.
@@ -90,7 +120,8 @@ pub struct CameraSettings {
 pub struct Match {
     /// Its name below `/dev/v4l/by-id`.
     pub id: Option<String>,
-    /// Its name below `/dev/v4l/by-path`, that is where it is plugged in; or the whole path of another link to it.
+    /// Its name below `/dev/v4l/by-path`, that is where it is plugged in; or the whole path of another link
+    /// to it.
     pub path: Option<String>,
     /// Its USB vendor and product, as in `"046d:0825"`.
     pub usb: Option<String>,
@@ -104,23 +135,33 @@ impl Match {
     /// # Errors
     /// In words.
     pub fn check(&self) -> Result<(), String> {
-        let Self { id, path, usb, serial } = self;
+        let Self {
+            id,
+            path,
+            usb,
+            serial,
+        } = self;
         let ways = [id, path, usb].into_iter().flatten().count();
         if ways != 1 {
-            return Err(format!("camera.match needs exactly one of `id`, `path` and `usb`, not {ways} of them"));
+            return Err(format!(
+                "camera.match needs exactly one of `id`, `path` and `usb`, not {ways} of them"
+            ));
         }
         if serial.is_some() && usb.is_none() {
             return Err("camera.match.serial has a meaning only beside `usb`".to_owned());
         }
         if let Some(id) = id.as_deref().filter(|id| id.is_empty() || id.contains('/')) {
-            return Err(format!("camera.match.id = \"{id}\" is not the name of a link in /dev/v4l/by-id"));
+            return Err(format!(
+                "camera.match.id = \"{id}\" is not the name of a link in /dev/v4l/by-id"
+            ));
         }
         if let Some(path) = path {
             let name = path.strip_prefix('/').unwrap_or(path);
             let number = name.strip_prefix("dev/video").unwrap_or(name);
             if number.is_empty() || number.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(format!(
-                    "camera.match.path = \"{path}\" is a number, and numbers change: write a link in /dev/v4l/by-path"
+                    "camera.match.path = \"{path}\" is a number, and numbers change: write a link in \
+                     /dev/v4l/by-path"
                 ));
             }
         }
@@ -128,7 +169,9 @@ impl Match {
         match usb.as_deref().map(|usb| usb.split_once(':')) {
             None => Ok(()),
             Some(Some((vendor, product))) if is_hex(vendor) && is_hex(product) => Ok(()),
-            Some(_) => Err("camera.match.usb must be vendor and product as `lsusb` has them: \"046d:0825\"".to_owned()),
+            Some(_) => Err(
+                "camera.match.usb must be vendor and product as `lsusb` has them: \"046d:0825\"".to_owned(),
+            ),
         }
     }
 }
@@ -211,7 +254,8 @@ mod tests {
     use super::*;
     use crate::board::{Board, SIMULATED};
 
-    const CAMERA: &str = "source = \"v4l2\"\nmatch = { usb = \"046d:0825\", serial = \"8A2B\" }\nwidth = 640\nheight = 480\n\
+    const CAMERA: &str = "source = \"v4l2\"\nmatch = { usb = \"046d:0825\", serial = \"8A2B\" }\nwidth = \
+                          640\nheight = 480\n\
         fps = 30\nformat = \"YUYV\"\noffset = -2500\n\
         controls = { exposure_us = 5000, gain = 20, white_balance_k = 4600, focus = 0 }";
 
@@ -225,18 +269,41 @@ mod tests {
     fn a_v4l2_camera_is_read() {
         let settings = board(("", "")).expect("a board").camera.v4l2().expect("a camera");
         assert_eq!(settings.matching.serial.as_deref(), Some("8A2B"));
-        assert_eq!((settings.wish.pixel, settings.wish.colour, settings.offset_us), (Some(Pixel::Yuyv), true, -2500));
-        assert_eq!((settings.controls.exposure_us, settings.controls.focus), (Some(5000), Some(0)));
-        let short = board(("format = \"YUYV\"\noffset = -2500\n", "silence = \"300 ms\"\n")).expect("a board").camera;
-        assert_eq!((short.format, short.silence()), (None, Duration::from_millis(300)));
+        assert_eq!(
+            (settings.wish.pixel, settings.wish.colour, settings.offset_us),
+            (Some(Pixel::Yuyv), true, -2500)
+        );
+        assert_eq!(
+            (settings.controls.exposure_us, settings.controls.focus),
+            (Some(5000), Some(0))
+        );
+        let short = board(("format = \"YUYV\"\noffset = -2500\n", "silence = \"300 ms\"\n"))
+            .expect("a board")
+            .camera;
+        assert_eq!(
+            (short.format, short.silence()),
+            (None, Duration::from_millis(300))
+        );
     }
 
     #[test]
     fn mistakes_name_the_key() {
         for (from, to, says) in [
-            ("match = { usb = \"046d:0825\", serial = \"8A2B\" }", "", "needs the key camera.match"),
-            ("usb = \"046d:0825\", serial", "path = \"/dev/video0\", serial", "serial has a meaning only beside `usb`"),
-            ("usb = \"046d:0825\", serial = \"8A2B\"", "path = \"/dev/video0\"", "numbers change"),
+            (
+                "match = { usb = \"046d:0825\", serial = \"8A2B\" }",
+                "",
+                "needs the key camera.match",
+            ),
+            (
+                "usb = \"046d:0825\", serial",
+                "path = \"/dev/video0\", serial",
+                "serial has a meaning only beside `usb`",
+            ),
+            (
+                "usb = \"046d:0825\", serial = \"8A2B\"",
+                "path = \"/dev/video0\"",
+                "numbers change",
+            ),
             ("serial", "number", "number"),
             ("width = 640", "width = 8", "camera.width"),
             ("height = 480\n", "", "needs the key camera.height"),
@@ -246,10 +313,17 @@ mod tests {
             ("exposure_us = 5000", "exposure_us = 50000", "exposure_us"),
             ("offset = -2500", "offset = 2000000", "camera.offset"),
             ("offset = -2500", "silence = \"20 ms\"", "camera.silence"),
-            ("source = \"v4l2\"", "source = \"rendered\"", "only with camera.source"),
+            (
+                "source = \"v4l2\"",
+                "source = \"rendered\"",
+                "only with camera.source",
+            ),
         ] {
             let error = board((from, to)).expect_err(says);
-            assert!(error.contains(says) && error.contains("b.toml"), "{says}: {error}");
+            assert!(
+                error.contains(says) && error.contains("b.toml"),
+                "{says}: {error}"
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ const MAX_SIDE: u16 = 4096;
 pub struct DisplayConfig {
     /// What shows it.
     pub back_end: DisplayBackEnd,
-    /// Width and height of the panel in pixels, before it is turned; where the back end does not know them itself.
+    /// Width and height of the panel in pixels, before it is turned; where the back end does not know them
+    /// itself.
     pub size: Option<[u16; 2]>,
     /// How far the screen is turned clockwise against its panel.
     #[serde(default)]
@@ -26,7 +27,8 @@ pub struct DisplayConfig {
 pub enum DisplayBackEnd {
     /// A PNG file that is replaced once a second: for a web server, a remote desk, tests.
     Png(PathBuf),
-    /// A monitor or a panel of the graphics driver, without a desktop (DRM dumb buffer). `size`, if given, picks the mode.
+    /// A monitor or a panel of the graphics driver, without a desktop (DRM dumb buffer). `size`, if given,
+    /// picks the mode.
     Drm(DrmConfig),
     /// An old-style framebuffer (`/dev/fb0`).
     Framebuffer(PathBuf),
@@ -102,7 +104,8 @@ pub struct SpiPin {
     pub line: u32,
 }
 
-/// How far a screen is turned clockwise against its panel's own top; 0, 90, 180 or 270 degrees in a board file.
+/// How far a screen is turned clockwise against its panel's own top; 0, 90, 180 or 270 degrees in a board
+/// file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
 pub enum Rotation {
@@ -126,7 +129,9 @@ impl TryFrom<u16> for Rotation {
             90 => Ok(Self::Quarter),
             180 => Ok(Self::Half),
             270 => Ok(Self::ThreeQuarters),
-            _ => Err(format!("a screen is turned by 0, 90, 180 or 270 degrees, not by {degrees}")),
+            _ => Err(format!(
+                "a screen is turned by 0, 90, 180 or 270 degrees, not by {degrees}"
+            )),
         }
     }
 }
@@ -149,26 +154,35 @@ impl DisplayConfig {
                 return Err("display.size has no meaning here: a framebuffer knows its own".to_owned());
             }
             (_, Some(size)) if !size.iter().all(|side| (16..=MAX_SIDE).contains(side)) => {
-                return Err(format!("display.size = {size:?} is not allowed: each side must be from 16 to {MAX_SIDE}"));
+                return Err(format!(
+                    "display.size = {size:?} is not allowed: each side must be from 16 to {MAX_SIDE}"
+                ));
             }
             _ => {}
         }
-        let DisplayBackEnd::Spi(spi) = &self.back_end else { return Ok(()) };
+        let DisplayBackEnd::Spi(spi) = &self.back_end else {
+            return Ok(());
+        };
         if cfg!(not(feature = "spi-display")) {
-            return Err("display.back_end.spi: this program was built without it; build it with \
+            return Err(
+                "display.back_end.spi: this program was built without it; build it with \
                         `--features spi-display`"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let (size, memory) = (self.size.unwrap_or(spi.model.size()), spi.model.size());
         if (0..2).any(|i| u32::from(size[i]) + u32::from(spi.offset[i]) > u32::from(memory[i])) {
             return Err(format!(
-                "display.size = {size:?} with offset {:?} does not fit the controller's {memory:?}; a panel that hangs \
-                 the other way needs display.rotation",
+                "display.size = {size:?} with offset {:?} does not fit the controller's {memory:?}; a panel \
+                 that hangs the other way needs display.rotation",
                 spi.offset
             ));
         }
         if !(100_000..=125_000_000).contains(&spi.clock_hz) {
-            return Err(format!("display.back_end.spi.clock_hz = {} must be from 100000 to 125000000", spi.clock_hz));
+            return Err(format!(
+                "display.back_end.spi.clock_hz = {} must be from 100000 to 125000000",
+                spi.clock_hz
+            ));
         }
         Ok(())
     }
@@ -191,13 +205,17 @@ mod tests {
 
     #[test]
     fn sections_that_work() {
-        let png = parse("back_end = { png = \"/run/s.png\" }\nsize = [800, 480]\nrotation = 90").expect("valid");
+        let png =
+            parse("back_end = { png = \"/run/s.png\" }\nsize = [800, 480]\nrotation = 90").expect("valid");
         assert_eq!((png.size, png.rotation), (Some([800, 480]), Rotation::Quarter));
-        assert_eq!(parse("back_end.drm = {}").expect("valid").back_end, DisplayBackEnd::Drm(DrmConfig::default()));
+        assert_eq!(
+            parse("back_end.drm = {}").expect("valid").back_end,
+            DisplayBackEnd::Drm(DrmConfig::default())
+        );
         assert!(parse("back_end.drm = { connector = \"HDMI-A-1\" }\nsize = [1280, 720]").is_ok());
         assert!(parse("back_end.framebuffer = \"/dev/fb0\"").is_ok());
-        let spi =
-            "back_end.spi = { device = \"/dev/spidev0.0\", model = \"ili9341\", dc = { chip = \"c\", line = 25 } }";
+        let spi = "back_end.spi = { device = \"/dev/spidev0.0\", model = \"ili9341\", dc = { chip = \"c\", \
+                   line = 25 } }";
         assert_eq!(parse(spi).is_ok(), cfg!(feature = "spi-display"));
     }
 
@@ -206,9 +224,18 @@ mod tests {
         for (text, said) in [
             ("back_end.png = \"s.png\"", "display.size"),
             ("back_end.png = \"s.png\"\nsize = [8, 480]", "16 to 4096"),
-            ("back_end.png = \"s.png\"\nsize = [800, 480]\nrotation = 45", "90, 180"),
-            ("back_end.png = \"s.png\"\nsize = [800, 480]\ncolour = 1", "colour"),
-            ("back_end.framebuffer = \"/dev/fb0\"\nsize = [800, 480]", "its own"),
+            (
+                "back_end.png = \"s.png\"\nsize = [800, 480]\nrotation = 45",
+                "90, 180",
+            ),
+            (
+                "back_end.png = \"s.png\"\nsize = [800, 480]\ncolour = 1",
+                "colour",
+            ),
+            (
+                "back_end.framebuffer = \"/dev/fb0\"\nsize = [800, 480]",
+                "its own",
+            ),
             ("back_end.drm = { card = 1 }", "card"),
             ("back_end.hologram = \"x\"", "hologram"),
             ("size = [800, 480]", "back_end"),

@@ -53,7 +53,8 @@ pub struct InputWiring {
 pub struct EncoderWiring {
     /// Channel A. Alone, each of its rising edges is a pulse, forward.
     pub line: LineId,
-    /// Channel B, on the same chip: each edge of either is a pulse (four a period), and the belt may run back.
+    /// Channel B, on the same chip: each edge of either is a pulse (four a period), and the belt may run
+    /// back.
     pub second: Option<LineId>,
     /// Whether forward is backward.
     #[serde(default)]
@@ -80,7 +81,9 @@ impl InputsConfig {
     /// # Errors
     /// In words, with the key.
     pub fn check(&self, needs_eye: bool, needs_encoder: bool, needs_confirm: bool) -> Result<(), String> {
-        let InputBackEnd::Gpio(chip) = &self.back_end else { return Ok(()) };
+        let InputBackEnd::Gpio(chip) = &self.back_end else {
+            return Ok(());
+        };
         let wanted = [
             ("eye", needs_eye, self.eye.is_some(), "[eye] source = \"gpio\""),
             ("encoder", needs_encoder, self.encoder.is_some(), "[belt.encoder]"),
@@ -88,14 +91,29 @@ impl InputsConfig {
         ];
         for (name, needed, there, by) in wanted {
             if needed != there {
-                let what = if needed { "is missing" } else { "has a meaning only with" };
-                let by = if needed { format!(", and {by} needs it") } else { format!(" {by}") };
+                let what = if needed {
+                    "is missing"
+                } else {
+                    "has a meaning only with"
+                };
+                let by = if needed {
+                    format!(", and {by} needs it")
+                } else {
+                    format!(" {by}")
+                };
                 return Err(format!("inputs.{name} {what}{by}"));
             }
         }
         let mut lines = Vec::new();
-        let encoder = self.encoder.iter().flat_map(|e| [Some(&e.line), e.second.as_ref()].into_iter().flatten());
-        for line in [&self.eye, &self.confirm, &self.acknowledge].into_iter().flatten().map(|w| &w.line).chain(encoder)
+        let encoder = self
+            .encoder
+            .iter()
+            .flat_map(|e| [Some(&e.line), e.second.as_ref()].into_iter().flatten());
+        for line in [&self.eye, &self.confirm, &self.acknowledge]
+            .into_iter()
+            .flatten()
+            .map(|w| &w.line)
+            .chain(encoder)
         {
             chip.check(line).map_err(|e| format!("inputs: {e}"))?;
             if lines.contains(&line) {
@@ -117,18 +135,37 @@ mod tests {
 
     #[test]
     fn what_is_needed_must_be_there_and_nothing_else() {
-        let eye = config("back_end = { gpio = { chip = 'pinctrl-rp1' } }\neye = { line = 17, bias = 'pull-up' }");
+        let eye =
+            config("back_end = { gpio = { chip = 'pinctrl-rp1' } }\neye = { line = 17, bias = 'pull-up' }");
         assert_eq!(eye.check(true, false, false), Ok(()));
-        assert!(eye.check(true, true, false).is_err_and(|e| e.contains("inputs.encoder is missing")));
-        assert!(eye.check(false, false, false).is_err_and(|e| e.contains("inputs.eye has a meaning only")));
-        assert_eq!(InputsConfig::default().check(true, true, true), Ok(()), "the simulated belt has all of them");
+        assert!(
+            eye.check(true, true, false)
+                .is_err_and(|e| e.contains("inputs.encoder is missing"))
+        );
+        assert!(
+            eye.check(false, false, false)
+                .is_err_and(|e| e.contains("inputs.eye has a meaning only"))
+        );
+        assert_eq!(
+            InputsConfig::default().check(true, true, true),
+            Ok(()),
+            "the simulated belt has all of them"
+        );
     }
 
     #[test]
     fn one_line_has_one_input() {
         let text = "back_end = { gpio = {} }\neye = { line = 'A' }\nencoder = { line = 'B', second = 'A' }";
-        assert!(config(text).check(true, true, false).is_err_and(|e| e.contains("\"A\"")));
+        assert!(
+            config(text)
+                .check(true, true, false)
+                .is_err_and(|e| e.contains("\"A\""))
+        );
         let number = config("back_end = { gpio = {} }\neye = { line = 4 }");
-        assert!(number.check(true, false, false).is_err_and(|e| e.contains("chip =")));
+        assert!(
+            number
+                .check(true, false, false)
+                .is_err_and(|e| e.contains("chip ="))
+        );
     }
 }

@@ -37,7 +37,8 @@ impl fmt::Display for LineId {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChipId {
-    /// Its label (`pinctrl-rp1`), or its path where udev gives it a fixed one. Left out: whichever has a line of the name.
+    /// Its label (`pinctrl-rp1`), or its path where udev gives it a fixed one. Left out: whichever has a line
+    /// of the name.
     pub chip: Option<String>,
 }
 
@@ -56,5 +57,7 @@ impl ChipId {
 
 /// A number means nothing without its chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {0} is a number: name its chip as well, as in back_end = {{ gpio = {{ chip = \"pinctrl-rp1\" }} }}")]
+#[error(
+    "line {0} is a number: name its chip as well, as in back_end = {{ gpio = {{ chip = \"pinctrl-rp1\" }} }}"
+)]
 pub struct NumberWithoutChip(pub u32);

@@ -88,7 +88,8 @@ pub struct Board {
 impl Board {
     /// The built-in simulated belt.
     pub fn simulated() -> Self {
-        Self::parse(SIMULATED, Path::new("board/simulated.toml")).expect("the built-in board is checked by a test")
+        Self::parse(SIMULATED, Path::new("board/simulated.toml"))
+            .expect("the built-in board is checked by a test")
     }
 
     /// Reads a board file.
@@ -96,8 +97,10 @@ impl Board {
     /// # Errors
     /// It cannot be read, or it is not as it should be.
     pub fn load(path: &Path) -> Result<Self, BoardError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| BoardError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
@@ -106,13 +109,23 @@ impl Board {
     /// # Errors
     /// It is not as it should be.
     pub fn parse(text: &str, path: &Path) -> Result<Self, BoardError> {
-        let bad = |message: String| BoardError::Content { path: path.to_owned(), message };
+        let bad = |message: String| BoardError::Content {
+            path: path.to_owned(),
+            message,
+        };
         let board: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         if board.format != FORMAT {
-            return Err(bad(format!("format = {}, but this version reads format {FORMAT}", board.format)));
+            return Err(bad(format!(
+                "format = {}, but this version reads format {FORMAT}",
+                board.format
+            )));
         }
         board.settings().map_err(bad)?;
-        board.display.as_ref().map_or(Ok(()), DisplayConfig::check).map_err(bad)?;
+        board
+            .display
+            .as_ref()
+            .map_or(Ok(()), DisplayConfig::check)
+            .map_err(bad)?;
         Ok(board)
     }
 }
@@ -138,7 +151,10 @@ mod tests {
     #[test]
     fn the_built_in_board_is_valid() {
         let settings = Board::simulated().settings().expect("settings that work");
-        assert_eq!((settings.scale, settings.gate), (Scale::Time, Stretch(400_000_000)));
+        assert_eq!(
+            (settings.scale, settings.gate),
+            (Scale::Time, Stretch(400_000_000))
+        );
         assert_eq!(settings.on_no_verdict, Unjudged::Reject);
     }
 
@@ -146,14 +162,26 @@ mod tests {
     fn with_an_encoder_lengths_are_ways() {
         let encoder = "[belt]\nencoder = { mm_per_pulse = 0.5, max_mm_per_s = 2000 }";
         let text = SIMULATED.replacen("[belt]", encoder, 1);
-        let ways = ["min_spacing", "lockout", "distance", "window", "guard"].iter().fold(text, |text, key| {
-            let line = |l: &str| {
-                if l.starts_with(key) { l.replacen(" ms\"", " mm\"", 1) } else { l.to_owned() }
-            };
-            text.lines().map(line).collect::<Vec<_>>().join("\n")
-        });
-        let settings = Board::parse(&ways, Path::new("b.toml")).expect("a board").settings().expect("settings");
-        assert_eq!((settings.scale, settings.gate, settings.camera), (Scale::Encoder, Stretch(800), Stretch(120)));
+        let ways = ["min_spacing", "lockout", "distance", "window", "guard"]
+            .iter()
+            .fold(text, |text, key| {
+                let line = |l: &str| {
+                    if l.starts_with(key) {
+                        l.replacen(" ms\"", " mm\"", 1)
+                    } else {
+                        l.to_owned()
+                    }
+                };
+                text.lines().map(line).collect::<Vec<_>>().join("\n")
+            });
+        let settings = Board::parse(&ways, Path::new("b.toml"))
+            .expect("a board")
+            .settings()
+            .expect("settings");
+        assert_eq!(
+            (settings.scale, settings.gate, settings.camera),
+            (Scale::Encoder, Stretch(800), Stretch(120))
+        );
         assert_eq!(settings.encoder.min_interval, Duration::from_micros(250));
         assert!(error(("[belt]", encoder)).contains("camera.distance = \"60 ms\" is a time"));
     }
@@ -161,12 +189,22 @@ mod tests {
     #[test]
     fn mistakes_name_file_line_and_key() {
         let unknown = error(("\npulse =", "\npuls ="));
-        let line = SIMULATED.lines().position(|l| l.starts_with("pulse =")).expect("a key") + 1;
-        assert!(unknown.contains("b.toml") && unknown.contains("puls"), "{unknown}");
+        let line = SIMULATED
+            .lines()
+            .position(|l| l.starts_with("pulse ="))
+            .expect("a key")
+            + 1;
+        assert!(
+            unknown.contains("b.toml") && unknown.contains("puls"),
+            "{unknown}"
+        );
         assert!(unknown.contains(&format!("line {line}")), "{unknown}");
         assert!(error(("format = 1", "format = 7")).contains("format = 7"));
         let unit = error(("pulse = \"60 ms\"", "pulse = \"60\""));
-        assert!(unit.contains(&format!("line {line}")) && unit.contains("a number and a unit"), "{unit}");
+        assert!(
+            unit.contains(&format!("line {line}")) && unit.contains("a number and a unit"),
+            "{unit}"
+        );
         assert!(error(("period = \"200 ms\"", "period = \"0 ms\"")).contains("simulated.period"));
         assert!(error(("distance = \"400 ms\"", "distance = \"70 ms\"")).contains("behind the camera"));
         assert!(error(("distance = \"400 ms\"", "distance = \"400 mm\"")).contains("[belt.encoder]"));
@@ -183,6 +221,9 @@ mod tests {
         let section = |keys: &str| error(("[watchdog]", &format!("[display]\n{keys}\n\n[watchdog]")));
         assert!(section("back_end.png = \"s.png\"").contains("display.size is missing"));
         let unknown = section("back_end.drm = {}\ncolour = 1");
-        assert!(unknown.contains("colour") && unknown.contains("line "), "{unknown}");
+        assert!(
+            unknown.contains("colour") && unknown.contains("line "),
+            "{unknown}"
+        );
     }
 }

@@ -14,7 +14,8 @@ pub enum OutputBackEnd {
     /// None: the simulated belt looks at what the core wants.
     #[default]
     Simulated,
-    /// Levels in a file, a character `0` or `1` for each line by its number: what another process can look at.
+    /// Levels in a file, a character `0` or `1` for each line by its number: what another process can look
+    /// at.
     File(PathBuf),
     /// Lines of a GPIO character device, by number or name: any board.
     Gpio(ChipId),
@@ -47,7 +48,8 @@ pub struct OutputWiring {
     /// Whether a low level asserts it.
     #[serde(default)]
     pub active_low: bool,
-    /// Whether it is asserted while nobody looks after it, where that differs from the output's own safe state.
+    /// Whether it is asserted while nobody looks after it, where that differs from the output's own safe
+    /// state.
     #[serde(default)]
     pub safe: Option<bool>,
 }
@@ -72,7 +74,9 @@ impl OutputsConfig {
 
     /// Whether an output is asserted while nobody looks after it.
     pub fn safe(&self, line: OutputLine) -> bool {
-        self.wiring(line).and_then(|w| w.safe).unwrap_or(line == OutputLine::Fault)
+        self.wiring(line)
+            .and_then(|w| w.safe)
+            .unwrap_or(line == OutputLine::Fault)
     }
 
     /// Whether levels stay when the process ends, so that a guard must see to them.
@@ -80,21 +84,31 @@ impl OutputsConfig {
         self.back_end != OutputBackEnd::Simulated
     }
 
-    /// Says what cannot work: two outputs on one line, a name where there are only numbers, a number without a chip.
+    /// Says what cannot work: two outputs on one line, a name where there are only numbers, a number without
+    /// a chip.
     ///
     /// # Errors
     /// In words, with the key.
     pub fn check(&self) -> Result<(), String> {
-        let wired: Vec<_> = OutputLine::ALL.iter().filter_map(|&l| Some((l, self.wiring(l)?.line))).collect();
+        let wired: Vec<_> = OutputLine::ALL
+            .iter()
+            .filter_map(|&l| Some((l, self.wiring(l)?.line)))
+            .collect();
         for (i, (output, line)) in wired.iter().enumerate() {
             if let Some((other, _)) = wired[..i].iter().find(|(_, l)| l == line) {
-                return Err(format!("outputs: {output:?} and {other:?} are both on line {line}"));
+                return Err(format!(
+                    "outputs: {output:?} and {other:?} are both on line {line}"
+                ));
             }
             match &self.back_end {
                 OutputBackEnd::File(_) | OutputBackEnd::Rppal if line.number().is_none() => {
-                    return Err(format!("outputs: {output:?}: line {line} is a name; this back end has numbers"));
+                    return Err(format!(
+                        "outputs: {output:?}: line {line} is a name; this back end has numbers"
+                    ));
                 }
-                OutputBackEnd::Gpio(chip) => chip.check(line).map_err(|e| format!("outputs: {output:?}: {e}"))?,
+                OutputBackEnd::Gpio(chip) => chip
+                    .check(line)
+                    .map_err(|e| format!("outputs: {output:?}: {e}"))?,
                 _ => {}
             }
         }
@@ -107,10 +121,20 @@ mod tests {
     use super::*;
 
     fn config(path: PathBuf) -> OutputsConfig {
-        let wiring = |line| Some(OutputWiring { line: LineId::Number(line), active_low: false, safe: None });
+        let wiring = |line| {
+            Some(OutputWiring {
+                line: LineId::Number(line),
+                active_low: false,
+                safe: None,
+            })
+        };
         OutputsConfig {
             back_end: OutputBackEnd::File(path),
-            gate: Some(OutputWiring { line: LineId::Number(2), active_low: true, safe: None }),
+            gate: Some(OutputWiring {
+                line: LineId::Number(2),
+                active_low: true,
+                safe: None,
+            }),
             ready: wiring(0),
             fault: wiring(1),
             heartbeat: None,
@@ -121,20 +145,42 @@ mod tests {
     fn two_outputs_on_one_line() {
         let mut config = config("x".into());
         assert_eq!(config.check(), Ok(()));
-        config.heartbeat = Some(OutputWiring { line: LineId::Number(2), active_low: false, safe: None });
-        assert!(config.check().is_err_and(|e| e.contains("Gate") && e.contains("line 2")));
+        config.heartbeat = Some(OutputWiring {
+            line: LineId::Number(2),
+            active_low: false,
+            safe: None,
+        });
+        assert!(
+            config
+                .check()
+                .is_err_and(|e| e.contains("Gate") && e.contains("line 2"))
+        );
     }
 
     #[test]
     fn numbers_need_a_chip_and_a_file_has_no_names() {
         let mut config = config("x".into());
         config.back_end = OutputBackEnd::Gpio(ChipId::default());
-        assert!(config.check().is_err_and(|e| e.contains("Gate") && e.contains("chip =")));
-        config.back_end = OutputBackEnd::Gpio(ChipId { chip: Some("pinctrl-rp1".to_owned()) });
+        assert!(
+            config
+                .check()
+                .is_err_and(|e| e.contains("Gate") && e.contains("chip ="))
+        );
+        config.back_end = OutputBackEnd::Gpio(ChipId {
+            chip: Some("pinctrl-rp1".to_owned()),
+        });
         assert_eq!(config.check(), Ok(()));
-        config.ready = Some(OutputWiring { line: LineId::Name("GPIO17".to_owned()), active_low: false, safe: None });
+        config.ready = Some(OutputWiring {
+            line: LineId::Name("GPIO17".to_owned()),
+            active_low: false,
+            safe: None,
+        });
         assert_eq!(config.check(), Ok(()));
         config.back_end = OutputBackEnd::Rppal;
-        assert!(config.check().is_err_and(|e| e.contains("Ready") && e.contains("GPIO17")));
+        assert!(
+            config
+                .check()
+                .is_err_and(|e| e.contains("Ready") && e.contains("GPIO17"))
+        );
     }
 }

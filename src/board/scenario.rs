@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use beltwatch_belt::{Belt, Camera, ConfirmSensor, EncoderFaults, Inference, Leg, LineSettings, Product, Scenario};
+use beltwatch_belt::{
+    Belt, Camera, ConfirmSensor, EncoderFaults, Inference, Leg, LineSettings, Product, Scenario,
+};
 use beltwatch_core::Settings;
 
 use super::{Board, EyeSource};
@@ -26,21 +28,38 @@ impl Board {
             (Some(encoder), Some(speed)) if speed > 0.0 && speed <= encoder.max_mm_per_s => speed,
             (Some(encoder), _) => {
                 let most = encoder.max_mm_per_s;
-                return Err(format!("a belt with an encoder needs simulated.mm_per_s, its speed, up to {most}"));
+                return Err(format!(
+                    "a belt with an encoder needs simulated.mm_per_s, its speed, up to {most}"
+                ));
             }
-            (None, Some(_)) => return Err("simulated.mm_per_s has a meaning only with [belt.encoder]".to_owned()),
+            (None, Some(_)) => {
+                return Err("simulated.mm_per_s has a meaning only with [belt.encoder]".to_owned());
+            }
             (None, None) => ANY_MM_PER_S,
         };
         let mm = |time: Duration| time.as_secs_f64() * speed;
         let (period, scatter) = (simulated.period.0, simulated.scatter.0);
         let mm_per_pulse = self.belt.encoder.as_ref().map_or(1.0, |e| e.mm_per_pulse);
-        let unit = if self.belt.encoder.is_some() { mm_per_pulse } else { speed / 1e9 };
-        let confirm = settings.confirm.map_or(Duration::ZERO, |c| (c.earliest + c.latest) / 2);
+        let unit = if self.belt.encoder.is_some() {
+            mm_per_pulse
+        } else {
+            speed / 1e9
+        };
+        let confirm = settings
+            .confirm
+            .map_or(Duration::ZERO, |c| (c.earliest + c.latest) / 2);
         let scenario = Scenario {
             name: self.name.clone(),
             seed: simulated.seed,
             parts,
-            belt: Belt { profile: vec![Leg { to_mm_s: speed, ramp_ms: 0.0, hold_ms: 0.0 }], repeat: false },
+            belt: Belt {
+                profile: vec![Leg {
+                    to_mm_s: speed,
+                    ramp_ms: 0.0,
+                    hold_ms: 0.0,
+                }],
+                repeat: false,
+            },
             product: Product {
                 // short enough that two parts never block the beam as one
                 length_mm: mm((period - scatter) / 4),
@@ -49,7 +68,10 @@ impl Board {
                 defect_rate: self.camera.defect_rate,
                 ..Product::default()
             },
-            encoder: EncoderFaults { mm_per_pulse, ..EncoderFaults::default() },
+            encoder: EncoderFaults {
+                mm_per_pulse,
+                ..EncoderFaults::default()
+            },
             camera: Camera::default(),
             inference: Inference::default(),
             line: LineSettings::of(settings, unit),
@@ -59,7 +81,9 @@ impl Board {
             },
             ..Scenario::default()
         };
-        scenario.check().map_err(|e| format!("the simulated belt cannot be: {e}"))?;
+        scenario
+            .check()
+            .map_err(|e| format!("the simulated belt cannot be: {e}"))?;
         Ok(scenario)
     }
 }
@@ -74,7 +98,11 @@ mod tests {
     #[test]
     fn the_belt_is_made_for_the_boards_own_settings() {
         let ways = SIMULATED
-            .replacen("[belt]", "[belt]\nencoder = { mm_per_pulse = 0.37, max_mm_per_s = 1500 }", 1)
+            .replacen(
+                "[belt]",
+                "[belt]\nencoder = { mm_per_pulse = 0.37, max_mm_per_s = 1500 }",
+                1,
+            )
             .replacen("[simulated]", "[simulated]\nmm_per_s = 800.0", 1);
         let keys = ["min_spacing", "lockout", "distance", "window", "guard"];
         let in_mm = |line: &str| match keys.iter().any(|key| line.starts_with(key)) {
@@ -101,7 +129,12 @@ mod tests {
         fast.simulated.as_mut().expect("a belt").mm_per_s = Some(10.0);
         let error = fast.scenario(&settings, 1).expect_err("no encoder");
         assert!(error.contains("simulated.mm_per_s"), "{error}");
-        let error = Board { simulated: None, ..board }.scenario(&settings, 1).expect_err("no belt");
+        let error = Board {
+            simulated: None,
+            ..board
+        }
+        .scenario(&settings, 1)
+        .expect_err("no belt");
         assert!(error.contains("[simulated]"), "{error}");
     }
 }

@@ -167,7 +167,12 @@ pub struct AlarmsConfig {
 
 impl Default for AlarmsConfig {
     fn default() -> Self {
-        Self { consecutive_rejects: 0, reject_rate_percent: 0.0, reject_rate_parts: 100, stop: false }
+        Self {
+            consecutive_rejects: 0,
+            reject_rate_percent: 0.0,
+            reject_rate_parts: 100,
+            stop: false,
+        }
     }
 }
 
@@ -194,7 +199,11 @@ pub struct WatchdogConfig {
 impl Default for WatchdogConfig {
     fn default() -> Self {
         let ms = |ms| Time(Duration::from_millis(ms));
-        Self { heartbeat: ms(250), stage: ms(2000), gate: ms(1000) }
+        Self {
+            heartbeat: ms(250),
+            stage: ms(2000),
+            gate: ms(1000),
+        }
     }
 }
 

@@ -12,16 +12,29 @@ use crate::board::InputBackEnd;
 use crate::units::{Length, Time};
 
 impl Board {
-    /// What the line's core works with; says what cannot work. Called again after command-line options changed a value.
+    /// What the line's core works with; says what cannot work. Called again after command-line options
+    /// changed a value.
     ///
     /// # Errors
     /// In words, with the key.
     pub fn settings(&self) -> Result<Settings, String> {
-        let Self { belt, eye, camera, gate, alarms, .. } = self;
+        let Self {
+            belt,
+            eye,
+            camera,
+            gate,
+            alarms,
+            ..
+        } = self;
         self.check_sources()?;
         let lengths = Lengths::of(belt.encoder.as_ref())?;
         let rejects = alarms.reject_rate_percent / 100.0 * f64::from(alarms.reject_rate_parts);
-        in_range("alarms.reject_rate_percent", alarms.reject_rate_percent, 0.0, 100.0)?;
+        in_range(
+            "alarms.reject_rate_percent",
+            alarms.reject_rate_percent,
+            0.0,
+            100.0,
+        )?;
         let settings = Settings {
             scale: lengths.scale(),
             camera: lengths.stretch("camera.distance", camera.distance)?,
@@ -35,9 +48,15 @@ impl Board {
                 EyeSource::FreeRunning => Some(eye.every.unwrap_or(NonZeroU32::MIN)),
                 EyeSource::Simulated | EyeSource::Gpio => None,
             },
-            eye: EyeSettings { debounce: eye.debounce.0, stuck: eye.stuck.0 },
+            eye: EyeSettings {
+                debounce: eye.debounce.0,
+                stuck: eye.stuck.0,
+            },
             encoder: lengths.encoder,
-            pulse: GateSettings { pulse: gate.pulse.0, max_on: gate.max_on.0 },
+            pulse: GateSettings {
+                pulse: gate.pulse.0,
+                max_on: gate.max_on.0,
+            },
             gate_tolerance: gate.tolerance.0,
             confirm: self.confirm.as_ref().map(|c| ConfirmSettings {
                 earliest: c.earliest.0,
@@ -67,19 +86,22 @@ impl Board {
             return Err("eye.every has a meaning only with eye.source = \"free-running\"".to_owned());
         }
         let needs_eye = eye.source == EyeSource::Gpio;
-        self.inputs.check(needs_eye, self.belt.encoder.is_some(), self.confirm.is_some())?;
+        self.inputs
+            .check(needs_eye, self.belt.encoder.is_some(), self.confirm.is_some())?;
         self.outputs.check()?;
         let is_simulated = self.inputs.back_end == InputBackEnd::Simulated;
         if needs_eye && is_simulated {
             return Err("eye.source = \"gpio\" needs inputs.back_end = { gpio = ... }".to_owned());
         }
         if !is_simulated && eye.source == EyeSource::Simulated {
-            return Err("inputs.back_end = { gpio = ... } needs eye.source = \"gpio\" or \"free-running\"".to_owned());
+            return Err(
+                "inputs.back_end = { gpio = ... } needs eye.source = \"gpio\" or \"free-running\"".to_owned(),
+            );
         }
         if camera.source.is_simulated() && !is_simulated {
             return Err(
-                "a rendered camera, or a folder, shows the parts of the simulated belt only: with real inputs \
-                        use camera.source = \"v4l2\""
+                "a rendered camera, or a folder, shows the parts of the simulated belt only: with real \
+                 inputs use camera.source = \"v4l2\""
                     .to_owned(),
             );
         }
@@ -89,7 +111,12 @@ impl Board {
             }
             return Ok(());
         };
-        in_range("simulated.period (ms)", simulated.period.0.as_secs_f64() * 1e3, 1.0, 600_000.0)?;
+        in_range(
+            "simulated.period (ms)",
+            simulated.period.0.as_secs_f64() * 1e3,
+            1.0,
+            600_000.0,
+        )?;
         if simulated.scatter.0 > simulated.period.0 / 2 {
             return Err("simulated.scatter is longer than half of simulated.period".to_owned());
         }
@@ -101,7 +128,9 @@ pub(super) fn in_range(key: &str, value: f64, low: f64, high: f64) -> Result<(),
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(format!("{key} = {value} is not allowed: it must be from {low} to {high}"))
+    Err(format!(
+        "{key} = {value} is not allowed: it must be from {low} to {high}"
+    ))
 }
 
 /// Turns lengths into the core's unit.
@@ -113,32 +142,45 @@ struct Lengths {
 impl Lengths {
     fn of(encoder: Option<&EncoderConfig>) -> Result<Self, String> {
         let Some(encoder) = encoder else {
-            let unused = EncoderSettings { min_interval: Duration::ZERO, silent_parts: u32::MAX };
-            return Ok(Self { um_per_pulse: None, encoder: unused });
+            let unused = EncoderSettings {
+                min_interval: Duration::ZERO,
+                silent_parts: u32::MAX,
+            };
+            return Ok(Self {
+                um_per_pulse: None,
+                encoder: unused,
+            });
         };
         in_range("belt.encoder.mm_per_pulse", encoder.mm_per_pulse, 0.001, 1000.0)?;
         in_range("belt.encoder.max_mm_per_s", encoder.max_mm_per_s, 0.1, 1e6)?;
         let min_interval = Duration::from_secs_f64(encoder.mm_per_pulse / encoder.max_mm_per_s);
         Ok(Self {
             um_per_pulse: Some(encoder.mm_per_pulse * 1e3),
-            encoder: EncoderSettings { min_interval, silent_parts: encoder.silent_parts },
+            encoder: EncoderSettings {
+                min_interval,
+                silent_parts: encoder.silent_parts,
+            },
         })
     }
 
     fn scale(&self) -> Scale {
-        if self.um_per_pulse.is_some() { Scale::Encoder } else { Scale::Time }
+        if self.um_per_pulse.is_some() {
+            Scale::Encoder
+        } else {
+            Scale::Time
+        }
     }
 
     fn stretch(&self, key: &str, length: Length) -> Result<Stretch, String> {
         match (length, self.um_per_pulse) {
             (Length::Time(Time(time)), None) => Ok(Stretch(time.as_nanos() as i64)),
             (Length::Way(um), Some(um_per_pulse)) => Ok(Stretch((um as f64 / um_per_pulse).round() as i64)),
-            (Length::Time(_), Some(_)) => {
-                Err(format!("{key} = \"{length}\" is a time: on a belt with an encoder write a way, as in \"350 mm\""))
-            }
+            (Length::Time(_), Some(_)) => Err(format!(
+                "{key} = \"{length}\" is a time: on a belt with an encoder write a way, as in \"350 mm\""
+            )),
             (Length::Way(_), None) => Err(format!(
-                "{key} = \"{length}\" is a way, but there is no [belt.encoder] to measure it: write the time that the \
-                 belt takes, as in \"400 ms\""
+                "{key} = \"{length}\" is a way, but there is no [belt.encoder] to measure it: write the time \
+                 that the belt takes, as in \"400 ms\""
             )),
         }
     }

@@ -19,17 +19,30 @@ const LATE: Duration = Duration::from_millis(1);
 
 /// What a thread of the line is given; its priority ends with it.
 pub(super) fn rights() -> [Finding; 2] {
-    let refused = Rights { fifo: false, locked: false };
-    let rights = std::thread::spawn(|| realtime::enter(1)).join().unwrap_or(refused);
+    let refused = Rights {
+        fifo: false,
+        locked: false,
+    };
+    let rights = std::thread::spawn(|| realtime::enter(1))
+        .join()
+        .unwrap_or(refused);
     [priority(rights), memory(rights)]
 }
 
 fn priority(rights: Rights) -> Finding {
     if rights.fifo {
-        return Finding::good("priority", "SCHED_FIFO is allowed: no ordinary program delays the gate");
+        return Finding::good(
+            "priority",
+            "SCHED_FIFO is allowed: no ordinary program delays the gate",
+        );
     }
-    let advice = "run as the service of the package (LimitRTPRIO=50), or allow rtprio in /etc/security/limits.conf";
-    Finding::hint("priority", "SCHED_FIFO is refused: a busy machine delays the gate by milliseconds", advice)
+    let advice =
+        "run as the service of the package (LimitRTPRIO=50), or allow rtprio in /etc/security/limits.conf";
+    Finding::hint(
+        "priority",
+        "SCHED_FIFO is refused: a busy machine delays the gate by milliseconds",
+        advice,
+    )
 }
 
 fn memory(rights: Rights) -> Finding {
@@ -54,8 +67,10 @@ pub(super) fn clock() -> Finding {
     let Ok(late) = waits.join() else {
         return Finding::bad("clock", "no thread could be started", "end other programs");
     };
-    let found =
-        format!("500 waits ended late by p50 {:.0}, p99 {:.0}, max {:.0} us", late.p50_us, late.p99_us, late.max_us);
+    let found = format!(
+        "500 waits ended late by p50 {:.0}, p99 {:.0}, max {:.0} us",
+        late.p50_us, late.p99_us, late.max_us
+    );
     if late.p99_us < LATE.as_micros() as f64 {
         return Finding::good("clock", found);
     }
@@ -78,16 +93,21 @@ pub(super) fn governor() -> Finding {
 
 pub(super) fn disk(state: &Path) -> Finding {
     let advice = "the folder for counters must be writable: see --state, and the group of the service";
-    let free = match Store::open(state)
-        .map_err(|e| e.to_string())
-        .and_then(|_| rustix::fs::statvfs(state).map(|s| s.f_bavail * s.f_frsize).map_err(|e| e.to_string()))
-    {
+    let free = match Store::open(state).map_err(|e| e.to_string()).and_then(|_| {
+        rustix::fs::statvfs(state)
+            .map(|s| s.f_bavail * s.f_frsize)
+            .map_err(|e| e.to_string())
+    }) {
         Ok(free) => free,
         Err(e) => return Finding::bad("disk", e, advice),
     };
     let found = format!("{}: {} MiB free", state.display(), free >> 20);
     if free < LITTLE {
-        return Finding::hint("disk", found, "counters and records are lost when it is full; inspection goes on");
+        return Finding::hint(
+            "disk",
+            found,
+            "counters and records are lost when it is full; inspection goes on",
+        );
     }
     Finding::good("disk", found)
 }

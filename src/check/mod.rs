@@ -35,15 +35,30 @@ pub struct Finding {
 
 impl Finding {
     fn good(what: &'static str, found: impl fmt::Display) -> Self {
-        Self { grade: Grade::Good, what, found: found.to_string(), advice: String::new() }
+        Self {
+            grade: Grade::Good,
+            what,
+            found: found.to_string(),
+            advice: String::new(),
+        }
     }
 
     fn hint(what: &'static str, found: impl fmt::Display, advice: &str) -> Self {
-        Self { grade: Grade::Hint, what, found: found.to_string(), advice: advice.to_owned() }
+        Self {
+            grade: Grade::Hint,
+            what,
+            found: found.to_string(),
+            advice: advice.to_owned(),
+        }
     }
 
     fn bad(what: &'static str, found: impl fmt::Display, advice: &str) -> Self {
-        Self { grade: Grade::Bad, what, found: found.to_string(), advice: advice.to_owned() }
+        Self {
+            grade: Grade::Bad,
+            what,
+            found: found.to_string(),
+            advice: advice.to_owned(),
+        }
     }
 }
 
@@ -62,8 +77,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at everything, in the order of a start, and tells each finding as soon as it is there. Outputs are driven to
-/// their safe levels. The worst grade.
+/// Looks at everything, in the order of a start, and tells each finding as soon as it is there. Outputs are
+/// driven to their safe levels. The worst grade.
 ///
 /// # Errors
 /// What `tell` says.
@@ -103,7 +118,10 @@ pub fn check<E>(
 /// The line as it was understood.
 fn board_in_words(board: &Board) -> Finding {
     let (camera, gate) = (board.camera.distance, board.gate.distance);
-    let found = format!("{}: camera {camera} and gate {gate} behind the eye, pulse {}", board.name, board.gate.pulse);
+    let found = format!(
+        "{}: camera {camera} and gate {gate} behind the eye, pulse {}",
+        board.name, board.gate.pulse
+    );
     match board.gate.on_no_verdict {
         beltwatch_core::Unjudged::Reject => Finding::good("board", found),
         beltwatch_core::Unjudged::Pass => Finding::hint(
@@ -129,7 +147,9 @@ mod tests {
         let recipe = root.join("models/demo");
         let grade = check(&Board::simulated(), Some(&recipe), Some(state.path()), &mut tell).expect("told");
         assert!(grade < Grade::Bad, "{seen:?}");
-        for what in ["board", "priority", "memory", "clock", "disk", "outputs", "inputs", "camera", "recipe", "speed"] {
+        for what in [
+            "board", "priority", "memory", "clock", "disk", "outputs", "inputs", "camera", "recipe", "speed",
+        ] {
             assert!(seen.iter().any(|f| f.what == what), "{what}: {seen:?}");
         }
     }
@@ -145,11 +165,18 @@ mod tests {
             seen.push(f.to_string());
             Ok::<_, ()>(())
         };
-        let grade =
-            check(&board, Some(Path::new("no/recipe")), Some(Path::new("/proc/none")), &mut tell).expect("told");
+        let grade = check(
+            &board,
+            Some(Path::new("no/recipe")),
+            Some(Path::new("/proc/none")),
+            &mut tell,
+        )
+        .expect("told");
         assert_eq!(grade, Grade::Bad);
         for what in ["outputs", "camera", "recipe", "disk"] {
-            let bad = seen.iter().any(|f| f.starts_with(&format!("BAD   {what}")) && f.contains("-> "));
+            let bad = seen
+                .iter()
+                .any(|f| f.starts_with(&format!("BAD   {what}")) && f.contains("-> "));
             assert!(bad, "{what}: {}", seen.join("\n"));
         }
     }

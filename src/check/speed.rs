@@ -25,26 +25,43 @@ pub(super) fn recipe(board: &Board, path: &Path) -> Vec<Finding> {
     let (recipe, mut inspector) = match loaded {
         Ok(both) => both,
         Err(e) => {
-            return vec![Finding::bad("recipe", RecipeError::to_string(&e), "teach it anew, or copy it once more")];
+            return vec![Finding::bad(
+                "recipe",
+                RecipeError::to_string(&e),
+                "teach it anew, or copy it once more",
+            )];
         }
     };
     let kernel = inspector.kernel_name();
-    let passed = Finding::good("recipe", format!("{recipe} passed its self-test; kernel {kernel}"));
+    let passed = Finding::good(
+        "recipe",
+        format!("{recipe} passed its self-test; kernel {kernel}"),
+    );
     let input = &recipe.manifest.input;
     let [width, height] = input.pictures.first().copied().unwrap_or([input.size; 2]);
     if let (Some(width), Some(height)) = (board.camera.width, board.camera.height) {
         let (width, height) = (width as usize, height as usize);
         if let Err(e) = inspector.inspect(&Picture::filled(width, height, input.channels, 128)) {
-            let advice = "every part would be rejected as no-image: teach with this camera's pictures, or set its size";
+            let advice = "every part would be rejected as no-image: teach with this camera's pictures, or \
+                          set its size";
             return vec![
                 passed,
-                Finding::bad("recipe", format!("it does not take the camera's pictures: {e}"), advice),
+                Finding::bad(
+                    "recipe",
+                    format!("it does not take the camera's pictures: {e}"),
+                    advice,
+                ),
             ];
         }
     }
     let picture = Picture::filled(width, height, input.channels, 128);
-    let times: Times = (0..FRAMES).filter_map(|_| Some(inspector.inspect(&picture).ok()?.times.total())).collect();
-    vec![passed, speed(board, Duration::from_nanos((times.latency().p99_us * 1e3) as u64))]
+    let times: Times = (0..FRAMES)
+        .filter_map(|_| Some(inspector.inspect(&picture).ok()?.times.total()))
+        .collect();
+    vec![
+        passed,
+        speed(board, Duration::from_nanos((times.latency().p99_us * 1e3) as u64)),
+    ]
 }
 
 /// The time that a verdict has, against the time that it takes.
@@ -59,11 +76,17 @@ fn speed(board: &Board, takes: Duration) -> Finding {
         ms(takes),
         1.0 / takes.as_secs_f64()
     );
-    let Ok(settings) = board.settings() else { return Finding::good("speed", found) };
-    let way = (settings.gate.0 - settings.camera.0 - settings.camera_window.0 - settings.guard.0).max(0) as u64;
+    let Ok(settings) = board.settings() else {
+        return Finding::good("speed", found);
+    };
+    let way =
+        (settings.gate.0 - settings.camera.0 - settings.camera_window.0 - settings.guard.0).max(0) as u64;
     let has = match settings.scale {
         Scale::Time => Duration::from_nanos(way),
-        Scale::Encoder => settings.encoder.min_interval.saturating_mul(u32::try_from(way).unwrap_or(u32::MAX)),
+        Scale::Encoder => settings
+            .encoder
+            .min_interval
+            .saturating_mul(u32::try_from(way).unwrap_or(u32::MAX)),
     };
     let found = format!("{found}; a verdict has {:.0} ms between camera and gate", ms(has));
     let help = match board.inspection.cores {
@@ -77,7 +100,11 @@ fn speed(board: &Board, takes: Duration) -> Finding {
     } else if takes < has {
         Finding::hint("speed", found, &format!("for more room: {help}"))
     } else {
-        Finding::bad("speed", found, &format!("every part would be rejected as no-verdict; what helps: {help}"))
+        Finding::bad(
+            "speed",
+            found,
+            &format!("every part would be rejected as no-verdict; what helps: {help}"),
+        )
     }
 }
 
@@ -91,6 +118,9 @@ mod tests {
         // 400 ms to the gate, 60 to the camera, 20 of window, 2 of guard: 318 ms
         let board = Board::simulated();
         let grade = |ms| speed(&board, Duration::from_millis(ms)).grade;
-        assert_eq!([grade(100), grade(200), grade(330)], [Grade::Good, Grade::Hint, Grade::Bad]);
+        assert_eq!(
+            [grade(100), grade(200), grade(330)],
+            [Grade::Good, Grade::Hint, Grade::Bad]
+        );
     }
 }

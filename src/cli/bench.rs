@@ -76,7 +76,10 @@ struct TwoCores {
 impl TwoCores {
     fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32) -> Result<Self, Failure> {
         let pair = Team::pair().map_err(|e| Failure::System(e.to_string()))?;
-        let mut inspectors = [Inspector::with(recipe, kernel, pair)?, Inspector::with(recipe, kernel, Team::alone())?];
+        let mut inspectors = [
+            Inspector::with(recipe, kernel, pair)?,
+            Inspector::with(recipe, kernel, Team::alone())?,
+        ];
         in_turns(&mut inspectors, picture, WARM_UP)?;
         let times = in_turns(&mut inspectors, picture, frames)?;
         let median = |of: usize, pick| latency(&times[of], pick).p50_us;
@@ -90,7 +93,12 @@ impl TwoCores {
 
     fn sentence(&self) -> String {
         let part = |what: &str, us: f64, alone: f64| {
-            format!("{what} {:.2} ms, {:.2} of one core's {:.2} ms", us / 1e3, us / alone, alone / 1e3)
+            format!(
+                "{what} {:.2} ms, {:.2} of one core's {:.2} ms",
+                us / 1e3,
+                us / alone,
+                alone / 1e3
+            )
         };
         format!(
             "shared by two cores: {}; {}",
@@ -109,7 +117,13 @@ struct AtOnce {
 }
 
 impl AtOnce {
-    fn measure(recipe: &Recipe, kernel: Kernel, picture: &Picture, frames: u32, cameras: u8) -> Result<Self, Failure> {
+    fn measure(
+        recipe: &Recipe,
+        kernel: Kernel,
+        picture: &Picture,
+        frames: u32,
+        cameras: u8,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             cameras,
             frames_per_second: frames_per_second(recipe, kernel, picture, frames, cameras)?,
@@ -150,14 +164,16 @@ impl Network {
         let share = |now: f64, most: f64| 100.0 * now / most;
         [
             format!(
-                "the network's {:.0} million multiply-adds: {:.1} thousand million a second, {:.0} % of the {:.0} that the kernel's instructions could do",
+                "the network's {:.0} million multiply-adds: {:.1} thousand million a second, {:.0} % of the \
+                 {:.0} that the kernel's instructions could do",
                 self.multiply_adds as f64 / 1e6,
                 self.multiply_adds_per_second / 1e9,
                 share(self.multiply_adds_per_second, self.most_multiply_adds_per_second),
                 self.most_multiply_adds_per_second / 1e9
             ),
             format!(
-                "its {:.1} MB of weights and activations: {:.1} GB/s, {:.0} % of the {:.1} that one core reads from memory",
+                "its {:.1} MB of weights and activations: {:.1} GB/s, {:.0} % of the {:.1} that one core \
+                 reads from memory",
                 self.bytes as f64 / 1e6,
                 self.bytes_per_second / 1e9,
                 share(self.bytes_per_second, self.most_bytes_per_second),
@@ -195,31 +211,67 @@ pub(crate) fn bench(args: &Args) -> Result<(), Failure> {
     let behind = row("difference, HEE, score", |t| t.judge);
     row("whole frame", StageTimes::total);
     let share_around_network = (before + behind) / through;
-    text += &format!("all around the network: {:.1} % of its time\n", 100.0 * share_around_network);
+    text += &format!(
+        "all around the network: {:.1} % of its time\n",
+        100.0 * share_around_network
+    );
     let network = Network::measure(inspector.reconstructor(), &stages["reconstruct"]);
-    network.sentences().iter().for_each(|line| text += &format!("{line}\n"));
-    let at_once = args.at_once.map(|cameras| AtOnce::measure(&recipe, kernel, &picture, args.frames, cameras));
+    network
+        .sentences()
+        .iter()
+        .for_each(|line| text += &format!("{line}\n"));
+    let at_once = args
+        .at_once
+        .map(|cameras| AtOnce::measure(&recipe, kernel, &picture, args.frames, cameras));
     let at_once = at_once.transpose()?;
-    if let Some(AtOnce { cameras, frames_per_second, frames_per_second_alone }) = at_once {
+    if let Some(AtOnce {
+        cameras,
+        frames_per_second,
+        frames_per_second_alone,
+    }) = at_once
+    {
         let times = frames_per_second / frames_per_second_alone;
         text += &format!(
-            "{cameras} at once: {frames_per_second:.0} frames a second, {times:.2} times as many as one alone\n"
+            "{cameras} at once: {frames_per_second:.0} frames a second, {times:.2} times as many as one \
+             alone\n"
         );
     }
-    let two_cores = args.two_cores.then(|| TwoCores::measure(&recipe, kernel, &picture, args.frames)).transpose()?;
+    let two_cores = args
+        .two_cores
+        .then(|| TwoCores::measure(&recipe, kernel, &picture, args.frames))
+        .transpose()?;
     if let Some(two_cores) = two_cores {
         text += &format!("{}\n", two_cores.sentence());
     }
     say::out(text.trim_end())?;
     let write = |path: &Path, text: String| {
-        std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
+        std::fs::write(path, text).map_err(|source| Failure::Write {
+            path: path.to_owned(),
+            source,
+        })
     };
     if let Some(path) = &args.report {
-        write(path, format!("# {}\n\n```text\n{text}```\n\n{}", machine(), all_kernels(&recipe, &picture)?))?;
+        write(
+            path,
+            format!(
+                "# {}\n\n```text\n{text}```\n\n{}",
+                machine(),
+                all_kernels(&recipe, &picture)?
+            ),
+        )?;
     }
     let Some(path) = &args.json else { return Ok(()) };
     let (recipe, kernel, frames) = (recipe.folder.as_path(), inspector.kernel_name(), args.frames);
-    let figures = Figures { recipe, kernel, frames, stages, share_around_network, network, at_once, two_cores };
+    let figures = Figures {
+        recipe,
+        kernel,
+        frames,
+        stages,
+        share_around_network,
+        network,
+        at_once,
+        two_cores,
+    };
     let text = serde_json::to_string_pretty(&figures).map_err(|e| Failure::System(e.to_string()))?;
     write(path, text + "\n")
 }
@@ -242,7 +294,9 @@ fn measure(
 ) -> Result<Vec<StageTimes>, Failure> {
     let mut times = Vec::with_capacity(frames as usize);
     for frame in 0..frames + warm_up {
-        let found = inspector.inspect(picture).map_err(|e| Failure::System(e.to_string()))?;
+        let found = inspector
+            .inspect(picture)
+            .map_err(|e| Failure::System(e.to_string()))?;
         if frame >= warm_up {
             times.push(found.times);
         }
@@ -251,7 +305,11 @@ fn measure(
 }
 
 /// A frame of each inspector after the other, `frames` times.
-fn in_turns(inspectors: &mut [Inspector], picture: &Picture, frames: u32) -> Result<Vec<Vec<StageTimes>>, Failure> {
+fn in_turns(
+    inspectors: &mut [Inspector],
+    picture: &Picture,
+    frames: u32,
+) -> Result<Vec<Vec<StageTimes>>, Failure> {
     let mut all = vec![Vec::new(); inspectors.len()];
     for _ in 0..frames {
         for (inspector, times) in inspectors.iter_mut().zip(&mut all) {
@@ -282,11 +340,18 @@ fn frames_per_second(
         let warm = measure(inspector, picture, WARM_UP, 0);
         together.wait();
         let start = Instant::now();
-        warm.and_then(|_| measure(inspector, picture, frames, 0)).map(|_| start.elapsed())
+        warm.and_then(|_| measure(inspector, picture, frames, 0))
+            .map(|_| start.elapsed())
     };
     let times: Vec<Result<Duration, Failure>> = thread::scope(|scope| {
-        let running: Vec<_> = inspectors.iter_mut().map(|inspector| scope.spawn(|| camera(inspector))).collect();
-        running.into_iter().map(|camera| camera.join().expect("inspecting does not panic")).collect()
+        let running: Vec<_> = inspectors
+            .iter_mut()
+            .map(|inspector| scope.spawn(|| camera(inspector)))
+            .collect();
+        running
+            .into_iter()
+            .map(|camera| camera.join().expect("inspecting does not panic"))
+            .collect()
     });
     let times = times.into_iter().collect::<Result<Vec<_>, _>>()?;
     let longest = times.into_iter().max().unwrap_or_default();
@@ -319,14 +384,20 @@ fn most_bytes() -> f64 {
 /// The network with each kernel of this processor in turns, as a table.
 fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
     const FRAMES: u32 = 15;
-    let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()).collect();
+    let kernels: Vec<Kernel> = Kernel::ALL
+        .into_iter()
+        .filter(|kernel| kernel.is_supported())
+        .collect();
     let mut inspectors = Vec::new();
     for &kernel in &kernels {
         inspectors.push(Inspector::with(recipe, kernel, Team::alone())?);
     }
     let times = in_turns(&mut inspectors, picture, FRAMES)?;
     let mut table = String::from("| kernel | network, ms | times the fastest's |\n| --- | --- | --- |\n");
-    let medians: Vec<f64> = times.iter().map(|times| latency(times, |t| t.reconstruct).p50_us / 1e3).collect();
+    let medians: Vec<f64> = times
+        .iter()
+        .map(|times| latency(times, |t| t.reconstruct).p50_us / 1e3)
+        .collect();
     let best = medians.iter().copied().fold(f64::INFINITY, f64::min);
     for (kernel, ms) in kernels.iter().zip(medians) {
         table += &format!("| {kernel} | {ms:.2} | {:.2} |\n", ms / best);
@@ -339,12 +410,22 @@ fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let board = read("/proc/device-tree/model");
     let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let named = [board.trim_matches(['\0', '\n']), model.trim_start_matches([' ', '\t', ':'])];
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or_default();
+    let named = [
+        board.trim_matches(['\0', '\n']),
+        model.trim_start_matches([' ', '\t', ':']),
+    ];
     let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
     format!(
         "{} ({})",
-        if named.is_empty() { "A computer".to_owned() } else { named.join(", ") },
+        if named.is_empty() {
+            "A computer".to_owned()
+        } else {
+            named.join(", ")
+        },
         std::env::consts::ARCH
     )
 }

@@ -39,8 +39,14 @@ pub(crate) fn capture(args: &Args) -> Result<(), Failure> {
             "the board's camera is a simulated one: there is nothing to take pictures of".into(),
         ));
     }
-    let settings = board.camera.v4l2().map_err(|message| BoardError::Content { path: args.board.clone(), message })?;
-    fs::create_dir_all(&args.out).map_err(|source| Failure::Write { path: args.out.clone(), source })?;
+    let settings = board.camera.v4l2().map_err(|message| BoardError::Content {
+        path: args.board.clone(),
+        message,
+    })?;
+    fs::create_dir_all(&args.out).map_err(|source| Failure::Write {
+        path: args.out.clone(),
+        source,
+    })?;
     let stop = stop_on_signals()?;
     let mut camera = V4l2Camera::open(&settings).map_err(CaptureError::from)?;
     camera.report().iter().try_for_each(say::out)?;
@@ -48,7 +54,10 @@ pub(crate) fn capture(args: &Args) -> Result<(), Failure> {
     let (mut last_frame, mut next) = (Instant::now(), Instant::now());
     let mut number = (0..).find(|n| !file(args, *n).exists()).unwrap_or_default();
     while taken < args.count && !stop.load(Ordering::Relaxed) {
-        let Some(Captured { sequence, picture, .. }) = camera.next(Duration::from_millis(100))? else {
+        let Some(Captured {
+            sequence, picture, ..
+        }) = camera.next(Duration::from_millis(100))?
+        else {
             if last_frame.elapsed() > PATIENCE {
                 return Err(Failure::System(format!("no frame for {} s", PATIENCE.as_secs())));
             }

@@ -29,12 +29,20 @@ pub(crate) struct SafeArgs {
 }
 
 pub(crate) fn check(args: &Args) -> Result<(), Failure> {
-    let board = args.board.as_deref().map_or_else(|| Ok(Board::simulated()), Board::load)?;
+    let board = args
+        .board
+        .as_deref()
+        .map_or_else(|| Ok(Board::simulated()), Board::load)?;
     let mut bad = 0;
-    let worst = look(&board, args.recipe.as_deref(), args.state.as_deref(), &mut |finding| {
-        bad += usize::from(finding.grade == Grade::Bad);
-        say::out(finding)
-    })?;
+    let worst = look(
+        &board,
+        args.recipe.as_deref(),
+        args.state.as_deref(),
+        &mut |finding| {
+            bad += usize::from(finding.grade == Grade::Bad);
+            say::out(finding)
+        },
+    )?;
     if worst == Grade::Bad {
         return Err(Failure::NotReady(bad));
     }

@@ -12,8 +12,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOCKET")]
     socket: PathBuf,
     /// status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, challenge, reject-next,
-    /// reset-counters, recipe FOLDER (until the line ends; a start takes the one that it is started with), threshold SCORE or
-    /// threshold taught (kept with the counters, for this recipe)
+    /// reset-counters, recipe FOLDER (until the line ends; a start takes the one that it is started with),
+    /// threshold SCORE or threshold taught (kept with the counters, for this recipe)
     #[arg(required = true)]
     command: Vec<String>,
 }
@@ -22,8 +22,12 @@ pub(crate) fn control(args: &Args) -> Result<(), Failure> {
     let mut request = args.command.join(" ");
     if let Request::Recipe(folder) = Request::parse(&request).map_err(Failure::Usage)? {
         // the line has another working folder
-        let folder = folder.canonicalize().map_err(|e| Failure::Usage(format!("{}: {e}", folder.display())))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|e| Failure::Usage(format!("{}: {e}", folder.display())))?;
         request = format!("recipe {}", folder.display());
     }
-    Ok(say::out(line::ask(&args.socket, &request).map_err(Failure::System)?)?)
+    Ok(say::out(
+        line::ask(&args.socket, &request).map_err(Failure::System)?,
+    )?)
 }

@@ -48,7 +48,10 @@ pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
     let recipe = Recipe::load(&args.recipe)?;
     let mut inspector = Inspector::with(&recipe, args.kernel.unwrap_or_else(Kernel::best), Team::alone())?;
     if let Some(dir) = &args.maps {
-        std::fs::create_dir_all(dir).map_err(|source| Failure::Write { path: dir.clone(), source })?;
+        std::fs::create_dir_all(dir).map_err(|source| Failure::Write {
+            path: dir.clone(),
+            source,
+        })?;
     }
     let mut files = Vec::new();
     for image in &args.images {
@@ -67,12 +70,20 @@ pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
             say::error(format_args!("beltwatch: {error}"));
         }
         if args.json {
-            let line =
-                serde_json::to_string(&line(file, &judged, inspector.threshold())).map_err(std::io::Error::from)?;
+            let line = serde_json::to_string(&line(file, &judged, inspector.threshold()))
+                .map_err(std::io::Error::from)?;
             writeln!(out, "{line}")?;
         } else if let Ok(found) = &judged {
-            let (verdict, score, ms) = (found.verdict, found.score, found.times.total().as_secs_f64() * 1e3);
-            writeln!(out, "{verdict:<6}  score {score:>8}  {ms:6.1} ms  {}", file.display())?;
+            let (verdict, score, ms) = (
+                found.verdict,
+                found.score,
+                found.times.total().as_secs_f64() * 1e3,
+            );
+            writeln!(
+                out,
+                "{verdict:<6}  score {score:>8}  {ms:6.1} ms  {}",
+                file.display()
+            )?;
         } else {
             writeln!(out, "REJECT  no image                  {}", file.display())?;
         }
@@ -80,12 +91,21 @@ pub(crate) fn inspect(args: &Args) -> Result<(), Failure> {
             write_maps(dir, index, file, &inspector)?;
         }
     }
-    if failed > 0 { Err(Failure::NotAllJudged { failed, all: files.len() }) } else { Ok(()) }
+    if failed > 0 {
+        Err(Failure::NotAllJudged {
+            failed,
+            all: files.len(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 fn judge(inspector: &mut Inspector, file: &Path) -> Result<Inspection, String> {
     let picture = Picture::open(file).map_err(|e| e.to_string())?;
-    inspector.inspect(&picture).map_err(|e| format!("{}: {e}", file.display()))
+    inspector
+        .inspect(&picture)
+        .map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// A picture that cannot be judged is what it would be on the line: a part without an image.
@@ -111,15 +131,35 @@ fn line<'a>(file: &'a Path, judged: &Result<Inspection, String>, threshold: Scor
 }
 
 fn write_maps(dir: &Path, index: usize, file: &Path, inspector: &Inspector) -> Result<(), Failure> {
-    let name = |path: Option<&Path>| path.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    let name = |path: Option<&Path>| {
+        path.and_then(Path::file_name)
+            .map(|n| n.to_string_lossy().into_owned())
+    };
     let folder = name(file.parent()).unwrap_or_default();
-    let stem = file.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = file
+        .file_stem()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let input = inspector.input();
-    let difference = inspector.judge().differences().next().into_iter().flatten().map(|&d| (d >> 8) as u8).collect();
+    let difference = inspector
+        .judge()
+        .differences()
+        .next()
+        .into_iter()
+        .flatten()
+        .map(|&d| (d >> 8) as u8)
+        .collect();
     let maps = [
         ("input", input.clone()),
         ("reconstruction", inspector.reconstruction().clone()),
-        ("difference", Picture { channels: 1, data: difference, ..*input }),
+        (
+            "difference",
+            Picture {
+                channels: 1,
+                data: difference,
+                ..*input
+            },
+        ),
         ("heat", heatmap::overlay(input, &inspector.heat())),
     ];
     for (kind, map) in maps {

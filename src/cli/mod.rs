@@ -34,8 +34,9 @@ struct Cli {
 
 const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt.
 
-Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage; 3 the recipe was refused;
-4 the board file or the scenario was refused; 5 a picture could not be read or judged; 6 a result could not be written; 7 a replay
+Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage;
+3 the recipe was refused; 4 the board file or the scenario was refused; 5 a picture could not be read or
+judged; 6 a result could not be written; 7 a replay
 differs from its record, or is no record; 8 check found something BAD";
 
 #[derive(Subcommand)]
@@ -65,9 +66,17 @@ const SHIPPED_RECIPES: [&str; 2] = ["models/demo", "/usr/share/beltwatch/models/
 
 /// The recipe that was given, else the shipped one.
 fn recipe_or_shipped(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let shipped = || SHIPPED_RECIPES.into_iter().map(PathBuf::from).find(|path| path.exists());
+    let shipped = || {
+        SHIPPED_RECIPES
+            .into_iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists())
+    };
     given.or_else(shipped).ok_or_else(|| {
-        Failure::Usage(format!("the shipped recipe is in none of {}: give --recipe FOLDER", SHIPPED_RECIPES.join(", ")))
+        Failure::Usage(format!(
+            "the shipped recipe is in none of {}: give --recipe FOLDER",
+            SHIPPED_RECIPES.join(", ")
+        ))
     })
 }
 
@@ -138,7 +147,8 @@ impl From<LineError> for Failure {
 fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|e| Failure::System(format!("signal: {e}")))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|e| Failure::System(format!("signal: {e}")))?;
     }
     Ok(stop)
 }

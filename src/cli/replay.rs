@@ -19,11 +19,15 @@ pub(crate) struct Args {
 
 pub(crate) fn replay(args: &Args) -> Result<(), Failure> {
     let path = &args.record;
-    let file = File::open(path).map_err(|e| Failure::Replay(format!("{}: cannot be read: {e}", path.display())))?;
+    let file =
+        File::open(path).map_err(|e| Failure::Replay(format!("{}: cannot be read: {e}", path.display())))?;
     let mut copy: Box<dyn Write> = match &args.out {
         None => Box::new(std::io::sink()),
         Some(out) => {
-            let file = File::create_new(out).map_err(|source| Failure::Write { path: out.clone(), source })?;
+            let file = File::create_new(out).map_err(|source| Failure::Write {
+                path: out.clone(),
+                source,
+            })?;
             Box::new(BufWriter::new(file))
         }
     };

@@ -25,11 +25,12 @@ pub(crate) struct Args {
     /// The board file [default: the built-in simulated belt]
     #[arg(long)]
     board: Option<PathBuf>,
-    /// Play this scenario's belt, with all its faults and the line settings that it was written for, in place of the
-    /// board's belt
+    /// Play this scenario's belt, with all its faults and the line settings that it was written for, in place
+    /// of the board's belt
     #[arg(long, value_name = "FILE", conflicts_with_all = ["parts", "speed"])]
     scenario: Option<PathBuf>,
-    /// Play the pictures of this folder (sub-folder `good`: good parts, others: defects) in place of the board's camera
+    /// Play the pictures of this folder (sub-folder `good`: good parts, others: defects) in place of the
+    /// board's camera
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Parts after which the belt ends [default: all pictures of a folder; 60 without a board file]
@@ -71,7 +72,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.json {
         // better now than after a long run
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        file.map_err(|source| Failure::Write { path: path.clone(), source })?;
+        file.map_err(|source| Failure::Write {
+            path: path.clone(),
+            source,
+        })?;
     }
     beltwatch::guard::abort_on_panic();
     let stop = stop_on_signals()?;
@@ -89,7 +93,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let said = say::out(&report);
     let json = args.json.as_deref().map_or(Ok(()), |path| {
         let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
-        std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })
+        std::fs::write(path, text).map_err(|source| Failure::Write {
+            path: path.to_owned(),
+            source,
+        })
     });
     let sheet = args.sheet.clone().unwrap_or_else(|| DEMO_SHEET.into());
     if let Some(picture) = line::contact_sheet(&parts) {
@@ -109,37 +116,55 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn scenario(path: &Path) -> Result<Scenario, Failure> {
-    let read = |source| BoardError::Read { path: path.to_owned(), source };
+    let read = |source| BoardError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let text = std::fs::read_to_string(path).map_err(read)?;
     let scenario = Scenario::parse(&text, path)?;
     if scenario.held.is_empty() {
         return Ok(scenario);
     }
     let message = "held = [...] stops the program's time, which only `cargo test -p beltwatch-belt` can";
-    Err(BoardError::Content { path: path.to_owned(), message: message.to_owned() }.into())
+    Err(BoardError::Content {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }
+    .into())
 }
 
 /// The board file, with what the command line says in its place.
 fn board(args: &Args) -> Result<Board, Failure> {
-    let mut board = args.board.as_deref().map_or_else(|| Ok(Board::simulated()), Board::load)?;
+    let mut board = args
+        .board
+        .as_deref()
+        .map_or_else(|| Ok(Board::simulated()), Board::load)?;
     if let Some(speed) = args.speed {
-        let simulated = board.simulated.as_mut().ok_or_else(|| Failure::Usage(NO_BELT.to_owned()))?;
+        let simulated = board
+            .simulated
+            .as_mut()
+            .ok_or_else(|| Failure::Usage(NO_BELT.to_owned()))?;
         if !(0.001..=1000.0).contains(&speed) {
-            return Err(Failure::Usage(format!("--speed {speed}: it must be from 0.001 to 1000 parts a second")));
+            return Err(Failure::Usage(format!(
+                "--speed {speed}: it must be from 0.001 to 1000 parts a second"
+            )));
         }
         let period = Duration::from_secs_f64(1.0 / speed);
-        simulated.scatter.0 = simulated.scatter.0.mul_f64(period.div_duration_f64(simulated.period.0));
+        simulated.scatter.0 = simulated
+            .scatter
+            .0
+            .mul_f64(period.div_duration_f64(simulated.period.0));
         simulated.period.0 = period;
         let spacing = match board.belt.min_spacing {
             Length::Time(Time(time)) => Some(time),
-            Length::Way(micrometres) => {
-                simulated.mm_per_s.map(|speed| Duration::from_secs_f64(micrometres.max(0) as f64 / 1000.0 / speed))
-            }
+            Length::Way(micrometres) => simulated
+                .mm_per_s
+                .map(|speed| Duration::from_secs_f64(micrometres.max(0) as f64 / 1000.0 / speed)),
         };
         if let Some(spacing) = spacing.filter(|&spacing| period < spacing) {
             say::error(format_args!(
-                "at {speed} parts a second they come every {period:.0?}, closer than belt.min_spacing ({spacing:.0?}): parts so close are \
-                 rejected for their spacing"
+                "at {speed} parts a second they come every {period:.0?}, closer than belt.min_spacing \
+                 ({spacing:.0?}): parts so close are rejected for their spacing"
             ));
         }
     }

@@ -24,7 +24,10 @@ impl Clock for MonoNanos {
     }
 
     fn sleep(self) {
-        let until = Timespec { tv_sec: (self.0 / 1_000_000_000) as _, tv_nsec: (self.0 % 1_000_000_000) as _ };
+        let until = Timespec {
+            tv_sec: (self.0 / 1_000_000_000) as _,
+            tv_nsec: (self.0 % 1_000_000_000) as _,
+        };
         // a signal ends the wait early: the same absolute time is waited for again
         while clock_nanosleep_absolute(ClockId::Monotonic, &until) == Err(Errno::INTR) {}
     }

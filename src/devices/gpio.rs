@@ -1,4 +1,5 @@
-//! Lines of GPIO character devices, found by name and never by a chip's number, which changes from kernel to kernel.
+//! Lines of GPIO character devices, found by name and never by a chip's number, which changes from kernel to
+//! kernel.
 
 use std::path::PathBuf;
 
@@ -66,31 +67,51 @@ pub fn find(chip: &ChipId, line: &LineId) -> Result<Place, GpioError> {
     chip.check(line)?;
     let paths = chips().map_err(|e| GpioError::NoChips(e.to_string()))?;
     let opened: Vec<_> = paths.iter().map(Chip::from_path).collect();
-    let mut refused = opened.iter().filter_map(|c| c.as_ref().err().map(ToString::to_string));
-    let all: Vec<_> = opened.iter().flatten().filter_map(|c| Some((c, c.info().ok()?))).collect();
+    let mut refused = opened
+        .iter()
+        .filter_map(|c| c.as_ref().err().map(ToString::to_string));
+    let all: Vec<_> = opened
+        .iter()
+        .flatten()
+        .filter_map(|c| Some((c, c.info().ok()?)))
+        .collect();
     if all.is_empty() {
-        return Err(GpioError::NoChips(refused.next().unwrap_or_else(|| "there is none".to_owned())));
+        return Err(GpioError::NoChips(
+            refused.next().unwrap_or_else(|| "there is none".to_owned()),
+        ));
     }
     let is_wanted = |c: &Chip, label: &str| {
         chip.chip.as_ref().is_none_or(|wanted| {
-            wanted == label || wanted.starts_with('/') && std::fs::canonicalize(wanted).is_ok_and(|p| p == c.path())
+            wanted == label
+                || wanted.starts_with('/') && std::fs::canonicalize(wanted).is_ok_and(|p| p == c.path())
         })
     };
     let fitting: Vec<_> = all.iter().filter(|(c, info)| is_wanted(c, &info.label)).collect();
     let names = |some: &[&(&Chip, gpiocdev::chip::Info)]| {
-        some.iter().map(|(_, info)| format!("\"{}\"", info.label)).collect::<Vec<_>>().join(", ")
+        some.iter()
+            .map(|(_, info)| format!("\"{}\"", info.label))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     if let (Some(wanted), true) = (&chip.chip, fitting.is_empty()) {
-        return Err(GpioError::NoChip { wanted: wanted.clone(), found: names(&all.iter().collect::<Vec<_>>()) });
+        return Err(GpioError::NoChip {
+            wanted: wanted.clone(),
+            found: names(&all.iter().collect::<Vec<_>>()),
+        });
     }
     let offset = |c: &Chip, lines: u32| match line {
         LineId::Number(number) => Some(*number).filter(|&n| n < lines),
         LineId::Name(name) => c.find_line_info(name).map(|info| info.offset),
     };
-    let found = fitting.iter().find_map(|(c, info)| Some((c.path().to_owned(), offset(c, info.num_lines)?)));
+    let found = fitting
+        .iter()
+        .find_map(|(c, info)| Some((c.path().to_owned(), offset(c, info.num_lines)?)));
     found
         .map(|(path, offset)| Place { path, offset })
-        .ok_or_else(|| GpioError::NoLine { line: line.clone(), chip: names(&fitting) })
+        .ok_or_else(|| GpioError::NoLine {
+            line: line.clone(),
+            chip: names(&fitting),
+        })
 }
 
 #[cfg(test)]
@@ -99,14 +120,23 @@ mod tests {
 
     #[test]
     fn a_number_is_nothing_without_its_chip() {
-        let error = find(&ChipId::default(), &LineId::Number(17)).expect_err("no chip").to_string();
+        let error = find(&ChipId::default(), &LineId::Number(17))
+            .expect_err("no chip")
+            .to_string();
         assert!(error.contains("line 17") && error.contains("chip ="), "{error}");
     }
 
     #[test]
     fn what_is_not_there_is_said() {
-        let chip = ChipId { chip: Some("no such chip".to_owned()) };
-        let error = find(&chip, &LineId::Name("PQ.05".to_owned())).expect_err("nothing").to_string();
-        assert!(error.contains("no such chip") || error.contains("/dev/gpiochip"), "{error}");
+        let chip = ChipId {
+            chip: Some("no such chip".to_owned()),
+        };
+        let error = find(&chip, &LineId::Name("PQ.05".to_owned()))
+            .expect_err("nothing")
+            .to_string();
+        assert!(
+            error.contains("no such chip") || error.contains("/dev/gpiochip"),
+            "{error}"
+        );
     }
 }

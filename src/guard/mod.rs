@@ -1,14 +1,15 @@
 //! The guard process: sees to the outputs when the daemon cannot any more, however it went.
 //!
-//! It is the same program, started with a socket as its standard input and the outputs' own handle, where the back end
-//! has one to share, as its standard output: so it need not claim them anew. It acts when
+//! It is the same program, started with a socket as its standard input and the outputs' own handle, where the
+//! back end has one to share, as its standard output: so it need not claim them anew. It acts when
 //!
-//! - the gate's thread ends, however it does: the kernel tells it with a signal (`PR_SET_PDEATHSIG` is sent when the
-//!   *thread* ends that started a process). The socket alone would close only after the memory of the whole process was
-//!   taken down by threads without real-time rights, many milliseconds later on a busy machine;
+//! - the gate's thread ends, however it does: the kernel tells it with a signal (`PR_SET_PDEATHSIG` is sent
+//!   when the *thread* ends that started a process). The socket alone would close only after the memory of
+//!   the whole process was taken down by threads without real-time rights, many milliseconds later on a busy
+//!   machine;
 //! - the socket closes;
-//! - nothing comes through the socket for too long: the gate's thread hangs. The daemon is killed first, so that it cannot
-//!   switch anything any more.
+//! - nothing comes through the socket for too long: the gate's thread hangs. The daemon is killed first, so
+//!   that it cannot switch anything any more.
 
 mod process;
 
@@ -61,9 +62,10 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Starts the guard for `outputs`, opened as `config` says; it is armed when this returns, and has driven every
-    /// output to its safe level once, which shows that it can. To be called by the one thread that switches outputs: the
-    /// guard acts when that thread ends. From the first [`Guard::alive`] on that must be called more often than `limit`.
+    /// Starts the guard for `outputs`, opened as `config` says; it is armed when this returns, and has driven
+    /// every output to its safe level once, which shows that it can. To be called by the one thread that
+    /// switches outputs: the guard acts when that thread ends. From the first [`Guard::alive`] on that must
+    /// be called more often than `limit`.
     ///
     /// The process leaves no core dump from here on: writing one would hold up the end of its threads.
     ///
@@ -80,12 +82,25 @@ impl Guard {
             let (ours, theirs) = UnixStream::pair()?;
             let handle = outputs.handle()?.map_or_else(Stdio::null, Stdio::from);
             let program = std::env::current_exe()?;
-            let child = Command::new(program).arg(COMMAND).stdin(OwnedFd::from(theirs)).stdout(handle).spawn()?;
+            let child = Command::new(program)
+                .arg(COMMAND)
+                .stdin(OwnedFd::from(theirs))
+                .stdout(handle)
+                .spawn()?;
             Ok((child, ours))
         };
         let (child, socket) = start().map_err(GuardError::Start)?;
-        let mut guard = Self { child, socket: Some(socket) };
-        let armed = guard.arm(&Orders { outputs: config.clone(), limit }, patience);
+        let mut guard = Self {
+            child,
+            socket: Some(socket),
+        };
+        let armed = guard.arm(
+            &Orders {
+                outputs: config.clone(),
+                limit,
+            },
+            patience,
+        );
         if armed.is_err() {
             let _ = guard.child.kill();
         }
@@ -94,7 +109,9 @@ impl Guard {
 
     /// Gives the orders and waits for the answer. The socket never makes the gate's thread wait afterwards.
     fn arm(&self, orders: &Orders, patience: Duration) -> Result<(), GuardError> {
-        let Some(mut socket) = self.socket.as_ref() else { return Ok(()) };
+        let Some(mut socket) = self.socket.as_ref() else {
+            return Ok(());
+        };
         let orders = serde_json::to_string(orders).map_err(|e| GuardError::NotArmed(e.to_string()))?;
         let mut answer = String::new();
         socket
@@ -103,12 +120,18 @@ impl Guard {
             .and_then(|()| BufReader::new(socket).read_line(&mut answer))
             .and_then(|_| socket.set_nonblocking(true))
             .map_err(GuardError::Start)?;
-        if answer.trim_end() == ARMED { Ok(()) } else { Err(GuardError::NotArmed(answer.trim_end().to_owned())) }
+        if answer.trim_end() == ARMED {
+            Ok(())
+        } else {
+            Err(GuardError::NotArmed(answer.trim_end().to_owned()))
+        }
     }
 
     /// Says that the gate's thread is well. Whether the guard is still there.
     pub fn alive(&mut self) -> bool {
-        let Some(socket) = &mut self.socket else { return false };
+        let Some(socket) = &mut self.socket else {
+            return false;
+        };
         match socket.write_all(b".") {
             Ok(()) => true,
             Err(e) => e.kind() == std::io::ErrorKind::WouldBlock,
@@ -131,13 +154,17 @@ impl Drop for Guard {
     }
 }
 
-/// A panic of any thread ends the whole process, so that the guard acts: a line with a stage missing is not a line. There
-/// is no backtrace, whatever `RUST_BACKTRACE` says: finding its names takes a tenth of a second with the outputs as they
-/// are. The display's thread is no stage: the line goes on without it.
+/// A panic of any thread ends the whole process, so that the guard acts: a line with a stage missing is not a
+/// line. There is no backtrace, whatever `RUST_BACKTRACE` says: finding its names takes a tenth of a second
+/// with the outputs as they are. The display's thread is no stage: the line goes on without it.
 pub fn abort_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
-        let _ = writeln!(std::io::stderr(), "thread `{}` {info}", thread.name().unwrap_or("?"));
+        let _ = writeln!(
+            std::io::stderr(),
+            "thread `{}` {info}",
+            thread.name().unwrap_or("?")
+        );
         if thread.name() != Some(display::THREAD) {
             std::process::abort();
         }

@@ -24,14 +24,22 @@ use crate::devices::outputs::{self, OutputError, Outputs, make_safe};
 
 /// Above the daemon's gate thread, below the kernel's interrupt threads.
 const PRIORITY: u8 = 45;
-/// A killed daemon's gate thread may take this long to end; the outputs are driven then, whether it has or not.
-const DEATH: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// A killed daemon's gate thread may take this long to end; the outputs are driven then, whether it has or
+/// not.
+const DEATH: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 /// Outputs that cannot be driven are tried again for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves as a guard until the daemon is gone or hangs; every output is safe then.
 pub fn serve() -> ExitCode {
-    let Ok(mut socket) = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else {
+    let Ok(mut socket) = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(UnixStream::from)
+    else {
         return ExitCode::FAILURE;
     };
     let (mut post, orders) = match Post::arm(&socket) {
@@ -52,7 +60,9 @@ pub fn serve() -> ExitCode {
         say("the daemon's gate thread hung: the daemon was killed");
     }
     if let Err(e) = killed {
-        say(format_args!("the daemon cannot be killed and may still switch outputs: {e}"));
+        say(format_args!(
+            "the daemon cannot be killed and may still switch outputs: {e}"
+        ));
     }
     match safe {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,32 +107,52 @@ impl Post {
         pipe::register(SIGUSR1, end).map_err(|e| format!("signals: {e}"))?;
         set_parent_process_death_signal(Some(Signal::USR1)).map_err(|e| format!("signals: {e}"))?;
         let parent = getppid().ok_or("the daemon is of another process namespace")?;
-        let daemon = pidfd_open(parent, PidfdFlags::empty()).map_err(|e| format!("the daemon cannot be held: {e}"))?;
+        let daemon =
+            pidfd_open(parent, PidfdFlags::empty()).map_err(|e| format!("the daemon cannot be held: {e}"))?;
         if getppid() != Some(parent) {
             return Err("the daemon is gone".to_owned());
         }
         let mut line = String::new();
-        BufReader::new(socket).read_line(&mut line).map_err(|e| format!("no orders: {e}"))?;
+        BufReader::new(socket)
+            .read_line(&mut line)
+            .map_err(|e| format!("no orders: {e}"))?;
         let orders: Orders = serde_json::from_str(&line).map_err(|e| format!("orders that are none: {e}"))?;
-        let handle = std::io::stdout().as_fd().try_clone_to_owned().map_err(|e| format!("outputs: {e}"))?;
+        let handle = std::io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|e| format!("outputs: {e}"))?;
         let mut outputs = outputs::share(&orders.outputs, handle).map_err(|e| e.to_string())?;
         make_safe(outputs.as_mut(), &orders.outputs).map_err(|e| e.to_string())?;
         // where RAM runs out another process is to go; only the privileged may ask for that
         let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
         // the daemon asks for the same and says what is refused
         let _ = (realtime::fifo(PRIORITY), realtime::keep_used_memory());
-        Ok((Self { outputs, daemon, ended }, orders))
+        Ok((
+            Self {
+                outputs,
+                daemon,
+                ended,
+            },
+            orders,
+        ))
     }
 
     /// Listens to the daemon until it is gone or, once heard, has been silent for `limit`.
     fn watch(&self, mut socket: &UnixStream, limit: Duration) -> End {
-        // two halves: where the whole machine stood still the guard may wake first, and the daemon still has the second
+        // two halves: where the whole machine stood still the guard may wake first, and the daemon still has
+        // the second
         let half = limit / 2;
-        let half = Timespec { tv_sec: half.as_secs() as _, tv_nsec: half.subsec_nanos() as _ };
+        let half = Timespec {
+            tv_sec: half.as_secs() as _,
+            tv_nsec: half.subsec_nanos() as _,
+        };
         let (mut heard, mut missed) = (false, 0);
         let mut bytes = [0; 4096];
         loop {
-            let mut fds = [PollFd::new(socket, PollFlags::IN), PollFd::new(&self.ended, PollFlags::IN)];
+            let mut fds = [
+                PollFd::new(socket, PollFlags::IN),
+                PollFd::new(&self.ended, PollFlags::IN),
+            ];
             match poll(&mut fds, heard.then_some(&half)) {
                 Ok(0) if missed == 0 => missed = 1,
                 Ok(0) => return End::Silent,
@@ -144,7 +174,12 @@ impl Post {
             Err(Errno::SRCH) => return Ok(()),
             result => result?,
         }
-        let fds = || [PollFd::new(&self.ended, PollFlags::IN), PollFd::new(&self.daemon, PollFlags::IN)];
+        let fds = || {
+            [
+                PollFd::new(&self.ended, PollFlags::IN),
+                PollFd::new(&self.daemon, PollFlags::IN),
+            ]
+        };
         retry_on_intr(|| poll(&mut fds(), Some(&DEATH))).map(|_| ())
     }
 }

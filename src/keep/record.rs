@@ -1,12 +1,15 @@
-//! Records of a line: everything that came in and everything that was decided, a JSON object a line; and their replay.
+//! Records of a line: everything that came in and everything that was decided, a JSON object a line; and
+//! their replay.
 //!
-//! The first line is the [`Header`]; each other one an [`Entry`]. A replay gives the inputs to a new core, each at its
-//! time, and compares what is decided with the record, byte for byte.
+//! The first line is the [`Header`]; each other one an [`Entry`]. A replay gives the inputs to a new core,
+//! each at its time, and compares what is decided with the record, byte for byte.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 
-use beltwatch_core::{Action, Counters, IN_FLIGHT, Input, Line, MonoNanos, OutputLine, Settings, SettingsError};
+use beltwatch_core::{
+    Action, Counters, IN_FLIGHT, Input, Line, MonoNanos, OutputLine, Settings, SettingsError,
+};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -139,7 +142,9 @@ pub enum ReplayError {
     #[error("line 1: the settings: {0}")]
     Settings(SettingsError),
     /// entries are missing
-    #[error("line {line}: {missing} entries are missing from here on: the record was not written fast enough")]
+    #[error(
+        "line {line}: {missing} entries are missing from here on: the record was not written fast enough"
+    )]
     Dropped {
         /// In the record.
         line: usize,
@@ -172,7 +177,8 @@ pub fn replay(from: impl BufRead, copy: &mut dyn Write) -> Result<Replayed, Repl
         Err(source) => Err(ReplayError::Read { line, source }),
     };
     let (_, text) = lines.next().map_or(Ok((1, String::new())), read)?;
-    let header: Header = serde_json::from_str(&text).map_err(|source| ReplayError::Entry { line: 1, source })?;
+    let header: Header =
+        serde_json::from_str(&text).map_err(|source| ReplayError::Entry { line: 1, source })?;
     if header.beltwatch_record != FORMAT {
         return Err(ReplayError::Format(header.beltwatch_record));
     }
@@ -199,23 +205,41 @@ pub fn replay(from: impl BufRead, copy: &mut dyn Write) -> Result<Replayed, Repl
             Recorded::Dropped(missing) => return Err(ReplayError::Dropped { line, missing }),
             Recorded::In(input) => {
                 if let Some(replayed) = decided.pop_front() {
-                    return Err(ReplayError::Differs { line, recorded: text, replayed });
+                    return Err(ReplayError::Differs {
+                        line,
+                        recorded: text,
+                        replayed,
+                    });
                 }
                 found.inputs += 1;
                 copy.add(&entry).map_err(ReplayError::Write)?;
                 core.take(entry.t, input, &mut |action| {
-                    let entry = Entry { t: entry.t, what: Recorded::Out(action) };
+                    let entry = Entry {
+                        t: entry.t,
+                        what: Recorded::Out(action),
+                    };
                     decided.push_back(serde_json::to_string(&entry).expect("an entry is plain data"));
                 });
                 continue;
             }
         };
         if expected != text {
-            return Err(ReplayError::Differs { line, recorded: text, replayed: expected });
+            return Err(ReplayError::Differs {
+                line,
+                recorded: text,
+                replayed: expected,
+            });
         }
         found.decisions += 1;
         found.verdicts += u64::from(matches!(entry.what, Recorded::Out(Action::Decided { .. })));
-        let opened = matches!(entry.what, Recorded::Out(Action::Output { line: OutputLine::Gate, on: true, .. }));
+        let opened = matches!(
+            entry.what,
+            Recorded::Out(Action::Output {
+                line: OutputLine::Gate,
+                on: true,
+                ..
+            })
+        );
         found.pulses += u64::from(opened);
         copy.add(&entry).map_err(ReplayError::Write)?;
     }
@@ -245,21 +269,61 @@ mod tests {
         let mut recording = Recording::begin(&mut text, &header).expect("memory");
         let mut core = Line::<IN_FLIGHT>::new(settings, Counters::default()).expect("settings that work");
         let ms = |ms: u64| MonoNanos(ms * 1_000_000);
-        let devices = [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages];
-        let mut inputs: Vec<_> =
-            devices.into_iter().map(|device| (ms(1), Input::Device { device, up: true })).collect();
+        let devices = [
+            Device::Recipe,
+            Device::Camera,
+            Device::Inputs,
+            Device::Outputs,
+            Device::Stages,
+        ];
+        let mut inputs: Vec<_> = devices
+            .into_iter()
+            .map(|device| (ms(1), Input::Device { device, up: true }))
+            .collect();
         inputs.extend([
             (ms(2), Input::Command(Command::Start)),
-            (ms(100), Input::Eye { at: ms(100), sequence: 0, blocked: true }),
+            (
+                ms(100),
+                Input::Eye {
+                    at: ms(100),
+                    sequence: 0,
+                    blocked: true,
+                },
+            ),
             (ms(102), Input::Time),
-            (ms(161), Input::Frame { exposed: ms(160), sequence: 0, quality: Quality::Good }),
-            (ms(170), Input::Verdict { tag: Tag(0), verdict: Verdict::Reject(Cause::Defect) }),
+            (
+                ms(161),
+                Input::Frame {
+                    exposed: ms(160),
+                    sequence: 0,
+                    quality: Quality::Good,
+                },
+            ),
+            (
+                ms(170),
+                Input::Verdict {
+                    tag: Tag(0),
+                    verdict: Verdict::Reject(Cause::Defect),
+                },
+            ),
             (ms(500), Input::Time),
             (ms(560), Input::Time),
         ]);
         for (t, input) in inputs {
-            recording.add(&Entry { t, what: Recorded::In(input) }).expect("memory");
-            core.take(t, input, &mut |a| recording.add(&Entry { t, what: Recorded::Out(a) }).expect("memory"));
+            recording
+                .add(&Entry {
+                    t,
+                    what: Recorded::In(input),
+                })
+                .expect("memory");
+            core.take(t, input, &mut |a| {
+                recording
+                    .add(&Entry {
+                        t,
+                        what: Recorded::Out(a),
+                    })
+                    .expect("memory")
+            });
         }
         String::from_utf8(text).expect("JSON")
     }
@@ -268,7 +332,10 @@ mod tests {
     fn a_replay_decides_the_same_and_writes_the_same_bytes() {
         let (text, mut copy) = (record(), Vec::new());
         let found = replay(text.as_bytes(), &mut copy).expect("the same");
-        assert_eq!((found.inputs, found.verdicts, found.pulses, found.cut_off), (12, 1, 1, false));
+        assert_eq!(
+            (found.inputs, found.verdicts, found.pulses, found.cut_off),
+            (12, 1, 1, false)
+        );
         assert_eq!(String::from_utf8(copy).expect("JSON"), text);
     }
 
@@ -280,28 +347,47 @@ mod tests {
             "{\"decided\":{\"tag\":0,\"verdict\":\"pass\"",
         );
         assert_ne!(text, changed);
-        let error = replay(changed.as_bytes(), &mut std::io::sink()).expect_err("changed").to_string();
+        let error = replay(changed.as_bytes(), &mut std::io::sink())
+            .expect_err("changed")
+            .to_string();
         assert!(
             error.contains("decided otherwise") && error.contains("\"pass\"") && error.contains("defect"),
             "{error}"
         );
-        let removed: String = text.lines().filter(|l| !l.contains("decided")).flat_map(|l| [l, "\n"]).collect();
-        assert!(matches!(replay(removed.as_bytes(), &mut std::io::sink()), Err(ReplayError::Differs { .. })));
+        let removed: String = text
+            .lines()
+            .filter(|l| !l.contains("decided"))
+            .flat_map(|l| [l, "\n"])
+            .collect();
+        assert!(matches!(
+            replay(removed.as_bytes(), &mut std::io::sink()),
+            Err(ReplayError::Differs { .. })
+        ));
     }
 
     #[test]
     fn damaged_records() {
         let text = record();
         let cut = &text[..text.len() - 20];
-        assert!(replay(cut.as_bytes(), &mut std::io::sink()).expect("what there is").cut_off);
+        assert!(
+            replay(cut.as_bytes(), &mut std::io::sink())
+                .expect("what there is")
+                .cut_off
+        );
         for length in 0..text.len() {
             if text.is_char_boundary(length) {
                 let _ = replay(&text.as_bytes()[..length], &mut std::io::sink());
             }
         }
-        assert!(matches!(replay(&b""[..], &mut std::io::sink()), Err(ReplayError::Entry { line: 1, .. })));
+        assert!(matches!(
+            replay(&b""[..], &mut std::io::sink()),
+            Err(ReplayError::Entry { line: 1, .. })
+        ));
         let other = text.replacen("\"beltwatch_record\":1", "\"beltwatch_record\":2", 1);
-        assert!(matches!(replay(other.as_bytes(), &mut std::io::sink()), Err(ReplayError::Format(2))));
+        assert!(matches!(
+            replay(other.as_bytes(), &mut std::io::sink()),
+            Err(ReplayError::Format(2))
+        ));
         let dropped = text.replacen("\n{\"t\"", "\n{\"t\":5,\"dropped\":7}\n{\"t\"", 1);
         assert!(matches!(
             replay(dropped.as_bytes(), &mut std::io::sink()),

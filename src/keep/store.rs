@@ -1,4 +1,5 @@
-//! What outlives a run: counters and latencies in one file that is always whole, and the log of operators' actions.
+//! What outlives a run: counters and latencies in one file that is always whole, and the log of operators'
+//! actions.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -74,8 +75,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Takes the folder, which is made where there is none, and reads what an earlier run saved. A file that cannot be
-    /// understood is kept under another name, and counting starts at zero.
+    /// Takes the folder, which is made where there is none, and reads what an earlier run saved. A file that
+    /// cannot be understood is kept under another name, and counting starts at zero.
     ///
     /// # Errors
     /// The folder cannot be made or read, or is in use.
@@ -86,16 +87,28 @@ impl Store {
         };
         fs::create_dir_all(folder).map_err(failed(folder))?;
         let path = folder.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed(&path))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| StoreError::InUse { path: folder.to_owned() })?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed(&path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| StoreError::InUse {
+            path: folder.to_owned(),
+        })?;
         let path = folder.join(COUNTERS);
         let saved = match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes, &path)?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Saved::default(),
             Err(source) => return Err(StoreError::System { path, source }),
         };
-        Ok((Self { folder: folder.to_owned(), _lock: lock }, saved))
+        Ok((
+            Self {
+                folder: folder.to_owned(),
+                _lock: lock,
+            },
+            saved,
+        ))
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Saved, StoreError> {
@@ -105,12 +118,20 @@ impl Store {
             Err(e) => e.to_string(),
         };
         let aside = path.with_extension(format!("json.unreadable-{}", wall_seconds()));
-        log::error!("{}: {why}; it is kept as {} and counting starts at zero", path.display(), aside.display());
-        fs::rename(path, &aside).map_err(|source| StoreError::System { path: path.to_owned(), source })?;
+        log::error!(
+            "{}: {why}; it is kept as {} and counting starts at zero",
+            path.display(),
+            aside.display()
+        );
+        fs::rename(path, &aside).map_err(|source| StoreError::System {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Saved::default())
     }
 
-    /// Replaces what was saved: whoever reads it, even after the power went, finds the old or the new file whole.
+    /// Replaces what was saved: whoever reads it, even after the power went, finds the old or the new file
+    /// whole.
     ///
     /// # Errors
     /// The disk is full, read-only or gone; what was saved before is still there.
@@ -123,7 +144,10 @@ impl Store {
             file.sync_data()?;
             fs::rename(&new, &path)
         };
-        write().map_err(|source| StoreError::System { path: new.clone(), source })
+        write().map_err(|source| StoreError::System {
+            path: new.clone(),
+            source,
+        })
     }
 
     /// Adds a line to the log of what operators did.
@@ -137,13 +161,18 @@ impl Store {
             let line = serde_json::json!({ "at": wall_seconds(), "action": action, "counters": counters });
             writeln!(file, "{line}")
         };
-        write().map_err(|source| StoreError::System { path: path.clone(), source })
+        write().map_err(|source| StoreError::System {
+            path: path.clone(),
+            source,
+        })
     }
 }
 
 /// Wall time, seconds since 1970, for labels.
 pub fn wall_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 #[cfg(test)]
@@ -151,12 +180,18 @@ mod tests {
     use super::*;
 
     fn saved(triggers: u64) -> Saved {
-        let counters = Counters { triggers, ..Counters::default() };
+        let counters = Counters {
+            triggers,
+            ..Counters::default()
+        };
         Saved {
             format: FORMAT,
             saved_at: 1,
             running: true,
-            threshold: Some(SavedThreshold { recipe: "ab".to_owned(), threshold: Score(300) }),
+            threshold: Some(SavedThreshold {
+                recipe: "ab".to_owned(),
+                threshold: Score(300),
+            }),
             counters,
             latencies: [("gate".to_owned(), vec![(7, 2)])].into(),
         }
@@ -178,11 +213,18 @@ mod tests {
     #[test]
     fn a_file_that_was_damaged_is_kept_aside() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        for text in ["", "{", "{\"format\":9,\"saved_at\":0,\"counters\":{},\"latencies\":{}}"] {
+        for text in [
+            "",
+            "{",
+            "{\"format\":9,\"saved_at\":0,\"counters\":{},\"latencies\":{}}",
+        ] {
             fs::write(dir.path().join(COUNTERS), text).expect("room");
             assert_eq!(Store::open(dir.path()).expect("it goes on").1, Saved::default());
             let kept = fs::read_dir(dir.path()).expect("a folder").flatten();
-            assert!(kept.map(|e| e.file_name()).any(|n| n.to_string_lossy().contains("unreadable")));
+            assert!(
+                kept.map(|e| e.file_name())
+                    .any(|n| n.to_string_lossy().contains("unreadable"))
+            );
         }
     }
 
@@ -192,7 +234,10 @@ mod tests {
         let (store, _) = Store::open(dir.path()).expect("a folder");
         store.save(&saved(3)).expect("room");
         fs::create_dir(dir.path().join("counters.json.new")).expect("in the way");
-        let error = store.save(&saved(4)).expect_err("no file can be there").to_string();
+        let error = store
+            .save(&saved(4))
+            .expect_err("no file can be there")
+            .to_string();
         assert!(error.contains("counters.json.new"), "{error}");
         drop(store);
         assert_eq!(Store::open(dir.path()).expect("a folder").1, saved(3));

@@ -1,4 +1,5 @@
-//! The control socket: what an operator or another program asks of a running line. A command a line, an answer a line.
+//! The control socket: what an operator or another program asks of a running line. A command a line, an
+//! answer a line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -40,8 +41,9 @@ pub enum Request {
 }
 
 /// The words, for help and errors.
-pub const WORDS: &str = "status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, challenge, \
-                         reject-next, reset-counters, recipe FOLDER, threshold SCORE, threshold taught";
+pub const WORDS: &str = "status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, \
+                         challenge, reject-next, reset-counters, recipe FOLDER, threshold SCORE, threshold \
+                         taught";
 
 impl Request {
     /// Reads a command.
@@ -77,7 +79,9 @@ fn threshold(text: &str) -> Result<Option<Score>, String> {
     match score {
         _ if text == "taught" => Ok(None),
         Some(score) if score > Score(0) => Ok(Some(score)),
-        _ => Err(format!("threshold `{text}`: a score above 0 and below 256, or the word `taught`")),
+        _ => Err(format!(
+            "threshold `{text}`: a score above 0 and below 256, or the word `taught`"
+        )),
     }
 }
 
@@ -94,7 +98,8 @@ pub fn ask(socket: &Path, request: &str) -> Result<String, String> {
         BufReader::new(stream).read_line(&mut answer)?;
         Ok::<_, std::io::Error>(answer.trim_end().to_owned())
     };
-    let answer = talk().map_err(|e| format!("{}: {e}; does a line run with this socket?", socket.display()))?;
+    let answer =
+        talk().map_err(|e| format!("{}: {e}; does a line run with this socket?", socket.display()))?;
     match answer.strip_prefix("error: ") {
         Some(why) => Err(why.to_owned()),
         None => Ok(answer),
@@ -160,7 +165,11 @@ impl Control<'_> {
     fn send(&self, input: Input) -> Result<(), String> {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = || self.shared.core_ended.load(Ordering::Acquire);
-        if commands.send_when_room(input, ended) { Ok(()) } else { Err("the line has ended".to_owned()) }
+        if commands.send_when_room(input, ended) {
+            Ok(())
+        } else {
+            Err("the line has ended".to_owned())
+        }
     }
 
     /// A recipe that is refused changes nothing: the old one goes on, and READY does not fall.
@@ -168,7 +177,10 @@ impl Control<'_> {
         let recipe = Recipe::load(folder).map_err(|e| e.to_string())?;
         let team = Team::of(self.cores).map_err(|e| e.to_string())?;
         let inspector = Box::new(Inspector::with(&recipe, Kernel::best(), team).map_err(|e| e.to_string())?);
-        self.send(Input::Device { device: Device::Recipe, up: false })?;
+        self.send(Input::Device {
+            device: Device::Recipe,
+            up: false,
+        })?;
         self.change(Change::Recipe(inspector), InForce::of(&recipe))?;
         Ok(format!("ok {recipe}"))
     }
@@ -176,11 +188,21 @@ impl Control<'_> {
     /// In force from the next part on.
     fn change_threshold(&mut self, threshold: Option<Score>) -> Result<String, String> {
         let threshold = threshold.unwrap_or(self.in_force.taught);
-        self.change(Change::Threshold(threshold), InForce { threshold, ..self.in_force.clone() })?;
-        let unknown =
-            || "this recipe does not say how good parts score, so nothing is promised; teach it again".to_owned();
+        self.change(
+            Change::Threshold(threshold),
+            InForce {
+                threshold,
+                ..self.in_force.clone()
+            },
+        )?;
+        let unknown = || {
+            "this recipe does not say how good parts score, so nothing is promised; teach it again".to_owned()
+        };
         let promise = self.in_force.promise().map_or_else(unknown, |p| p.to_string());
-        Ok(format!("ok threshold {threshold} (taught {}): {promise}", self.in_force.taught))
+        Ok(format!(
+            "ok threshold {threshold} (taught {}): {promise}",
+            self.in_force.taught
+        ))
     }
 
     fn change(&mut self, change: Change, in_force: InForce) -> Result<(), String> {
@@ -197,16 +219,35 @@ mod tests {
 
     #[test]
     fn commands_as_they_are_written() {
-        assert_eq!(Request::parse("bypass-on\n"), Ok(Request::Command(Command::Bypass(true))));
+        assert_eq!(
+            Request::parse("bypass-on\n"),
+            Ok(Request::Command(Command::Bypass(true)))
+        );
         assert_eq!(Request::parse(" status "), Ok(Request::Status));
         assert_eq!(Request::parse("recipe /a b"), Ok(Request::Recipe("/a b".into())));
-        assert_eq!(Request::parse("threshold 1.5"), Ok(Request::Threshold(Some(Score(384)))));
+        assert_eq!(
+            Request::parse("threshold 1.5"),
+            Ok(Request::Threshold(Some(Score(384))))
+        );
         assert_eq!(Request::parse("threshold taught"), Ok(Request::Threshold(None)));
-        for text in ["threshold", "threshold 0", "threshold 256", "threshold -1", "threshold NaN", "threshold 1 2"] {
-            assert!(Request::parse(text).is_err_and(|e| e.contains("taught")), "{text:?}");
+        for text in [
+            "threshold",
+            "threshold 0",
+            "threshold 256",
+            "threshold -1",
+            "threshold NaN",
+            "threshold 1 2",
+        ] {
+            assert!(
+                Request::parse(text).is_err_and(|e| e.contains("taught")),
+                "{text:?}"
+            );
         }
         for text in ["", "fire", "recipe", "halt now", "\u{0}"] {
-            assert!(Request::parse(text).is_err_and(|e| e.contains("test-fire")), "{text:?}");
+            assert!(
+                Request::parse(text).is_err_and(|e| e.contains("test-fire")),
+                "{text:?}"
+            );
         }
     }
 }

@@ -52,7 +52,15 @@ pub(super) struct Hands<'q> {
 
 impl Hands<'_> {
     fn trace(&mut self, t: MonoNanos, what: Traced) {
-        if self.dropped > 0 && self.trace.enqueue(Trace { t, what: Traced::Dropped(self.dropped) }).is_ok() {
+        if self.dropped > 0
+            && self
+                .trace
+                .enqueue(Trace {
+                    t,
+                    what: Traced::Dropped(self.dropped),
+                })
+                .is_ok()
+        {
             self.dropped = 0;
         }
         if self.dropped > 0 || self.trace.enqueue(Trace { t, what }).is_err() {
@@ -66,13 +74,22 @@ impl Hands<'_> {
                 self.failed |= self.outputs.set(line, on).is_err();
                 if line == OutputLine::Gate {
                     self.shared.gate_open.store(on, Ordering::Release);
-                    self.trace(t, Traced::Switched { planned, done: MonoNanos::now() });
+                    self.trace(
+                        t,
+                        Traced::Switched {
+                            planned,
+                            done: MonoNanos::now(),
+                        },
+                    );
                 }
             }
             Action::Judge { tag, .. } => {
                 if let Some(frame) = self.frame.take() {
                     // an inspection that is behind costs this part its verdict, never the next one its time
-                    let _ = self.jobs.send(Job { tag: Some(tag), frame });
+                    let _ = self.jobs.send(Job {
+                        tag: Some(tag),
+                        frame,
+                    });
                 }
             }
             Action::Part { tag, .. } => self.shared.fault_at(Stage::Core, u64::from(tag.0)),
@@ -94,8 +111,9 @@ pub(super) struct Core<'q> {
 }
 
 impl Core<'_> {
-    /// Works until the belt has ended, which it does once every part that can has passed the gate. Every output is safe then. `guarded` is told
-    /// first whether the guard, if one is wanted, is armed; without it nothing happens.
+    /// Works until the belt has ended, which it does once every part that can has passed the gate. Every
+    /// output is safe then. `guarded` is told first whether the guard, if one is wanted, is armed; without it
+    /// nothing happens.
     pub(super) fn run(mut self, guarded: &SyncSender<Result<(), GuardError>>) {
         let shared = self.hands.shared;
         shared.core_bell.is_mine();
@@ -141,7 +159,12 @@ impl Core<'_> {
     }
 
     fn is_through(&self) -> bool {
-        let Incoming { belt, frames, verdicts, commands } = &self.inputs;
+        let Incoming {
+            belt,
+            frames,
+            verdicts,
+            commands,
+        } = &self.inputs;
         self.hands.shared.belt_ended.load(Ordering::Acquire)
             && !(belt.ready() || frames.ready() || verdicts.ready() || commands.ready())
     }
@@ -159,7 +182,11 @@ impl Core<'_> {
             self.take(input);
         }
         while let Some(frame) = self.inputs.frames.dequeue() {
-            let input = Input::Frame { exposed: frame.exposed, sequence: frame.sequence, quality: frame.quality };
+            let input = Input::Frame {
+                exposed: frame.exposed,
+                sequence: frame.sequence,
+                quality: frame.quality,
+            };
             self.hands.frame = Some(frame);
             self.take(input);
             if let Some(frame) = self.hands.frame.take() {
@@ -187,7 +214,12 @@ impl Core<'_> {
     fn start_guard(&mut self, patience: Duration) -> Result<(), GuardError> {
         self.guarded = MonoNanos::now();
         if let Some((config, limit)) = &self.guard {
-            self.hands.guard = Some(Guard::start(self.hands.outputs.as_ref(), config, *limit, patience)?);
+            self.hands.guard = Some(Guard::start(
+                self.hands.outputs.as_ref(),
+                config,
+                *limit,
+                patience,
+            )?);
         }
         Ok(())
     }
@@ -201,7 +233,10 @@ impl Core<'_> {
         match self.start_guard(REPLACING) {
             Ok(()) => {
                 log::warn!("there is a new guard process");
-                self.take(Input::Device { device: Device::Outputs, up: true });
+                self.take(Input::Device {
+                    device: Device::Outputs,
+                    up: true,
+                });
             }
             Err(e) => log::error!("{e}"),
         }
@@ -213,7 +248,10 @@ impl Core<'_> {
             log::error!("the guard process is gone");
         }
         if std::mem::take(&mut self.hands.failed) || !guarded {
-            self.take(Input::Device { device: Device::Outputs, up: false });
+            self.take(Input::Device {
+                device: Device::Outputs,
+                up: false,
+            });
             self.hands.guard = self.hands.guard.take().filter(|_| guarded);
         }
         self.replace_guard();

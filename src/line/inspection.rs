@@ -49,22 +49,33 @@ pub(super) fn work(
             Ok(Change::Recipe(new)) => {
                 inspector = new;
                 inspector.team().each(realtime::prefer);
-                let up = Input::Device { device: Device::Recipe, up: true };
+                let up = Input::Device {
+                    device: Device::Recipe,
+                    up: true,
+                };
                 verdicts.send_when_room(up, || shared.core_ended.load(Ordering::Acquire));
             }
             Ok(Change::Threshold(new)) => inspector.set_threshold(new),
             Err(_) => {}
         }
-        let Some(mut job) = next(&mut jobs, PATIENCE) else { continue };
+        let Some(mut job) = next(&mut jobs, PATIENCE) else {
+            continue;
+        };
         while manner.newest_wins
             && let Some(newer) = jobs.dequeue()
         {
             // a frame that shows no part never costs a part its verdict
-            let older =
-                if newer.tag.is_none() && job.tag.is_some() { newer } else { std::mem::replace(&mut job, newer) };
+            let older = if newer.tag.is_none() && job.tag.is_some() {
+                newer
+            } else {
+                std::mem::replace(&mut job, newer)
+            };
             let Job { frame, .. } = older;
             let why = "a newer frame came while the inspection was busy".to_owned();
-            let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
+            let _ = events.try_send(Event::Unjudged {
+                name: frame.shown.name,
+                why,
+            });
         }
         let Job { tag, frame } = job;
         let Some(tag) = tag else {
@@ -73,7 +84,10 @@ pub(super) fn work(
                 quality => format!("it is {quality:?}").to_lowercase(),
             };
             see(frame.shown.picture, shared);
-            let _ = events.try_send(Event::Unjudged { name: frame.shown.name, why });
+            let _ = events.try_send(Event::Unjudged {
+                name: frame.shown.name,
+                why,
+            });
             continue;
         };
         shared.fault_at(Stage::Inspection, u64::from(tag.0));
@@ -82,18 +96,31 @@ pub(super) fn work(
         if let Some(pace) = &manner.pace {
             // a simulated inspection that takes long is one that advances
             let until = begun + pace.time(begun, served);
-            shared.stages.wait(Stage::Inspection, until, || shared.core_ended.load(Ordering::Acquire));
+            shared.stages.wait(Stage::Inspection, until, || {
+                shared.core_ended.load(Ordering::Acquire)
+            });
         }
         served += 1;
-        let verdict = result.as_ref().map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);
-        if !verdicts.send_when_room(Input::Verdict { tag, verdict }, || shared.core_ended.load(Ordering::Acquire)) {
+        let verdict = result
+            .as_ref()
+            .map_or(Verdict::Reject(Cause::NoImage), |i| i.verdict);
+        if !verdicts.send_when_room(Input::Verdict { tag, verdict }, || {
+            shared.core_ended.load(Ordering::Acquire)
+        }) {
             break;
         }
         // from here on nothing is in a hurry: the verdict is on its way
         let judged = MonoNanos::now();
         let found = matches!(verdict, Verdict::Reject(Cause::Defect));
-        let reject = found.then(|| Arc::new(Reject { picture: inspector.input().clone(), heat: inspector.heat() }));
-        let sha256 = shared.hash_pictures.then(|| sha256_hex(&frame.shown.picture.data));
+        let reject = found.then(|| {
+            Arc::new(Reject {
+                picture: inspector.input().clone(),
+                heat: inspector.heat(),
+            })
+        });
+        let sha256 = shared
+            .hash_pictures
+            .then(|| sha256_hex(&frame.shown.picture.data));
         let Shown { name, truth, picture } = frame.shown;
         see(picture, shared);
         let result = result.map_err(|e| e.to_string());
@@ -109,7 +136,10 @@ pub(super) fn work(
             sha256,
         };
         if events.try_send(Event::Inspected(Box::new(inspected))).is_err() {
-            log::warn!("the record of part {} is dropped: nobody reads fast enough", tag.0);
+            log::warn!(
+                "the record of part {} is dropped: nobody reads fast enough",
+                tag.0
+            );
         }
     }
     shared.stages.ended(Stage::Inspection);

@@ -1,4 +1,5 @@
-//! The line at work: threads around the pure core, joined by bounded queues with one writer and one reader each.
+//! The line at work: threads around the pure core, joined by bounded queues with one writer and one reader
+//! each.
 //!
 //! ```text
 //! belt ───edges, pulses──▶ ┌──────┐ ──frames with tags──▶ inspection
@@ -9,8 +10,9 @@
 //!                           scribe: screen, display, record, counters on disk, status
 //! ```
 //!
-//! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing. What people
-//! see goes through a queue that drops, and counts, when it is full, and never makes the core wait.
+//! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing.
+//! What people see goes through a queue that drops, and counts, when it is full, and never makes the core
+//! wait.
 
 mod control;
 mod core;

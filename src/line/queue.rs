@@ -1,4 +1,5 @@
-//! Queues with one writer and one reader each. Writing neither allocates nor locks; it wakes the reader where it sleeps.
+//! Queues with one writer and one reader each. Writing neither allocates nor locks; it wakes the reader where
+//! it sleeps.
 
 use std::sync::OnceLock;
 use std::thread::Thread;
@@ -43,7 +44,8 @@ impl<'q, T> Sender<'q, T> {
         Ok(())
     }
 
-    /// For writers that may wait: tries until there is room or `given_up` says so. Whether the item was written.
+    /// For writers that may wait: tries until there is room or `given_up` says so. Whether the item was
+    /// written.
     pub(super) fn send_when_room(&mut self, mut item: T, given_up: impl Fn() -> bool) -> bool {
         while let Err(back) = self.send(item) {
             if given_up() {

@@ -92,8 +92,8 @@ pub enum LineError {
 pub struct Options {
     /// Parts after which the belt ends; `None`: all pictures of a folder, for ever for rendered parts.
     pub parts: Option<u64>,
-    /// What happens on the belt, in place of the board's constant one, with the line settings that it was written for.
-    /// Times in which the program is held up are for virtual time and are not played.
+    /// What happens on the belt, in place of the board's constant one, with the line settings that it was
+    /// written for. Times in which the program is held up are for virtual time and are not played.
     pub scenario: Option<Scenario>,
     /// No line a part and no moving picture.
     pub quiet: bool,
@@ -111,9 +111,17 @@ pub struct Options {
 ///
 /// # Errors
 /// See [`LineError`]: nothing has moved then, and every output is safe.
-pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool) -> Result<(Report, Parts), LineError> {
+pub fn run(
+    recipe: &Recipe,
+    board: &Board,
+    options: &Options,
+    stop: &AtomicBool,
+) -> Result<(Report, Parts), LineError> {
     let board_settings = || board.settings().map_err(LineError::Board);
-    let settings = options.scenario.as_ref().map_or_else(board_settings, |s| Ok(s.settings()))?;
+    let settings = options
+        .scenario
+        .as_ref()
+        .map_or_else(board_settings, |s| Ok(s.settings()))?;
     // before anything that takes long or can fail: whoever had them may have left them as they were
     let outputs = outputs::open(&board.outputs)?;
     let team = Team::of(board.inspection.cores)?;
@@ -128,27 +136,56 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         None if board.plays_belt() => Some(board.scenario(&settings, parts).map_err(LineError::Board)?),
         None => None,
     };
-    let inputs = if scenario.is_none() { Some(inputs::open(&board.inputs)?) } else { None };
+    let inputs = if scenario.is_none() {
+        Some(inputs::open(&board.inputs)?)
+    } else {
+        None
+    };
     let (store, saved) = match &options.state {
         Some(folder) => Store::open(folder).map(|(store, saved)| (Some(store), saved))?,
         None => (None, Saved::default()),
     };
     let mut in_force = InForce::of(recipe);
-    if let Some(moved) = saved.threshold.as_ref().filter(|moved| moved.recipe == in_force.sha256) {
+    if let Some(moved) = saved
+        .threshold
+        .as_ref()
+        .filter(|moved| moved.recipe == in_force.sha256)
+    {
         in_force.threshold = moved.threshold;
         inspector.set_threshold(moved.threshold);
-        log::warn!("threshold {}, as an operator left it; taught was {}", in_force.threshold, in_force.taught);
+        log::warn!(
+            "threshold {}, as an operator left it; taught was {}",
+            in_force.threshold,
+            in_force.taught
+        );
     }
-    let record = options.record.as_deref().map(|path| begin_record(path, board, recipe, settings, saved.counters));
-    let papers = Papers { store, record: record.transpose()? };
+    let record = options
+        .record
+        .as_deref()
+        .map(|path| begin_record(path, board, recipe, settings, saved.counters));
+    let papers = Papers {
+        store,
+        record: record.transpose()?,
+    };
     let listener = options.control.as_deref().map(listen).transpose()?;
 
-    let faults = board.simulated.as_ref().map_or_else(Vec::new, |s| s.faults.clone());
+    let faults = board
+        .simulated
+        .as_ref()
+        .map_or_else(Vec::new, |s| s.faults.clone());
     let display = board.display.clone().map(Display::start).transpose()?;
     let feed = display.as_ref().map(Display::feed);
     let presenter = feed.clone().map(|feed| Presenter::new(feed, &board.name));
-    let shared = Shared { faults, hash_pictures: options.record.is_some(), display: feed, ..Shared::default() };
-    let mut now = Status { counters: saved.counters, ..Status::default() };
+    let shared = Shared {
+        faults,
+        hash_pictures: options.record.is_some(),
+        display: feed,
+        ..Shared::default()
+    };
+    let mut now = Status {
+        counters: saved.counters,
+        ..Status::default()
+    };
     now.judges_by(&in_force);
     let status = Mutex::new(now.clone());
     let mut queues = Queues::new();
@@ -165,15 +202,27 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
     let (change_in, changes) = sync_channel(1);
 
     // a simulated camera is there, a live one says so itself
-    let up = matches!(camera, Pictures::Simulated(_)).then_some(Input::Device { device: Device::Camera, up: true });
+    let up = matches!(camera, Pictures::Simulated(_)).then_some(Input::Device {
+        device: Device::Camera,
+        up: true,
+    });
     let unknown = saved.running.then_some(Input::PartsUnknown);
-    for input in up.into_iter().chain(unknown).chain([Input::Command(Command::Start)]) {
+    for input in up
+        .into_iter()
+        .chain(unknown)
+        .chain([Input::Command(Command::Start)])
+    {
         command_in.send_when_room(input, || true);
     }
     let commands_in = Mutex::new(command_in);
     let core = Core {
         line: Line::new(settings, saved.counters).map_err(|e| LineError::Board(e.to_string()))?,
-        inputs: Incoming { belt, frames, verdicts, commands },
+        inputs: Incoming {
+            belt,
+            frames,
+            verdicts,
+            commands,
+        },
         hands: Hands {
             outputs,
             guard: None,
@@ -186,7 +235,10 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         },
         counters: counters_in,
         told: MonoNanos(0),
-        guard: board.outputs.outlive_the_process().then(|| (board.outputs.clone(), board.watchdog.gate.0)),
+        guard: board
+            .outputs
+            .outlive_the_process()
+            .then(|| (board.outputs.clone(), board.watchdog.gate.0)),
         guarded: MonoNanos(0),
     };
     let mut scribe = Scribe {
@@ -230,10 +282,21 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
         let belt_start = MonoNanos::now() + LEAD_IN;
         let manner = Manner {
             newest_wins: settings.free_running.is_some(),
-            pace: options.scenario.as_ref().map(|scenario| Pace::new(scenario, belt_start)),
+            pace: options
+                .scenario
+                .as_ref()
+                .map(|scenario| Pace::new(scenario, belt_start)),
         };
         start(scope, "inspection", move || {
-            inspection::work(inspector, &manner, &changes, jobs, verdict_in, &inspection_events, shared);
+            inspection::work(
+                inspector,
+                &manner,
+                &changes,
+                jobs,
+                verdict_in,
+                &inspection_events,
+                shared,
+            );
         })?;
         match camera {
             Pictures::Simulated(mut camera) => start(scope, "camera", move || {
@@ -244,25 +307,57 @@ pub fn run(recipe: &Recipe, board: &Board, options: &Options, stop: &AtomicBool)
                 drop(camera_events);
                 let connector = Connector::start(connect)?;
                 let patience = Patience::new(board.camera.silence());
-                let live =
-                    Live { frames: frame_in, commands, shared, patience, is_up: false, check: FrameCheck::default() };
+                let live = Live {
+                    frames: frame_in,
+                    commands,
+                    shared,
+                    patience,
+                    is_up: false,
+                    check: FrameCheck::default(),
+                };
                 start(scope, "camera", move || live.run(&connector))
             }
         }?;
         if let Some(scenario) = scenario {
-            let wires = Wires { inputs: belt_in, exposures: exposure_in, events: event_in.clone(), shared, stop };
+            let wires = Wires {
+                inputs: belt_in,
+                exposures: exposure_in,
+                events: event_in.clone(),
+                shared,
+                stop,
+            };
             let belt = SimulatedBelt::new(scenario, belt_start, options.scenario.is_some(), wires);
             start(scope, "belt", move || belt.run())?;
         } else {
-            let inputs = InputStage { config: board.inputs.clone(), inputs, to: belt_in, shared, stop };
+            let inputs = InputStage {
+                config: board.inputs.clone(),
+                inputs,
+                to: belt_in,
+                shared,
+                stop,
+            };
             start(scope, "inputs", move || inputs.run())?;
         }
         drop(event_in);
-        let watch = Watch { limit: board.watchdog.stage.0, commands, shared, stop };
+        let watch = Watch {
+            limit: board.watchdog.stage.0,
+            commands,
+            shared,
+            stop,
+        };
         start(scope, "watch", move || watch.run())?;
         if let Some((listener, events)) = listener {
             let cores = board.inspection.cores;
-            let control = Control { listener, commands, changes: change_in, events, status, shared, cores, in_force };
+            let control = Control {
+                listener,
+                commands,
+                changes: change_in,
+                events,
+                status,
+                shared,
+                cores,
+                in_force,
+            };
             start(scope, "control", move || control.serve())?;
         }
         Ok(scribe.write())
@@ -286,18 +381,22 @@ enum Pictures {
 
 impl Pictures {
     fn open(board: &Board, options: &Options) -> Result<Self, LineError> {
-        Ok(Self::Simulated(match (board.camera.source, &board.camera.pictures, &options.scenario) {
-            (CameraSource::V4l2, ..) => {
-                let settings = board.camera.v4l2().map_err(LineError::Board)?;
-                return Ok(Self::Live(Box::new(Connection::new(settings))));
-            }
-            (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
-            (_, _, Some(scenario)) => {
-                let belt = scenario.clone();
-                Box::new(Rendered::with_defects(board.camera.seed, move |part| belt.is_defective(part)))
-            }
-            _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
-        }))
+        Ok(Self::Simulated(
+            match (board.camera.source, &board.camera.pictures, &options.scenario) {
+                (CameraSource::V4l2, ..) => {
+                    let settings = board.camera.v4l2().map_err(LineError::Board)?;
+                    return Ok(Self::Live(Box::new(Connection::new(settings))));
+                }
+                (CameraSource::Folder, Some(path), _) => Box::new(Folder::open(path)?),
+                (_, _, Some(scenario)) => {
+                    let belt = scenario.clone();
+                    Box::new(Rendered::with_defects(board.camera.seed, move |part| {
+                        belt.is_defective(part)
+                    }))
+                }
+                _ => Box::new(Rendered::new(board.camera.seed, board.camera.defect_rate)),
+            },
+        ))
     }
 
     /// After how many parts they end, if they do.
@@ -314,12 +413,17 @@ fn gate_delay(scenario: Option<&Scenario>, settings: &Settings) -> Duration {
     match (scenario, settings.scale) {
         (Some(scenario), _) => Duration::from_secs_f64(scenario.line.gate_mm / scenario.fastest()),
         (None, Scale::Time) => Duration::from_nanos(settings.gate.0.unsigned_abs()),
-        (None, Scale::Encoder) => settings.encoder.min_interval * settings.gate.0.clamp(1, i64::from(u32::MAX)) as u32,
+        (None, Scale::Encoder) => {
+            settings.encoder.min_interval * settings.gate.0.clamp(1, i64::from(u32::MAX)) as u32
+        }
     }
 }
 
 fn start<'s>(scope: &'s Scope<'s, '_>, name: &str, work: impl FnOnce() + Send + 's) -> Result<(), LineError> {
-    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(NoThread)?;
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, work)
+        .map_err(NoThread)?;
     Ok(())
 }
 
@@ -330,7 +434,10 @@ fn begin_record(
     settings: Settings,
     counters: Counters,
 ) -> Result<(PathBuf, Recording<BufWriter<File>>), LineError> {
-    let failed = |source| LineError::File { path: path.to_owned(), source };
+    let failed = |source| LineError::File {
+        path: path.to_owned(),
+        source,
+    };
     let header = Header {
         beltwatch_record: record::FORMAT,
         program: concat!("beltwatch ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -346,7 +453,10 @@ fn begin_record(
 
 /// A socket that nobody listens on any more is replaced, one that is in use is an error.
 fn listen(path: &Path) -> Result<UnixListener, LineError> {
-    let failed = |source| LineError::File { path: path.to_owned(), source };
+    let failed = |source| LineError::File {
+        path: path.to_owned(),
+        source,
+    };
     if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
         fs::remove_file(path).map_err(failed)?;
     }

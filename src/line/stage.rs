@@ -31,7 +31,8 @@ impl Stages {
         self.0[stage as usize].store(ENDED, Ordering::Relaxed);
     }
 
-    /// Sleeps until `until`, not once it is `given_up`; the stage shows meanwhile that it advances. Whether the time came.
+    /// Sleeps until `until`, not once it is `given_up`; the stage shows meanwhile that it advances. Whether
+    /// the time came.
     pub(super) fn wait(&self, stage: Stage, until: MonoNanos, given_up: impl Fn() -> bool) -> bool {
         loop {
             self.advanced(stage);
@@ -48,7 +49,9 @@ impl Stages {
 
     /// The first stage that has stood still for longer than `limit`.
     pub(super) fn hung(&self, now: MonoNanos, limit: Duration) -> Option<Stage> {
-        Stage::ALL.into_iter().find(|&s| now.since(MonoNanos(self.0[s as usize].load(Ordering::Relaxed))) > limit)
+        Stage::ALL
+            .into_iter()
+            .find(|&s| now.since(MonoNanos(self.0[s as usize].load(Ordering::Relaxed))) > limit)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The watch over the stages: FAULT and a silent heartbeat where one stands still, the service manager's watchdog, and an
-//! end that does not take for ever.
+//! The watch over the stages: FAULT and a silent heartbeat where one stands still, the service manager's
+//! watchdog, and an end that does not take for ever.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -42,7 +42,10 @@ impl Watch<'_> {
                     None => {}
                 }
                 hung = stage;
-                self.send(Input::Device { device: Device::Stages, up: stage.is_none() });
+                self.send(Input::Device {
+                    device: Device::Stages,
+                    up: stage.is_none(),
+                });
             }
             if hung.is_none() && now.since(notified) >= NOTIFY {
                 notified = now;

@@ -36,8 +36,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The simulated belt's test pieces for the program itself: a stage that hangs at a part, or panics at it or, where
-    /// that one never came so far, at the next.
+    /// The simulated belt's test pieces for the program itself: a stage that hangs at a part, or panics at it
+    /// or, where that one never came so far, at the next.
     pub(super) fn fault_at(&self, stage: Stage, part: u64) {
         let is_due = |f: &&SimulatedFault| match f.kind {
             SimulatedFaultKind::Panic => f.part <= part,
@@ -110,7 +110,8 @@ pub(super) struct Arrival {
     pub(super) eye: MonoNanos,
     /// Whether the gate was open.
     pub(super) ejected: bool,
-    /// What the device should have decided on a part in which the inspection finds nothing, if that can be known.
+    /// What the device should have decided on a part in which the inspection finds nothing, if that can be
+    /// known.
     pub(super) device: Option<Verdict>,
 }
 
@@ -152,7 +153,10 @@ pub(super) struct Queues {
     counters: Box<Queue<Counters, 4>>,
 }
 
-const _: () = assert!(IN_FLIGHT <= 128, "the queues hold a frame and a verdict for every part in flight");
+const _: () = assert!(
+    IN_FLIGHT <= 128,
+    "the queues hold a frame and a verdict for every part in flight"
+);
 
 /// Both ends of each queue.
 pub(super) struct Ends<'q> {
@@ -195,7 +199,10 @@ impl Queues {
     }
 }
 
-fn rung<'q, T, const N: usize>(queue: &'q mut Queue<T, N>, bell: &'q Bell) -> (Sender<'q, T>, Consumer<'q, T>) {
+fn rung<'q, T, const N: usize>(
+    queue: &'q mut Queue<T, N>,
+    bell: &'q Bell,
+) -> (Sender<'q, T>, Consumer<'q, T>) {
     let (sender, receiver) = queue.split();
     (Sender::new(sender, bell), receiver)
 }

@@ -1,6 +1,7 @@
-//! For checks against the clock: a virtual machine's host may take its processors away for longer than a gate may be late.
-//! Such a stall is measured while a check runs, by threads that wake every half millisecond on every processor, above all
-//! others; a check that fails beside one says nothing about this program and is made again.
+//! For checks against the clock: a virtual machine's host may take its processors away for longer than a gate
+//! may be late. Such a stall is measured while a check runs, by threads that wake every half millisecond on
+//! every processor, above all others; a check that fails beside one says nothing about this program and is
+//! made again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,7 +30,10 @@ pub(crate) fn steadily<T>(check: impl Fn() -> T) -> T {
                 eprintln!("attempt {attempt} failed while a processor was withheld for {stall:?}: once more");
             }
             Err(panic) => {
-                eprintln!("attempt {attempt}; a processor was withheld for {stall:?}, which is told from {limit:?} on");
+                eprintln!(
+                    "attempt {attempt}; a processor was withheld for {stall:?}, which is told from {limit:?} \
+                     on"
+                );
                 resume_unwind(panic);
             }
         }
@@ -37,7 +41,8 @@ pub(crate) fn steadily<T>(check: impl Fn() -> T) -> T {
     }
 }
 
-/// The longest time that a thread on any processor was late beside `work`, and the one from which it counts as a stall.
+/// The longest time that a thread on any processor was late beside `work`, and the one from which it counts
+/// as a stall.
 fn watched<T>(work: impl FnOnce() -> T) -> (T, Duration, Duration) {
     let (through, worst, all_fifo) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(true));
     let processors = sched_getaffinity(None).expect("a kernel that says where a thread may run");

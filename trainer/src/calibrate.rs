@@ -1,4 +1,5 @@
-//! `beltwatch-train calibrate`: sets a recipe's threshold anew, with more pictures of good parts than it was taught with.
+//! `beltwatch-train calibrate`: sets a recipe's threshold anew, with more pictures of good parts than it was
+//! taught with.
 
 use std::collections::HashSet;
 use std::fs;
@@ -49,8 +50,8 @@ pub enum CalibrateError {
     Dataset(#[from] DatasetError),
     /// pictures with defects among them, or taught ones
     #[error(
-        "{path} is a data set: its train/good was taught on, and its test pictures are there to measure with; give a folder \
-         of other pictures of good parts"
+        "{path} is a data set: its train/good was taught on, and its test pictures are there to measure \
+         with; give a folder of other pictures of good parts"
     )]
     IsDataset {
         /// The folder.
@@ -69,8 +70,8 @@ pub enum CalibrateError {
     Unreadable(PictureError),
     /// no new picture
     #[error(
-        "{path}: no new picture is left: the recipe was taught or calibrated with all of them already. Give others; to change \
-         the target alone give --false-reject without a folder"
+        "{path}: no new picture is left: the recipe was taught or calibrated with all of them already. Give \
+         others; to change the target alone give --false-reject without a folder"
     )]
     NothingNew {
         /// The folder.
@@ -78,8 +79,8 @@ pub enum CalibrateError {
     },
     /// too many lie above the threshold
     #[error(
-        "{above} of {of} pictures are above the threshold, {threshold}, which was to reject {at_most:.1} % of good parts at most: \
-         are these good parts? Look at {highest}. --force takes them for good ones"
+        "{above} of {of} pictures are above the threshold, {threshold}, which was to reject {at_most:.1} % \
+         of good parts at most: are these good parts? Look at {highest}. --force takes them for good ones"
     )]
     NotGood {
         /// So many are,
@@ -112,7 +113,11 @@ pub enum CalibrateError {
 impl CalibrateError {
     /// The program's: 2 where an option is out of range or missing, else 1.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Target(_) | Self::Nothing) { 2 } else { 1 }
+        if matches!(self, Self::Target(_) | Self::Nothing) {
+            2
+        } else {
+            1
+        }
     }
 }
 
@@ -123,7 +128,8 @@ struct New {
     score: Score,
 }
 
-/// Scores the pictures, adds them to those by which the threshold was found, and writes the recipe with the new one.
+/// Scores the pictures, adds them to those by which the threshold was found, and writes the recipe with the
+/// new one.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     if let Some(target) = args.false_reject.filter(|&t| !is_false_reject_target(t)) {
         return Err(CalibrateError::Target(target));
@@ -141,20 +147,34 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     let (old, known) = (score.threshold, score.held_out_scores.len());
     score.held_out_scores.extend(new.iter().map(|new| new.score));
     score.false_reject_target = args.false_reject.unwrap_or(score.false_reject_target);
-    let odd = if args.force { Vec::new() } else { outliers(&score.held_out_scores) };
-    for New { path, score: found, .. } in odd.iter().filter_map(|place| new.get(place.checked_sub(known)?)) {
+    let odd = if args.force {
+        Vec::new()
+    } else {
+        outliers(&score.held_out_scores)
+    };
+    for New {
+        path, score: found, ..
+    } in odd.iter().filter_map(|place| new.get(place.checked_sub(known)?))
+    {
         say::error(format_args!(
-            "stands out: {}: score {found}; it does not set the threshold, but the promise counts it. Look at it: if it is of no \
-             good part, take it out of the folder, put {BEFORE} back and calibrate again; if it is, --force lets it set the \
-             threshold",
+            "stands out: {}: score {found}; it does not set the threshold, but the promise counts it. Look \
+             at it: if it is of no good part, take it out of the folder, put {BEFORE} back and calibrate \
+             again; if it is, --force lets it set the threshold",
             path.display()
         ));
     }
     let scores = |are_odd: bool| -> Vec<Score> {
         let all = score.held_out_scores.iter().enumerate();
-        all.filter(|(at, _)| odd.contains(at) == are_odd).map(|(_, &score)| score).collect()
+        all.filter(|(at, _)| odd.contains(at) == are_odd)
+            .map(|(_, &score)| score)
+            .collect()
     };
-    let found = threshold(&scores(false), &scores(true), &score.taught_scores, score.false_reject_target);
+    let found = threshold(
+        &scores(false),
+        &scores(true),
+        &score.taught_scores,
+        score.false_reject_target,
+    );
     if found.score == Score(u16::MAX) {
         return Err(CalibrateError::NoThreshold);
     }
@@ -162,13 +182,17 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
     // found with other pictures than the new threshold: no comparison any more
     score.comparison_thresholds.clear();
     manifest.training.held_out = score.held_out_scores.len();
-    manifest.pictures.extend(new.iter().map(|new| (new.sha256.clone(), file_name(&new.path))));
+    manifest
+        .pictures
+        .extend(new.iter().map(|new| (new.sha256.clone(), file_name(&new.path))));
     // a copy for a device may have been left without the network before quantisation
     let there = |name: &&String| *name != FLOAT_MODEL_FILE || args.recipe.join(name).exists();
     let names: Vec<String> = manifest.files.keys().filter(there).cloned().collect();
     let before = args.recipe.join(BEFORE);
-    fs::copy(args.recipe.join(MANIFEST_FILE), &before)
-        .map_err(|source| CalibrateError::Write { path: before.clone(), source })?;
+    fs::copy(args.recipe.join(MANIFEST_FILE), &before).map_err(|source| CalibrateError::Write {
+        path: before.clone(),
+        source,
+    })?;
     let manifest = recipe::write(&args.recipe, manifest, &names)?;
     for (word, limit) in [("was", old), ("is", manifest.score.threshold)] {
         if let Some(promise) = Promise::of(&manifest.score.held_out_scores, limit) {
@@ -189,7 +213,9 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Manifest, CalibrateError> {
 fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>, CalibrateError> {
     let dataset = Dataset::open(folder)?;
     if dataset.train_good.is_empty() || !dataset.test.is_empty() || folder.join("train").is_dir() {
-        return Err(CalibrateError::IsDataset { path: folder.to_owned() });
+        return Err(CalibrateError::IsDataset {
+            path: folder.to_owned(),
+        });
     }
     let mut new = scores(&dataset.train_good, recipe)?;
     let settings = &recipe.manifest.score;
@@ -197,17 +223,29 @@ fn new_pictures(folder: &Path, recipe: &Recipe, force: bool) -> Result<Vec<New>,
     // a recipe of before pictures were kept: one of them may happen to score like another, not all
     let all_alike = recipe.manifest.pictures.is_empty() && new.iter().all(|new| known.contains(&new.score));
     if new.is_empty() || all_alike {
-        return Err(CalibrateError::NothingNew { path: folder.to_owned() });
+        return Err(CalibrateError::NothingNew {
+            path: folder.to_owned(),
+        });
     }
     let above = new.iter().filter(|new| new.score > settings.threshold).count();
-    let promise = Promise::of(known, settings.threshold).filter(|promise| promise.is_broken_by(above, new.len()));
+    let promise =
+        Promise::of(known, settings.threshold).filter(|promise| promise.is_broken_by(above, new.len()));
     if let (Some(Promise { at_most, .. }), false) = (promise, force) {
         let of = new.len();
         new.sort_by_key(|new| std::cmp::Reverse(new.score));
-        let named = new.iter().take(NAMED.min(above)).map(|new| format!("{} ({})", new.path.display(), new.score));
+        let named = new
+            .iter()
+            .take(NAMED.min(above))
+            .map(|new| format!("{} ({})", new.path.display(), new.score));
         let highest = named.collect::<Vec<_>>().join(", ");
         let (threshold, at_most) = (settings.threshold, 100.0 * at_most);
-        return Err(CalibrateError::NotGood { above, of, threshold, at_most, highest });
+        return Err(CalibrateError::NotGood {
+            above,
+            of,
+            threshold,
+            at_most,
+            highest,
+        });
     }
     Ok(new)
 }
@@ -218,7 +256,10 @@ fn scores(files: &[PathBuf], recipe: &Recipe) -> Result<Vec<New>, CalibrateError
     let (mut seen, mut seen_before) = (HashSet::new(), 0);
     let mut new = Vec::new();
     for path in files {
-        let bad = |why: String| CalibrateError::Picture { path: path.clone(), why };
+        let bad = |why: String| CalibrateError::Picture {
+            path: path.clone(),
+            why,
+        };
         let bytes = Picture::read(path).map_err(CalibrateError::Unreadable)?;
         let sha256 = sha256_hex(&bytes);
         if recipe.manifest.pictures.contains_key(&sha256) {
@@ -226,12 +267,19 @@ fn scores(files: &[PathBuf], recipe: &Recipe) -> Result<Vec<New>, CalibrateError
             continue;
         }
         if !seen.insert(sha256.clone()) {
-            say::error(format_args!("left out: {}: the same picture as another one", path.display()));
+            say::error(format_args!(
+                "left out: {}: the same picture as another one",
+                path.display()
+            ));
             continue;
         }
         let picture = Picture::decode(&bytes, path).map_err(CalibrateError::Unreadable)?;
         let score = inspector.inspect(&picture).map_err(|e| bad(e.to_string()))?.score;
-        new.push(New { path: path.clone(), sha256, score });
+        new.push(New {
+            path: path.clone(),
+            sha256,
+            score,
+        });
     }
     if seen_before > 0 {
         say::error(format_args!(

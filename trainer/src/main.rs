@@ -16,8 +16,8 @@ use beltwatch_train::train::{Wanted, list_devices};
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// Training frees and allocates large blocks at every step; the C library hands them back to the kernel each time, which
-/// costs a fifth of the step.
+/// Training frees and allocates large blocks at every step; the C library hands them back to the kernel each
+/// time, which costs a fifth of the step.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -25,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 130 stopped by a signal, with a checkpoint"
+    after_help = "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 130 stopped \
+                  by a signal, with a checkpoint"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -79,8 +80,8 @@ struct Teach {
     /// Share of good parts that may be rejected [default: 0.01]
     #[arg(long, value_name = "SHARE")]
     false_reject: Option<f64>,
-    /// Teach so many further networks, each without its share of the pictures: then all pictures set the threshold, and all are
-    /// taught on. For few pictures; it takes as many times longer
+    /// Teach so many further networks, each without its share of the pictures: then all pictures set the
+    /// threshold, and all are taught on. For few pictures; it takes as many times longer
     #[arg(long, value_name = "2..10")]
     folds: Option<usize>,
     /// Smoothing of the anomaly map, in pixels of the network's picture [default: size / 128]
@@ -92,8 +93,8 @@ struct Teach {
     /// A picture of what is looked at (white) and what is not (black), drawn over a picture of the part
     #[arg(long, value_name = "PICTURE")]
     mask: Option<PathBuf>,
-    /// A picture of the data that is of no good part after all: neither noise map nor threshold use it. With a run that is finished
-    /// it is a matter of a minute. May be given several times
+    /// A picture of the data that is of no good part after all: neither noise map nor threshold use it. With
+    /// a run that is finished it is a matter of a minute. May be given several times
     #[arg(long, value_name = "PICTURE")]
     leave_out: Vec<PathBuf>,
     /// Leave out float.onnx (then `evaluate` shows the int8 rows only)
@@ -187,7 +188,10 @@ struct Failure {
 
 impl Failure {
     fn new<E: std::error::Error + 'static>(error: E, exit_code: impl Fn(&E) -> u8) -> Self {
-        Self { code: exit_code(&error), error: Box::new(error) }
+        Self {
+            code: exit_code(&error),
+            error: Box::new(error),
+        }
     }
 }
 
@@ -213,20 +217,64 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Teach(args) => {
             teach::teach(&args.into(), &*stop()?).map_err(|e| Failure::new(e, TeachError::exit_code))?;
         }
-        Command::Study(Study { study, out, data, device }) => {
-            let args = StudyArgs { plan: study, out, data, device };
+        Command::Study(Study {
+            study,
+            out,
+            data,
+            device,
+        }) => {
+            let args = StudyArgs {
+                plan: study,
+                out,
+                data,
+                device,
+            };
             study::study(&args, &*stop()?).map_err(|e| Failure::new(e, StudyError::exit_code))?;
         }
         Command::Devices => say::out(list_devices())?,
-        Command::Calibrate(Calibrate { recipe, pictures, false_reject, force }) => {
-            let args = CalibrateArgs { recipe, pictures, false_reject, force };
+        Command::Calibrate(Calibrate {
+            recipe,
+            pictures,
+            false_reject,
+            force,
+        }) => {
+            let args = CalibrateArgs {
+                recipe,
+                pictures,
+                false_reject,
+                force,
+            };
             calibrate::calibrate(&args).map_err(|e| Failure::new(e, CalibrateError::exit_code))?;
         }
-        Command::Evaluate(Evaluate { recipe, data, json, report }) => {
-            evaluation::run(&EvaluateArgs { recipe, data, json, report })?;
+        Command::Evaluate(Evaluate {
+            recipe,
+            data,
+            json,
+            report,
+        }) => {
+            evaluation::run(&EvaluateArgs {
+                recipe,
+                data,
+                json,
+                report,
+            })?;
         }
-        Command::Synth(Synth { out, seed, size, train, test_good, test_defects }) => {
-            synth::synth(&SynthArgs { out, seed, size, train, test_good, test_defects })?;
+        Command::Synth(Synth {
+            out,
+            seed,
+            size,
+            train,
+            test_good,
+            test_defects,
+        }) => {
+            synth::synth(&SynthArgs {
+                out,
+                seed,
+                size,
+                train,
+                test_good,
+                test_defects,
+            })?;
         }
     }
     Ok(())

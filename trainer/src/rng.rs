@@ -71,13 +71,23 @@ mod tests {
     fn known_values_of_splitmix64() {
         // From the reference C code with seed 1234567.
         let mut rng = Rng(SplitMix64(1_234_567));
-        assert_eq!([rng.bits(), rng.bits()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+        assert_eq!(
+            [rng.bits(), rng.bits()],
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
+        );
     }
 
     #[test]
     fn streams_differ_by_each_key_and_by_order() {
         let first = |keys: &[u64]| Rng::new(keys).bits();
-        let all = [first(&[1, 2]), first(&[2, 1]), first(&[1, 3]), first(&[1]), first(&[1, 2, 0]), first(&[0, 1, 2])];
+        let all = [
+            first(&[1, 2]),
+            first(&[2, 1]),
+            first(&[1, 3]),
+            first(&[1]),
+            first(&[1, 2, 0]),
+            first(&[0, 1, 2]),
+        ];
         for (i, a) in all.iter().enumerate() {
             assert!(!all[..i].contains(a));
         }
@@ -91,7 +101,11 @@ mod tests {
         let mut seen = [0; 7];
         (0..7_000).for_each(|_| seen[rng.below(7)] += 1);
         assert!(seen.iter().all(|&n| (850..1150).contains(&n)), "{seen:?}");
-        assert!((0..1000).map(|_| rng.log_range(0.01, 0.3)).all(|v| (0.0099..0.3001).contains(&v)));
+        assert!(
+            (0..1000)
+                .map(|_| rng.log_range(0.01, 0.3))
+                .all(|v| (0.0099..0.3001).contains(&v))
+        );
         let mut order = rng.permutation(50);
         assert_ne!(order, (0..50).collect::<Vec<_>>());
         order.sort_unstable();

@@ -63,21 +63,29 @@ struct Task {
     strength: f32,
 }
 
-/// Writes `train/good`, `test/good`, `test/<kind>` and `ground_truth/<kind>`. The defects of a kind run evenly from the
-/// faintest to the plainest.
+/// Writes `train/good`, `test/good`, `test/<kind>` and `ground_truth/<kind>`. The defects of a kind run
+/// evenly from the faintest to the plainest.
 pub fn synth(args: &SynthArgs) -> Result<(), SynthError> {
     if !SIZES.contains(&args.size) {
         return Err(SynthError::Size(args.size));
     }
     if fs::read_dir(&args.out).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(SynthError::NotEmpty { path: args.out.clone() });
+        return Err(SynthError::NotEmpty {
+            path: args.out.clone(),
+        });
     }
     let tasks = tasks(args);
-    for folder in tasks.iter().flat_map(|t| std::iter::once(&t.folder).chain(&t.masks)) {
-        fs::create_dir_all(folder).map_err(|source| SynthError::Folder { path: folder.clone(), source })?;
+    for folder in tasks
+        .iter()
+        .flat_map(|t| std::iter::once(&t.folder).chain(&t.masks))
+    {
+        fs::create_dir_all(folder).map_err(|source| SynthError::Folder {
+            path: folder.clone(),
+            source,
+        })?;
     }
-    let style =
-        ProgressStyle::with_template("rendering {bar:40} {pos}/{len}, {eta} left").expect("the template is fixed");
+    let style = ProgressStyle::with_template("rendering {bar:40} {pos}/{len}, {eta} left")
+        .expect("the template is fixed");
     let bar = ProgressBar::new(tasks.len() as u64).with_style(style);
     tasks.par_iter().try_for_each(|task| {
         let part = render(args.seed, task.index, args.size, task.defect, task.strength);
@@ -126,7 +134,14 @@ mod tests {
     use crate::dataset::Dataset;
 
     fn args(out: &Path) -> SynthArgs {
-        SynthArgs { out: out.to_owned(), seed: 4, size: 64, train: 3, test_good: 2, test_defects: 2 }
+        SynthArgs {
+            out: out.to_owned(),
+            seed: 4,
+            size: 64,
+            train: 3,
+            test_good: 2,
+            test_defects: 2,
+        }
     }
 
     #[test]
@@ -137,7 +152,10 @@ mod tests {
         let dataset = Dataset::open(&out).unwrap();
         assert_eq!(dataset.train_good.len(), 3);
         assert_eq!(dataset.test.iter().filter(|t| t.label == "good").count(), 2);
-        assert_eq!(dataset.test.iter().filter(|t| t.mask.is_some()).count(), 2 * DefectKind::ALL.len());
+        assert_eq!(
+            dataset.test.iter().filter(|t| t.mask.is_some()).count(),
+            2 * DefectKind::ALL.len()
+        );
         let mut pictures: Vec<Vec<u8>> = dataset
             .train_good
             .iter()
@@ -149,9 +167,16 @@ mod tests {
         pictures.dedup();
         assert_eq!(pictures.len(), all, "no part serves twice");
         let defective = Picture::open(&out.join("test/stain/001.png")).unwrap();
-        assert_eq!((defective.width, defective.height, defective.channels), (64, 64, 3));
+        assert_eq!(
+            (defective.width, defective.height, defective.channels),
+            (64, 64, 3)
+        );
         for part in dataset.test.iter().filter_map(|t| t.mask.as_ref()) {
-            assert!(Picture::open(part).unwrap().data.contains(&255), "{}", part.display());
+            assert!(
+                Picture::open(part).unwrap().data.contains(&255),
+                "{}",
+                part.display()
+            );
         }
     }
 
@@ -159,7 +184,16 @@ mod tests {
     fn nothing_is_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("mine.txt"), "keep").unwrap();
-        assert!(matches!(synth(&args(dir.path())), Err(SynthError::NotEmpty { .. })));
-        assert!(matches!(synth(&SynthArgs { size: 9, ..args(dir.path()) }), Err(SynthError::Size(9))));
+        assert!(matches!(
+            synth(&args(dir.path())),
+            Err(SynthError::NotEmpty { .. })
+        ));
+        assert!(matches!(
+            synth(&SynthArgs {
+                size: 9,
+                ..args(dir.path())
+            }),
+            Err(SynthError::Size(9))
+        ));
     }
 }

@@ -16,7 +16,11 @@ struct Bench(tempfile::TempDir);
 impl Bench {
     fn new() -> Self {
         let bench = Self(tempfile::tempdir().expect("a temporary folder"));
-        for (folder, numbers) in [("train/good", 0..12), ("test/good", 100..103), ("test/bad", 200..203)] {
+        for (folder, numbers) in [
+            ("train/good", 0..12),
+            ("test/good", 100..103),
+            ("test/bad", 200..203),
+        ] {
             fs::create_dir_all(bench.path("discs").join(folder)).expect("writable");
             numbers.for_each(|number| bench.add(folder, number));
         }
@@ -34,18 +38,31 @@ impl Bench {
             let noise = (mix(((number as u64) << 32) | i as u64) % 11) as u8;
             noise + if inside { 170 } else { 50 }
         };
-        let picture = Picture { width: 40, height: 40, channels: 1, data: (0..1600).map(level).collect() };
-        picture.save_png(&self.path("discs").join(folder).join(format!("{number}.png"))).expect("writable");
+        let picture = Picture {
+            width: 40,
+            height: 40,
+            channels: 1,
+            data: (0..1600).map(level).collect(),
+        };
+        picture
+            .save_png(&self.path("discs").join(folder).join(format!("{number}.png")))
+            .expect("writable");
     }
 
     fn study(&self, steps: usize) -> Output {
         let plan = format!(
-            "title = \"Discs\"\ndata = \".\"\ncategories = [\"discs\"]\nseeds = [1]\npreset = \"quick\"\nsize = 32\nsteps = {steps}\n\
+            "title = \"Discs\"\ndata = \".\"\ncategories = [\"discs\"]\nseeds = [1]\npreset = \
+             \"quick\"\nsize = 32\nsteps = {steps}\n\
              [[variant]]\nname = \"default\"\n"
         );
         fs::write(self.path("study.toml"), plan).expect("writable");
         let mut command = Command::new(PROGRAM);
-        command.arg("study").arg(self.path("study.toml")).arg("--out").arg(self.path("out")).args(["--device", "cpu"]);
+        command
+            .arg("study")
+            .arg(self.path("study.toml"))
+            .arg("--out")
+            .arg(self.path("out"))
+            .args(["--device", "cpu"]);
         command.output().expect("the program starts")
     }
 
@@ -70,7 +87,11 @@ fn read(path: &Path) -> serde_json::Value {
 }
 
 fn done(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -80,7 +101,10 @@ fn results_are_kept_as_long_as_they_are_those_of_the_study() {
     bench.mark();
     let again = bench.study(2);
     done(&again);
-    assert!(String::from_utf8_lossy(&again.stdout).contains("0.123"), "it is kept, and in the table");
+    assert!(
+        String::from_utf8_lossy(&again.stdout).contains("0.123"),
+        "it is kept, and in the table"
+    );
 
     bench.add("train/good", 50);
     done(&bench.study(2));

@@ -74,17 +74,25 @@ impl Inspector {
     pub fn with(recipe: &Recipe, kernel: Kernel, team: Team) -> Result<Self, RecipeError> {
         let mut inspector = Self::build(recipe, kernel, team)?;
         if recipe.manifest.golden.is_empty() {
-            return Err(RecipeError::NoGolden { path: recipe.folder.join(MANIFEST_FILE) });
+            return Err(RecipeError::NoGolden {
+                path: recipe.folder.join(MANIFEST_FILE),
+            });
         }
         for golden in &recipe.manifest.golden {
             let path = recipe.folder.join(&golden.file);
             let found = match inspector.inspect(&Picture::open(&path)?) {
                 Ok(inspection) => inspection.score,
-                Err(InspectError::Preprocess(source)) => return Err(RecipeError::GoldenPicture { path, source }),
+                Err(InspectError::Preprocess(source)) => {
+                    return Err(RecipeError::GoldenPicture { path, source });
+                }
                 Err(InspectError::Reconstruct(source)) => return Err(RecipeError::Model { path, source }),
             };
             if found != golden.score {
-                return Err(RecipeError::GoldenMismatch { path, expected: golden.score, found });
+                return Err(RecipeError::GoldenMismatch {
+                    path,
+                    expected: golden.score,
+                    found,
+                });
             }
         }
         Ok(inspector)
@@ -97,15 +105,28 @@ impl Inspector {
 
     fn build(recipe: &Recipe, kernel: Kernel, team: Team) -> Result<Self, RecipeError> {
         let input = &recipe.manifest.input;
-        let shape = InputShape { size: input.size, channels: input.channels };
+        let shape = InputShape {
+            size: input.size,
+            channels: input.channels,
+        };
         let reconstructor = Reconstructor::load_with(&recipe.model, shape, kernel)
-            .and_then(|network| network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned)))
-            .map_err(|source| RecipeError::Model { path: recipe.folder.join(MODEL_FILE), source })?;
+            .and_then(|network| {
+                network.with_head_if(recipe.manifest.difference.forms.contains(&Form::Learned))
+            })
+            .map_err(|source| RecipeError::Model {
+                path: recipe.folder.join(MODEL_FILE),
+                source,
+            })?;
         Ok(Self {
             team,
             preprocessor: recipe.preprocessor(),
             reconstructor,
-            judge: Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, input.size, input.size),
+            judge: Judge::new(
+                &recipe.manifest.judge_settings(),
+                &recipe.noise,
+                input.size,
+                input.size,
+            ),
             threshold: recipe.manifest.score.threshold,
             input: Picture::filled(input.size, input.size, input.channels, 0),
             reconstruction: Picture::filled(input.size, input.size, input.channels, 0),
@@ -115,18 +136,30 @@ impl Inspector {
     /// Judges a picture as the camera gave it.
     pub fn inspect(&mut self, picture: &Picture) -> Result<Inspection, InspectError> {
         let start = Instant::now();
-        self.preprocessor.apply_by(&mut self.team, picture, &mut self.input)?;
+        self.preprocessor
+            .apply_by(&mut self.team, picture, &mut self.input)?;
         let preprocessed = Instant::now();
-        self.reconstructor.reconstruct_by(&mut self.team, &self.input.data, &mut self.reconstruction.data)?;
+        self.reconstructor
+            .reconstruct_by(&mut self.team, &self.input.data, &mut self.reconstruction.data)?;
         let reconstructed = Instant::now();
-        let seen = Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned(), self.preprocessor.pose());
+        let seen = Seen::new(
+            &self.input,
+            &self.reconstruction,
+            self.reconstructor.learned(),
+            self.preprocessor.pose(),
+        );
         let Judgement { score, error } = self.judge.judge(&seen);
         let times = StageTimes {
             preprocess: preprocessed - start,
             reconstruct: reconstructed - preprocessed,
             judge: reconstructed.elapsed(),
         };
-        Ok(Inspection { verdict: score.judge(self.threshold), score, error, times })
+        Ok(Inspection {
+            verdict: score.judge(self.threshold),
+            score,
+            error,
+            times,
+        })
     }
 
     /// The threads that it works with.
@@ -161,7 +194,12 @@ impl Inspector {
 
     /// All that the judge took of it.
     pub fn seen(&self) -> Seen<'_> {
-        Seen::new(&self.input, &self.reconstruction, self.reconstructor.learned(), self.pose())
+        Seen::new(
+            &self.input,
+            &self.reconstruction,
+            self.reconstructor.learned(),
+            self.pose(),
+        )
     }
 
     /// The judge with the maps of the last picture.
@@ -172,7 +210,11 @@ impl Inspector {
     /// The last anomaly map as a picture-sized u8 map for people: the threshold stands at half of the range.
     pub fn heat(&self) -> Vec<u8> {
         let full = (2 * u32::from(self.threshold.0)).max(1);
-        self.judge.anomaly().iter().map(|&v| (u32::from(v).min(full) * 255 / full) as u8).collect()
+        self.judge
+            .anomaly()
+            .iter()
+            .map(|&v| (u32::from(v).min(full) * 255 / full) as u8)
+            .collect()
     }
 
     /// The network.

@@ -1,5 +1,6 @@
-//! SplitMix64 (Steele, Lea and Flood, 2014): chance that is the same on every machine and with every version of every
-//! crate. Rendered parts, the simulated belt and the trainer draw from it, each with streams of its own.
+//! SplitMix64 (Steele, Lea and Flood, 2014): chance that is the same on every machine and with every version
+//! of every crate. Rendered parts, the simulated belt and the trainer draw from it, each with streams of its
+//! own.
 
 /// The step of the state, the golden ratio in 64 bits.
 pub const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -35,7 +36,11 @@ mod tests {
     #[test]
     fn the_published_sequence() {
         let mut stream = SplitMix64(1_234_567);
-        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
         assert_eq!([(); 3].map(|()| stream.bits()), expected);
     }
 }

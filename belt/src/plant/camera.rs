@@ -51,7 +51,9 @@ impl CameraSource {
         while self.next.is_none() && self.part < self.scenario.parts {
             let part = self.part;
             self.part += 1;
-            let at = self.reach.time(self.scenario.place(part) + self.scenario.line.camera_mm);
+            let at = self
+                .reach
+                .time(self.scenario.place(part) + self.scenario.line.camera_mm);
             self.next = self.expose(at, part).map(|exposure| (at, exposure));
         }
     }
@@ -84,10 +86,17 @@ impl CameraSource {
         };
         let jitter = camera.jitter_ms * dice.unit(Stream::CameraJitter, part);
         let delivered = (at + crate::nanos(camera.latency_ms + jitter + late_ms)).max(self.last_delivered);
-        if scenario.is_down(Device::Camera, delivered) || scenario.restarts(Device::Camera, delivered) > restarts {
+        if scenario.is_down(Device::Camera, delivered)
+            || scenario.restarts(Device::Camera, delivered) > restarts
+        {
             return None;
         }
         self.last_delivered = delivered;
-        Some(Physical::Exposure { part, sequence, quality, delivered: MonoNanos(self.start.0 + delivered) })
+        Some(Physical::Exposure {
+            part,
+            sequence,
+            quality,
+            delivered: MonoNanos(self.start.0 + delivered),
+        })
     }
 }

@@ -24,10 +24,21 @@ impl EncoderSource {
     pub(super) fn new(scenario: &Arc<Scenario>, course: &Course, until: u64) -> Self {
         let pitch = scenario.encoder.mm_per_pulse;
         let mut crossings = Crossings::new(course, Box::new(move |n| n as f64 * pitch), 0, until);
-        let next = if scenario.line.scale == Scale::Encoder { crossings.next() } else { None };
+        let next = if scenario.line.scale == Scale::Encoder {
+            crossings.next()
+        } else {
+            None
+        };
         let scenario = scenario.clone();
-        let mut source =
-            Self { scenario, crossings, next, turned: 0, pulses: VecDeque::new(), sequence: 0, restarts: 0 };
+        let mut source = Self {
+            scenario,
+            crossings,
+            next,
+            turned: 0,
+            pulses: VecDeque::new(),
+            sequence: 0,
+            restarts: 0,
+        };
         source.fill();
         source
     }
@@ -50,7 +61,8 @@ impl EncoderSource {
             self.next = self.crossings.next();
             self.turned += 1;
             let (encoder, dice, i) = (&self.scenario.encoder, Dice(self.scenario.seed), self.turned);
-            if dice.hits(Stream::PulseLost, i, encoder.lost_rate) || encoder.dead.iter().any(|d| d.holds(at)) {
+            if dice.hits(Stream::PulseLost, i, encoder.lost_rate) || encoder.dead.iter().any(|d| d.holds(at))
+            {
                 continue;
             }
             let doubled = dice.hits(Stream::PulseDoubled, i, encoder.doubled_rate);
@@ -70,7 +82,13 @@ impl EncoderSource {
             (self.restarts, self.sequence) = (restarts, 0);
         }
         if !kernel_lost && !self.scenario.is_down(Device::Inputs, at) {
-            self.pulses.push_back((at, Physical::Encoder { forward, sequence: self.sequence }));
+            self.pulses.push_back((
+                at,
+                Physical::Encoder {
+                    forward,
+                    sequence: self.sequence,
+                },
+            ));
         }
         self.sequence = self.sequence.wrapping_add(1);
     }

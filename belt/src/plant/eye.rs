@@ -1,4 +1,5 @@
-//! The eye's edges: fronts, rears and holes, bounces, a beam that something else blocks, edges that the kernel lost.
+//! The eye's edges: fronts, rears and holes, bounces, a beam that something else blocks, edges that the
+//! kernel lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -85,7 +86,12 @@ impl EyeSource {
 
     pub(super) fn take(&mut self) -> Option<Physical> {
         let (at, mut edge) = self.edges.pop_front()?;
-        if let Physical::Eye { blocked: true, cause: EyeCause::Front(Body::Ghost(ghost)), .. } = &mut edge {
+        if let Physical::Eye {
+            blocked: true,
+            cause: EyeCause::Front(Body::Ghost(ghost)),
+            ..
+        } = &mut edge
+        {
             *ghost = self.ghosts_made;
             self.ghosts.push_back((self.ghosts_made, self.course.way(at)));
             self.ghosts_made += 1;
@@ -98,7 +104,9 @@ impl EyeSource {
     fn next_change(&mut self) -> Option<Change> {
         loop {
             let before = self.part_in_beam || self.is_stuck;
-            let crossing = self.crossing.filter(|c| self.stuck.front().is_none_or(|s| c.at <= s.0));
+            let crossing = self
+                .crossing
+                .filter(|c| self.stuck.front().is_none_or(|s| c.at <= s.0));
             let (at, cause) = if let Some(Crossing { at, mark, forward }) = crossing {
                 self.crossing = self.crossings.next();
                 let per_part = marks_per_part(&self.scenario);
@@ -113,7 +121,14 @@ impl EyeSource {
             } else {
                 let (at, stuck) = self.stuck.pop_front()?;
                 self.is_stuck = stuck;
-                (at, if stuck { EyeCause::Front(Body::Ghost(0)) } else { EyeCause::Free })
+                (
+                    at,
+                    if stuck {
+                        EyeCause::Front(Body::Ghost(0))
+                    } else {
+                        EyeCause::Free
+                    },
+                )
             };
             let blocked = self.part_in_beam || self.is_stuck;
             if blocked != before {
@@ -165,7 +180,14 @@ impl EyeSource {
             (self.restarts, self.sequence) = (restarts, 0);
         }
         if !self.scenario.is_down(Device::Inputs, at) {
-            self.edges.push_back((at, Physical::Eye { blocked, sequence: self.sequence, cause }));
+            self.edges.push_back((
+                at,
+                Physical::Eye {
+                    blocked,
+                    sequence: self.sequence,
+                    cause,
+                },
+            ));
             self.sequence = self.sequence.wrapping_add(1);
         }
     }

@@ -28,7 +28,9 @@ impl Scenario {
         self.settings().check().map_err(|e| format!("[line]: {e}"))?;
         self.check_product()?;
         match self.expect.unknown() {
-            Some(name) => Err(format!("expect.counters.{name} is no counter, or its value no number")),
+            Some(name) => Err(format!(
+                "expect.counters.{name} is no counter, or its value no number"
+            )),
             None => Ok(()),
         }
     }
@@ -54,12 +56,22 @@ impl Scenario {
             ("camera.jitter_ms", self.camera.jitter_ms, 0.0, hour),
             ("inference.time_ms", self.inference.time_ms, 0.0, hour),
             ("inference.jitter_ms", self.inference.jitter_ms, 0.0, hour),
-            ("confirm_sensor.after_ms", self.confirm_sensor.after_ms, l.pulse_ms / 2.0, hour),
+            (
+                "confirm_sensor.after_ms",
+                self.confirm_sensor.after_ms,
+                l.pulse_ms / 2.0,
+                hour,
+            ),
             ("line.camera_mm", l.camera_mm, 0.0, 1e5),
             ("line.gate_mm", l.gate_mm, 0.0, 1e5),
             ("line.debounce_ms", l.debounce_ms, 0.0, 1e3),
             ("line.stuck_ms", l.stuck_ms, 0.0, hour),
-            ("line.encoder_min_interval_us", l.encoder_min_interval_us, 0.0, 1e6),
+            (
+                "line.encoder_min_interval_us",
+                l.encoder_min_interval_us,
+                0.0,
+                1e6,
+            ),
             ("line.pulse_ms", l.pulse_ms, 0.0, hour),
             ("line.max_on_ms", l.max_on_ms, 0.0, hour),
             ("line.gate_tolerance_ms", l.gate_tolerance_ms, 0.0, hour),
@@ -90,9 +102,29 @@ impl Scenario {
     }
 
     fn check_spans(&self) -> Result<(), String> {
-        let downs: Vec<_> = self.devices.iter().map(|d| Span { from_ms: d.from_ms, to_ms: d.to_ms }).collect();
-        let slow: Vec<_> = self.inference.slow.iter().map(|s| Span { from_ms: s.from_ms, to_ms: s.to_ms }).collect();
-        let faults: Vec<_> = self.camera.faults.iter().flat_map(|f| f.during.iter().copied()).collect();
+        let downs: Vec<_> = self
+            .devices
+            .iter()
+            .map(|d| Span {
+                from_ms: d.from_ms,
+                to_ms: d.to_ms,
+            })
+            .collect();
+        let slow: Vec<_> = self
+            .inference
+            .slow
+            .iter()
+            .map(|s| Span {
+                from_ms: s.from_ms,
+                to_ms: s.to_ms,
+            })
+            .collect();
+        let faults: Vec<_> = self
+            .camera
+            .faults
+            .iter()
+            .flat_map(|f| f.during.iter().copied())
+            .collect();
         let all: [(&str, &[Span], bool); 7] = [
             ("eye.stuck", &self.eye.stuck, true),
             ("encoder.dead", &self.encoder.dead, false),
@@ -121,14 +153,19 @@ impl Scenario {
 
     fn check_belt(&self) -> Result<(), String> {
         let legs = &self.belt.profile;
-        let Some(last) = legs.last() else { return Err("belt.profile needs a leg".into()) };
+        let Some(last) = legs.last() else {
+            return Err("belt.profile needs a leg".into());
+        };
         for leg in legs {
             in_range("belt.profile.to_mm_s", leg.to_mm_s, -1e5, 1e5)?;
             in_range("belt.profile.ramp_ms", leg.ramp_ms, 0.0, 3.6e6)?;
             in_range("belt.profile.hold_ms", leg.hold_ms, 0.0, 3.6e6)?;
         }
         let repeats = self.belt.repeat && legs.iter().any(|l| l.ramp_ms > 0.0 || l.hold_ms > 0.0);
-        if self.belt.repeat != repeats || !self.belt.repeat && last.to_mm_s <= 0.0 || self.course().advance() <= 0.0 {
+        if self.belt.repeat != repeats
+            || !self.belt.repeat && last.to_mm_s <= 0.0
+            || self.course().advance() <= 0.0
+        {
             return Err("belt.profile: the belt must get on in the end, or no part arrives".into());
         }
         if self.line.scale == Scale::Time && (legs.len() > 1 || last.ramp_ms > 0.0 || last.to_mm_s <= 0.0) {
@@ -142,12 +179,14 @@ impl Scenario {
         let (fastest, l) = (self.fastest(), &self.line);
         let closest = l.pulse_ms / 2.0 * fastest / 1e3 + 2.0 * self.slack_mm();
         if l.free_running.is_none() && l.min_spacing_mm <= closest {
-            return Err(format!("line.min_spacing_mm must be more than {closest} mm, or a pulse hits two parts"));
+            return Err(format!(
+                "line.min_spacing_mm must be more than {closest} mm, or a pulse hits two parts"
+            ));
         }
         if !self.course().is_forward() && l.lockout_mm < self.product.length_mm + 2.0 * self.slack_mm() {
             return Err(
-                "line.lockout_mm must be longer than a part on a belt that turns: its rear may come back into \
-                        the beam before the encoder tells the direction"
+                "line.lockout_mm must be longer than a part on a belt that turns: its rear may come back \
+                 into the beam before the encoder tells the direction"
                     .into(),
             );
         }
@@ -163,18 +202,27 @@ impl Scenario {
     /// Parts must be in order, and both they and the gaps between them long enough for the eye.
     fn check_product(&self) -> Result<(), String> {
         let p = &self.product;
-        if let Some(close) =
-            p.close.iter().find(|c| c.part == 0 || !(p.length_mm..=p.spacing_mm).contains(&c.behind_mm))
+        if let Some(close) = p
+            .close
+            .iter()
+            .find(|c| c.part == 0 || !(p.length_mm..=p.spacing_mm).contains(&c.behind_mm))
         {
             let (part, most) = (close.part, p.spacing_mm);
-            return Err(format!("product.close: part {part} must lie behind the end of another one, up to {most} mm"));
+            return Err(format!(
+                "product.close: part {part} must lie behind the end of another one, up to {most} mm"
+            ));
         }
-        let smallest = p.close.iter().map(|c| c.behind_mm).fold(p.spacing_mm - 2.0 * p.scatter_mm, f64::min);
+        let smallest = p
+            .close
+            .iter()
+            .map(|c| c.behind_mm)
+            .fold(p.spacing_mm - 2.0 * p.scatter_mm, f64::min);
         let fastest = self.fastest();
         let settles = (self.line.debounce_ms + self.eye.bounce_us / 1e3) * fastest / 1e3;
         if self.line.free_running.is_none() && (p.length_mm <= settles || smallest - p.length_mm <= settles) {
             return Err(format!(
-                "product: parts, and the gaps between them, must be longer than {settles} mm, which pass while the eye settles"
+                "product: parts, and the gaps between them, must be longer than {settles} mm, which pass \
+                 while the eye settles"
             ));
         }
         self.check_gate()?;
@@ -183,7 +231,9 @@ impl Scenario {
                 Err("product.hole_mm must end within line.lockout_mm".into())
             }
             Some([from, to]) if !(from > settles && to > from + settles && p.length_mm > to + settles) => {
-                Err(format!("product.hole_mm must lie within the part, {settles} mm from its ends, and be as long"))
+                Err(format!(
+                    "product.hole_mm must lie within the part, {settles} mm from its ends, and be as long"
+                ))
             }
             _ => Ok(()),
         }

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use beltwatch_core::{
-    AlarmSettings, ConfirmSettings, EncoderSettings, EyeSettings, GateSettings, Scale, Settings, Stretch, Unjudged,
+    AlarmSettings, ConfirmSettings, EncoderSettings, EyeSettings, GateSettings, Scale, Settings, Stretch,
+    Unjudged,
 };
 use serde::Deserialize;
 
@@ -83,7 +84,12 @@ pub struct Alarms {
 
 impl Default for Alarms {
     fn default() -> Self {
-        Self { consecutive: 0, rate_window: 100, rate_rejects: 0, stop: false }
+        Self {
+            consecutive: 0,
+            rate_window: 100,
+            rate_rejects: 0,
+            stop: false,
+        }
     }
 }
 
@@ -118,7 +124,8 @@ fn time(ms: f64) -> Duration {
 }
 
 impl LineSettings {
-    /// The same settings in millimetres and milliseconds; a nanosecond or a pulse of the line's scale is `mm` long.
+    /// The same settings in millimetres and milliseconds; a nanosecond or a pulse of the line's scale is `mm`
+    /// long.
     pub fn of(settings: &Settings, mm: f64) -> Self {
         let length = |stretch: Stretch| stretch.0 as f64 * mm;
         let s = settings;
@@ -140,7 +147,11 @@ impl LineSettings {
             max_on_ms: ms(s.pulse.max_on),
             gate_tolerance_ms: ms(s.gate_tolerance),
             heartbeat_ms: ms(s.heartbeat),
-            confirm: s.confirm.map(|c| Confirm { earliest_ms: ms(c.earliest), latest_ms: ms(c.latest), stop: c.stop }),
+            confirm: s.confirm.map(|c| Confirm {
+                earliest_ms: ms(c.earliest),
+                latest_ms: ms(c.latest),
+                stop: c.stop,
+            }),
             alarms: Alarms {
                 consecutive: s.alarms.consecutive,
                 rate_window: s.alarms.rate_window,
@@ -179,12 +190,18 @@ impl Scenario {
             lockout: self.stretch(l.lockout_mm),
             on_no_verdict: l.on_no_verdict,
             free_running: l.free_running,
-            eye: EyeSettings { debounce: time(l.debounce_ms), stuck: time(l.stuck_ms) },
+            eye: EyeSettings {
+                debounce: time(l.debounce_ms),
+                stuck: time(l.stuck_ms),
+            },
             encoder: EncoderSettings {
                 min_interval: time(l.encoder_min_interval_us / 1e3),
                 silent_parts: l.silent_parts,
             },
-            pulse: GateSettings { pulse: time(l.pulse_ms), max_on: time(l.max_on_ms) },
+            pulse: GateSettings {
+                pulse: time(l.pulse_ms),
+                max_on: time(l.max_on_ms),
+            },
             gate_tolerance: time(l.gate_tolerance_ms),
             confirm: l.confirm.map(|c| ConfirmSettings {
                 earliest: time(c.earliest_ms),

@@ -225,7 +225,14 @@ impl Span {
 impl Default for Belt {
     /// A metre a second: millimetres are milliseconds.
     fn default() -> Self {
-        Self { profile: vec![Leg { to_mm_s: 1000.0, ramp_ms: 0.0, hold_ms: 0.0 }], repeat: false }
+        Self {
+            profile: vec![Leg {
+                to_mm_s: 1000.0,
+                ramp_ms: 0.0,
+                hold_ms: 0.0,
+            }],
+            repeat: false,
+        }
     }
 }
 

@@ -51,6 +51,12 @@ pub enum Certainty {
 impl Fate {
     /// Whether the gate should be open for it.
     pub fn leaves(&self) -> bool {
-        matches!(self.ruling, Ruling::Decided { verdict: Verdict::Reject(_), bypassed: false })
+        matches!(
+            self.ruling,
+            Ruling::Decided {
+                verdict: Verdict::Reject(_),
+                bypassed: false
+            }
+        )
     }
 }

@@ -14,8 +14,9 @@ impl Truth {
         let line = &self.scenario.line;
         let (gate, guard) = (line.gate_mm, line.guard_mm);
         let (lockout, min_spacing) = (self.scaled(line.lockout_mm), self.scaled(line.min_spacing_mm));
-        let runs_back =
-            |at: u64| self.course.way(at - self.start) < self.course.way((at - self.start).saturating_sub(1000));
+        let runs_back = |at: u64| {
+            self.course.way(at - self.start) < self.course.way((at - self.start).saturating_sub(1000))
+        };
         let backward = runs_back(eye.0);
         // a belt that turns at once shows the part again
         self.is_lost |= !backward && runs_back(now);
@@ -83,7 +84,11 @@ impl Truth {
             forced,
             deadline: (deadline[0], deadline[2]),
             decided: None,
-            arrival: self.early.iter().position(|e| e.0 == body).map(|i| self.early.swap_remove(i).1),
+            arrival: self
+                .early
+                .iter()
+                .position(|e| e.0 == body)
+                .map(|i| self.early.swap_remove(i).1),
             overrun,
             certainty,
         });
@@ -101,7 +106,11 @@ impl Truth {
         if self.slack == 0.0 {
             return false;
         }
-        let inputs = self.scenario.devices.iter().filter(|d| d.device == Device::Inputs);
+        let inputs = self
+            .scenario
+            .devices
+            .iter()
+            .filter(|d| d.device == Device::Inputs);
         let spans = self.scenario.encoder.dead.iter().map(|d| (d.from_ms, d.to_ms));
         let mut spans = spans.chain(inputs.map(|d| (d.from_ms, d.to_ms)));
         let gate = place + self.scenario.line.gate_mm + self.slack;
@@ -112,7 +121,14 @@ impl Truth {
         })
     }
 
-    pub(super) fn frame(&mut self, now: u64, exposed: MonoNanos, delivered: MonoNanos, part: u64, good: bool) {
+    pub(super) fn frame(
+        &mut self,
+        now: u64,
+        exposed: MonoNanos,
+        delivered: MonoNanos,
+        part: u64,
+        good: bool,
+    ) {
         if let Some(every) = self.scenario.line.free_running {
             self.frames = (self.frames + 1) % every.get();
             if self.frames == 0 {
@@ -122,8 +138,10 @@ impl Truth {
             }
         }
         let at = self.place(exposed);
-        let (camera, window) =
-            (self.scaled(self.scenario.line.camera_mm), self.scaled(self.scenario.line.camera_window_mm));
+        let (camera, window) = (
+            self.scaled(self.scenario.line.camera_mm),
+            self.scaled(self.scenario.line.camera_window_mm),
+        );
         let slack = self.slack;
         let off = |t: &Track| (at - t.place - camera).abs();
         let near = self.live.iter().any(|t| {
@@ -135,8 +153,16 @@ impl Truth {
             self.is_lost = true;
             self.live.iter_mut().for_each(Track::blur);
         }
-        let open = self.live.iter_mut().filter(|t| t.decided.is_none() && !t.has_frame);
-        let Some(track) = open.min_by(|a, b| off(a).total_cmp(&off(b))).filter(|t| off(t) <= window) else { return };
+        let open = self
+            .live
+            .iter_mut()
+            .filter(|t| t.decided.is_none() && !t.has_frame);
+        let Some(track) = open
+            .min_by(|a, b| off(a).total_cmp(&off(b)))
+            .filter(|t| off(t) <= window)
+        else {
+            return;
+        };
         track.has_frame = true;
         if good {
             let (track, at) = (track.id, self.awake(delivered.0).max(now));
@@ -147,14 +173,17 @@ impl Truth {
     }
 
     pub(super) fn decide_due(&mut self, now: u64) {
-        while let Some(&Reverse((_, _, _, Event::Deadline(id)))) = self.events.peek().filter(|e| e.0.0 <= now) {
+        while let Some(&Reverse((_, _, _, Event::Deadline(id)))) = self.events.peek().filter(|e| e.0.0 <= now)
+        {
             self.events.pop();
             self.decide(id);
         }
     }
 
     pub(super) fn decide(&mut self, id: u64) {
-        let Some(track) = self.live.iter().find(|t| t.id == id) else { return };
+        let Some(track) = self.live.iter().find(|t| t.id == id) else {
+            return;
+        };
         let verdict = match (track.forced, track.verdict, track.has_frame) {
             (Some(cause), ..) => Verdict::Reject(cause),
             (None, Some(verdict), _) => verdict,
@@ -194,7 +223,10 @@ impl Truth {
             Command::RejectNext => self.reject_next = true,
             Command::ResetCounters => {
                 let triggers = self.live.iter().filter(|t| t.decided.is_none()).count() as u64;
-                self.counters = Counters { triggers, ..Counters::default() };
+                self.counters = Counters {
+                    triggers,
+                    ..Counters::default()
+                };
             }
             Command::Acknowledge | Command::TestFire => {}
         }

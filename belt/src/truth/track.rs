@@ -33,11 +33,25 @@ impl Track {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
     Deadline(u64),
-    Contact { eye: MonoNanos, body: Body },
+    Contact {
+        eye: MonoNanos,
+        body: Body,
+    },
     Command,
-    Frame { exposed: MonoNanos, delivered: MonoNanos, part: u64, good: bool },
-    Submit { track: u64, part: u64 },
-    Verdict { track: u64, part: u64 },
+    Frame {
+        exposed: MonoNanos,
+        delivered: MonoNanos,
+        part: u64,
+        good: bool,
+    },
+    Submit {
+        track: u64,
+        part: u64,
+    },
+    Verdict {
+        track: u64,
+        part: u64,
+    },
 }
 
 /// The beam changes, and has not been steady since.

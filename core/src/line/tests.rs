@@ -1,4 +1,5 @@
-//! The line as a whole, case by case. Times are milliseconds; the camera stands 60 ms, the gate 400 ms behind the eye.
+//! The line as a whole, case by case. Times are milliseconds; the camera stands 60 ms, the gate 400 ms behind
+//! the eye.
 
 use core::time::Duration;
 use std::vec::Vec;
@@ -24,12 +25,26 @@ fn settings() -> Settings {
         lockout: stretch(10),
         on_no_verdict: Unjudged::Reject,
         free_running: None,
-        eye: EyeSettings { debounce: Duration::from_millis(1), stuck: Duration::from_secs(2) },
-        encoder: EncoderSettings { min_interval: Duration::from_micros(100), silent_parts: 2 },
-        pulse: GateSettings { pulse: Duration::from_millis(60), max_on: Duration::from_millis(200) },
+        eye: EyeSettings {
+            debounce: Duration::from_millis(1),
+            stuck: Duration::from_secs(2),
+        },
+        encoder: EncoderSettings {
+            min_interval: Duration::from_micros(100),
+            silent_parts: 2,
+        },
+        pulse: GateSettings {
+            pulse: Duration::from_millis(60),
+            max_on: Duration::from_millis(200),
+        },
         gate_tolerance: Duration::from_millis(5),
         confirm: None,
-        alarms: AlarmSettings { consecutive: 0, rate_window: 100, rate_rejects: 0, stop: false },
+        alarms: AlarmSettings {
+            consecutive: 0,
+            rate_window: 100,
+            rate_rejects: 0,
+            stop: false,
+        },
         heartbeat: Duration::from_secs(1000),
     }
 }
@@ -47,8 +62,20 @@ impl<const N: usize> Rig<N> {
     /// Everything is up and every part is inspected.
     fn new(settings: Settings) -> Self {
         let line = Line::new(settings, Counters::default()).expect("settings that work");
-        let mut rig = Self { line, done: Vec::new(), edges: 0, frames: 0, pulses: 0 };
-        for device in [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages] {
+        let mut rig = Self {
+            line,
+            done: Vec::new(),
+            edges: 0,
+            frames: 0,
+            pulses: 0,
+        };
+        for device in [
+            Device::Recipe,
+            Device::Camera,
+            Device::Inputs,
+            Device::Outputs,
+            Device::Stages,
+        ] {
             rig.take(0, Input::Device { device, up: true });
         }
         rig.command(0, Command::Start);
@@ -75,7 +102,14 @@ impl<const N: usize> Rig<N> {
 
     fn edge(&mut self, t: u64, blocked: bool) {
         self.until(t);
-        self.take(t, Input::Eye { at: ms(t), sequence: self.edges, blocked });
+        self.take(
+            t,
+            Input::Eye {
+                at: ms(t),
+                sequence: self.edges,
+                blocked,
+            },
+        );
         self.edges += 1;
     }
 
@@ -88,9 +122,22 @@ impl<const N: usize> Rig<N> {
     fn frame(&mut self, t: u64, quality: Quality) -> Option<Tag> {
         self.until(t);
         let before = self.done.len();
-        self.take(t, Input::Frame { exposed: ms(t), sequence: self.frames, quality });
+        self.take(
+            t,
+            Input::Frame {
+                exposed: ms(t),
+                sequence: self.frames,
+                quality,
+            },
+        );
         self.frames += 1;
-        self.done[before..].iter().find_map(|a| if let Action::Judge { tag, .. } = a { Some(*tag) } else { None })
+        self.done[before..].iter().find_map(|a| {
+            if let Action::Judge { tag, .. } = a {
+                Some(*tag)
+            } else {
+                None
+            }
+        })
     }
 
     /// A part with its frame and verdict.
@@ -103,12 +150,25 @@ impl<const N: usize> Rig<N> {
 
     fn pulse(&mut self, t: u64, forward: bool) {
         self.until(t);
-        self.take(t, Input::Encoder { at: ms(t), sequence: self.pulses, forward });
+        self.take(
+            t,
+            Input::Encoder {
+                at: ms(t),
+                sequence: self.pulses,
+                forward,
+            },
+        );
         self.pulses += 1;
     }
 
     fn decided(&self) -> Vec<(u32, Verdict)> {
-        let of = |a: &Action| if let Action::Decided { tag, verdict, .. } = a { Some((tag.0, *verdict)) } else { None };
+        let of = |a: &Action| {
+            if let Action::Decided { tag, verdict, .. } = a {
+                Some((tag.0, *verdict))
+            } else {
+                None
+            }
+        };
         self.done.iter().filter_map(of).collect()
     }
 
@@ -153,7 +213,10 @@ fn when_a_verdict_came_does_not_move_the_pulse() {
         rig.until(1070 + late);
         rig.take(1070 + late, Input::Verdict { tag, verdict: DEFECT });
         rig.until(3000);
-        assert_eq!((rig.decided(), rig.gate()), ([(0, DEFECT)].into(), [(1400, true), (1460, false)].into()));
+        assert_eq!(
+            (rig.decided(), rig.gate()),
+            ([(0, DEFECT)].into(), [(1400, true), (1460, false)].into())
+        );
     }
 }
 
@@ -162,7 +225,13 @@ fn no_verdict_by_the_deadline_rejects_and_a_later_one_changes_nothing() {
     let mut rig = Rig::<8>::new(settings());
     rig.part(1000);
     let tag = rig.frame(1060, Quality::Good).expect("its part");
-    rig.take(1398, Input::Verdict { tag, verdict: Verdict::Pass });
+    rig.take(
+        1398,
+        Input::Verdict {
+            tag,
+            verdict: Verdict::Pass,
+        },
+    );
     rig.until(3000);
     assert_eq!(rig.decided(), [(0, Verdict::Reject(Cause::NoVerdict))]);
     assert_eq!(rig.gate(), [(1400, true), (1460, false)]);
@@ -171,29 +240,56 @@ fn no_verdict_by_the_deadline_rejects_and_a_later_one_changes_nothing() {
 
 #[test]
 fn no_verdict_passes_only_where_the_settings_say_so() {
-    let mut rig = Rig::<8>::new(Settings { on_no_verdict: Unjudged::Pass, ..settings() });
+    let mut rig = Rig::<8>::new(Settings {
+        on_no_verdict: Unjudged::Pass,
+        ..settings()
+    });
     rig.part(1000);
     rig.frame(1060, Quality::Good);
     rig.part(1200);
     rig.until(3000);
-    assert_eq!(rig.decided(), [(0, Verdict::Pass), (1, Verdict::Reject(Cause::NoImage))]);
+    assert_eq!(
+        rig.decided(),
+        [(0, Verdict::Pass), (1, Verdict::Reject(Cause::NoImage))]
+    );
 }
 
 #[test]
 fn a_first_verdict_is_not_taken_back() {
     let mut rig = Rig::<8>::new(settings());
     let tag = rig.judged(1000, DEFECT);
-    rig.take(1100, Input::Verdict { tag, verdict: Verdict::Pass });
-    rig.take(1100, Input::Verdict { tag: Tag(77), verdict: Verdict::Pass });
+    rig.take(
+        1100,
+        Input::Verdict {
+            tag,
+            verdict: Verdict::Pass,
+        },
+    );
+    rig.take(
+        1100,
+        Input::Verdict {
+            tag: Tag(77),
+            verdict: Verdict::Pass,
+        },
+    );
     rig.until(3000);
-    assert_eq!((rig.decided(), rig.line.counters().late_verdicts), ([(0, DEFECT)].into(), 2));
+    assert_eq!(
+        (rig.decided(), rig.line.counters().late_verdicts),
+        ([(0, DEFECT)].into(), 2)
+    );
 }
 
 #[test]
 fn a_verdict_on_a_part_without_a_frame_is_none() {
     let mut rig = Rig::<8>::new(settings());
     rig.part(1000);
-    rig.take(1050, Input::Verdict { tag: Tag(0), verdict: Verdict::Pass });
+    rig.take(
+        1050,
+        Input::Verdict {
+            tag: Tag(0),
+            verdict: Verdict::Pass,
+        },
+    );
     rig.until(3000);
     assert_eq!(rig.decided(), [(0, Verdict::Reject(Cause::NoImage))]);
     assert_eq!(rig.line.counters().late_verdicts, 1);
@@ -228,23 +324,38 @@ fn parts_too_close_both_leave_in_one_pulse() {
     rig.edge(1269, false);
     for t in [1260, 1309] {
         let tag = rig.frame(t, Quality::Good).expect("its part");
-        rig.take(t, Input::Verdict { tag, verdict: Verdict::Pass });
+        rig.take(
+            t,
+            Input::Verdict {
+                tag,
+                verdict: Verdict::Pass,
+            },
+        );
     }
     rig.judged(1500, Verdict::Pass);
     rig.until(3000);
     let spacing = Verdict::Reject(Cause::Spacing);
-    assert_eq!(rig.decided(), [(0, Verdict::Pass), (1, spacing), (2, spacing), (3, Verdict::Pass)]);
+    assert_eq!(
+        rig.decided(),
+        [(0, Verdict::Pass), (1, spacing), (2, spacing), (3, Verdict::Pass)]
+    );
     assert_eq!(rig.gate(), [(1600, true), (1709, false)]);
     assert_eq!(rig.line.counters().spacing_faults, 1);
 }
 
 #[test]
 fn edges_within_the_lock_out_are_the_same_part() {
-    let mut rig = Rig::<8>::new(Settings { lockout: Stretch(40 * MS as i64), ..settings() });
+    let mut rig = Rig::<8>::new(Settings {
+        lockout: Stretch(40 * MS as i64),
+        ..settings()
+    });
     rig.part(1000);
     rig.edge(1030, true);
     rig.edge(1050, false);
-    assert_eq!((rig.line.counters().triggers, rig.line.counters().retriggers), (1, 1));
+    assert_eq!(
+        (rig.line.counters().triggers, rig.line.counters().retriggers),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -257,9 +368,14 @@ fn a_queue_that_is_full_stops_the_line_and_lets_nothing_slip_through() {
     assert_eq!(rig.line.counters().trigger_overruns, 4);
     assert_eq!(rig.line.counters().rejected.total(), 6);
     // the room for overruns holds two as well: the last shot goes on until the last part, up to max_on
-    assert_eq!(rig.gate(), [(1400, true), (1600, false), (1640, true), (1760, false)]);
+    assert_eq!(
+        rig.gate(),
+        [(1400, true), (1600, false), (1640, true), (1760, false)]
+    );
     assert_eq!(rig.line.state(), State::Error);
-    assert!(rig.line.has(Fault::QueueFull) && rig.line.has(Fault::MaxOn) && !rig.line.is_on(OutputLine::Ready));
+    assert!(
+        rig.line.has(Fault::QueueFull) && rig.line.has(Fault::MaxOn) && !rig.line.is_on(OutputLine::Ready)
+    );
     rig.adds_up();
     rig.command(3000, Command::Acknowledge);
     assert!(!rig.line.has(Fault::QueueFull), "an operator took note");
@@ -297,7 +413,10 @@ fn a_gate_that_would_be_late_does_not_hit_the_next_part() {
     rig.judged(1000, DEFECT);
     rig.line.advance(ms(1404), &mut |a| rig.done.push(a));
     rig.until(3000);
-    assert_eq!((rig.gate(), rig.line.has(Fault::GateLate)), ([(1400, true), (1460, false)].into(), false));
+    assert_eq!(
+        (rig.gate(), rig.line.has(Fault::GateLate)),
+        ([(1400, true), (1460, false)].into(), false)
+    );
 }
 
 #[test]
@@ -317,7 +436,10 @@ fn lost_edges_wait_for_an_operator() {
     rig.part(1000);
     rig.edges += 2;
     rig.part(1200);
-    assert_eq!((rig.line.has(Fault::EdgesLost), rig.line.counters().eye_edges_lost), (true, 2));
+    assert_eq!(
+        (rig.line.has(Fault::EdgesLost), rig.line.counters().eye_edges_lost),
+        (true, 2)
+    );
     rig.command(1300, Command::Acknowledge);
     assert_eq!(rig.line.state(), State::ContinuousExecution);
 }
@@ -326,10 +448,17 @@ fn lost_edges_wait_for_an_operator() {
 fn parts_of_an_earlier_run_wait_for_an_operator() {
     let mut rig = Rig::<8>::new(settings());
     rig.take(1000, Input::PartsUnknown);
-    assert_eq!((rig.line.state(), rig.switched(OutputLine::Ready)), (State::Error, [(1000, false)].into()));
+    assert_eq!(
+        (rig.line.state(), rig.switched(OutputLine::Ready)),
+        (State::Error, [(1000, false)].into())
+    );
     rig.part(1100);
     rig.until(1600);
-    assert_eq!(rig.gate(), [(1500, true), (1560, false)], "what comes nevertheless leaves");
+    assert_eq!(
+        rig.gate(),
+        [(1500, true), (1560, false)],
+        "what comes nevertheless leaves"
+    );
     assert!(rig.line.has(Fault::PartsUnknown));
     rig.command(1700, Command::Acknowledge);
     assert!(!rig.line.has(Fault::PartsUnknown));
@@ -337,7 +466,13 @@ fn parts_of_an_earlier_run_wait_for_an_operator() {
 
 #[test]
 fn ready_falls_at_once_with_any_device_and_parts_still_leave() {
-    for device in [Device::Recipe, Device::Camera, Device::Inputs, Device::Outputs, Device::Stages] {
+    for device in [
+        Device::Recipe,
+        Device::Camera,
+        Device::Inputs,
+        Device::Outputs,
+        Device::Stages,
+    ] {
         let mut rig = Rig::<8>::new(settings());
         rig.part(1000);
         rig.take(1010, Input::Device { device, up: false });
@@ -376,7 +511,10 @@ fn single_inspects_one_part() {
     rig.until(1500);
     assert_eq!(rig.line.state(), State::Ready);
     rig.until(3000);
-    assert_eq!(rig.decided(), [(0, Verdict::Pass), (1, Verdict::Reject(Cause::Fault))]);
+    assert_eq!(
+        rig.decided(),
+        [(0, Verdict::Pass), (1, Verdict::Reject(Cause::Fault))]
+    );
 }
 
 #[test]
@@ -410,29 +548,68 @@ fn operators_can_fire_reject_and_challenge() {
     rig.until(3000);
     assert!(!rig.line.has_alarm(Alarm::ChallengeNotFound));
     let challenge = Verdict::Reject(Cause::Challenge);
-    assert_eq!(rig.decided(), [(0, Verdict::Reject(Cause::Manual)), (1, challenge), (2, challenge)]);
+    assert_eq!(
+        rig.decided(),
+        [
+            (0, Verdict::Reject(Cause::Manual)),
+            (1, challenge),
+            (2, challenge)
+        ]
+    );
     let opened: Vec<_> = rig.gate().into_iter().filter(|g| g.1).map(|g| g.0).collect();
     assert_eq!(opened, [500, 1400, 1600, 2200]);
-    assert_eq!((rig.line.counters().test_fires, rig.line.counters().challenges_not_found), (1, 1));
+    assert_eq!(
+        (
+            rig.line.counters().test_fires,
+            rig.line.counters().challenges_not_found
+        ),
+        (1, 1)
+    );
 }
 
 #[test]
 fn a_reject_that_is_not_confirmed_is_an_alarm_and_may_stop_the_line() {
     for stop in [false, true] {
-        let confirm = ConfirmSettings { earliest: Duration::from_millis(20), latest: Duration::from_millis(150), stop };
-        let mut rig = Rig::<8>::new(Settings { confirm: Some(confirm), ..settings() });
+        let confirm = ConfirmSettings {
+            earliest: Duration::from_millis(20),
+            latest: Duration::from_millis(150),
+            stop,
+        };
+        let mut rig = Rig::<8>::new(Settings {
+            confirm: Some(confirm),
+            ..settings()
+        });
         rig.judged(1000, DEFECT);
         rig.until(1480);
         rig.take(1480, Input::Confirm { at: ms(1480) });
         rig.take(1490, Input::Confirm { at: ms(1490) });
         rig.judged(2000, DEFECT);
         rig.until(3000);
-        let confirmed: Vec<_> = rig.done.iter().filter(|a| matches!(a, Action::Confirmed { .. })).collect();
+        let confirmed: Vec<_> = rig
+            .done
+            .iter()
+            .filter(|a| matches!(a, Action::Confirmed { .. }))
+            .collect();
         assert_eq!(
             confirmed,
-            [&Action::Confirmed { tag: Tag(0), seen: true }, &Action::Confirmed { tag: Tag(1), seen: false }]
+            [
+                &Action::Confirmed {
+                    tag: Tag(0),
+                    seen: true
+                },
+                &Action::Confirmed {
+                    tag: Tag(1),
+                    seen: false
+                }
+            ]
         );
-        assert_eq!((rig.line.counters().missed_rejects, rig.line.counters().unexpected_confirms), (1, 1));
+        assert_eq!(
+            (
+                rig.line.counters().missed_rejects,
+                rig.line.counters().unexpected_confirms
+            ),
+            (1, 1)
+        );
         assert!(rig.line.has_alarm(Alarm::MissedReject));
         assert_eq!(rig.line.has(Fault::Alarm), stop);
     }
@@ -440,7 +617,12 @@ fn a_reject_that_is_not_confirmed_is_an_alarm_and_may_stop_the_line() {
 
 #[test]
 fn rejects_in_a_row_are_an_alarm() {
-    let alarms = AlarmSettings { consecutive: 3, rate_window: 10, rate_rejects: 4, stop: true };
+    let alarms = AlarmSettings {
+        consecutive: 3,
+        rate_window: 10,
+        rate_rejects: 4,
+        stop: true,
+    };
     let mut rig = Rig::<16>::new(Settings { alarms, ..settings() });
     for i in 0..3 {
         rig.judged(1000 + 200 * i, DEFECT);
@@ -456,19 +638,33 @@ fn rejects_in_a_row_are_an_alarm() {
 
 #[test]
 fn the_heartbeat_is_a_square_wave_that_stops_with_a_stage() {
-    let mut rig = Rig::<8>::new(Settings { heartbeat: Duration::from_millis(100), ..settings() });
+    let mut rig = Rig::<8>::new(Settings {
+        heartbeat: Duration::from_millis(100),
+        ..settings()
+    });
     rig.until(450);
     let beats = rig.switched(OutputLine::Heartbeat);
     assert_eq!(beats, [(100, false), (200, true), (300, false), (400, true)]);
-    rig.take(450, Input::Device { device: Device::Stages, up: false });
+    rig.take(
+        450,
+        Input::Device {
+            device: Device::Stages,
+            up: false,
+        },
+    );
     rig.until(2000);
     assert_eq!(rig.switched(OutputLine::Heartbeat), beats);
 }
 
 #[test]
 fn a_free_running_belt_makes_every_nth_frame_a_part() {
-    let mut rig = Rig::<8>::new(Settings { free_running: core::num::NonZeroU32::new(2), ..settings() });
-    let found: Vec<_> = (0..4).map(|i| rig.frame(1000 + 100 * i, Quality::Good).map(|t| t.0)).collect();
+    let mut rig = Rig::<8>::new(Settings {
+        free_running: core::num::NonZeroU32::new(2),
+        ..settings()
+    });
+    let found: Vec<_> = (0..4)
+        .map(|i| rig.frame(1000 + 100 * i, Quality::Good).map(|t| t.0))
+        .collect();
     assert_eq!(found, [None, Some(0), None, Some(1)]);
     rig.until(3000);
     // eye = exposure - camera
@@ -482,11 +678,17 @@ fn counters_go_on_and_are_reset_without_losing_what_is_in_flight() {
     rig.until(2000);
     rig.part(2100);
     let line = Line::<8>::new(settings(), rig.line.counters()).expect("settings that work");
-    assert_eq!((line.counters().triggers, line.counters().rejected.defect), (1, 1));
+    assert_eq!(
+        (line.counters().triggers, line.counters().rejected.defect),
+        (1, 1)
+    );
     rig.command(2150, Command::ResetCounters);
     rig.adds_up();
     rig.until(3000);
-    assert_eq!((rig.line.counters().triggers, rig.line.counters().rejected.total()), (1, 1));
+    assert_eq!(
+        (rig.line.counters().triggers, rig.line.counters().rejected.total()),
+        (1, 1)
+    );
     rig.adds_up();
 }
 
@@ -506,7 +708,8 @@ fn encoder_settings() -> Settings {
     }
 }
 
-/// A part 20 mm long on a belt that runs a millimetre each `period` ms, with its frame and verdict. Returns the time.
+/// A part 20 mm long on a belt that runs a millimetre each `period` ms, with its frame and verdict. Returns
+/// the time.
 fn encoder_part(rig: &mut Rig<8>, start: u64, period: u64, verdict: Verdict) -> u64 {
     let mut t = start;
     for place in 0..=380 {
@@ -540,7 +743,10 @@ fn with_an_encoder_the_gate_waits_for_the_belt() {
             rig.pulse(t, true);
         }
         rig.until(t + 500);
-        assert_eq!((rig.decided(), rig.gate()), ([(0, DEFECT)].into(), [(t, true), (t + 60, false)].into()));
+        assert_eq!(
+            (rig.decided(), rig.gate()),
+            ([(0, DEFECT)].into(), [(t, true), (t + 60, false)].into())
+        );
     }
 }
 
@@ -566,7 +772,10 @@ fn a_belt_that_runs_back_shows_no_part_twice_and_fires_once() {
     travel(&mut rig, 200, true, [500, 500]);
     assert_eq!(rig.decided(), [(0, DEFECT)]);
     assert_eq!(rig.gate().len(), 2);
-    assert_eq!((rig.line.counters().triggers, rig.line.counters().retriggers), (1, 2));
+    assert_eq!(
+        (rig.line.counters().triggers, rig.line.counters().retriggers),
+        (1, 2)
+    );
 }
 
 #[test]
@@ -598,25 +807,54 @@ fn devices_that_come_back_number_anew_and_nothing_counts_as_lost() {
     rig.part(1000);
     rig.frame(1060, Quality::Good);
     let c = rig.line.counters();
-    assert_eq!((c.eye_edges_lost, c.encoder_pulses_lost, c.frames_lost), (0, 0, 0));
+    assert_eq!(
+        (c.eye_edges_lost, c.encoder_pulses_lost, c.frames_lost),
+        (0, 0, 0)
+    );
     assert!(!rig.line.has(Fault::EdgesLost));
 }
 
 #[test]
 fn bounces_that_wait_while_the_program_is_held_up_are_no_parts() {
-    let mut rig = Rig::<8>::new(Settings { lockout: Stretch(0), ..settings() });
+    let mut rig = Rig::<8>::new(Settings {
+        lockout: Stretch(0),
+        ..settings()
+    });
     let us = |us: u64| MonoNanos(us * 1000);
     // 20 ms long, each contact bounces once; all of it is heard at 1100 ms
     let edges = [1_000_000, 1_000_300, 1_000_600, 1_020_000, 1_020_300, 1_020_600];
     for (i, t) in edges.into_iter().enumerate() {
-        rig.take(1100, Input::Eye { at: us(t), sequence: i as u32, blocked: i % 2 == 0 });
-        rig.take(1100, Input::Encoder { at: us(t) + Duration::from_micros(100), sequence: i as u32, forward: true });
-        rig.take(1100, Input::Verdict { tag: Tag(9), verdict: Verdict::Pass });
+        rig.take(
+            1100,
+            Input::Eye {
+                at: us(t),
+                sequence: i as u32,
+                blocked: i % 2 == 0,
+            },
+        );
+        rig.take(
+            1100,
+            Input::Encoder {
+                at: us(t) + Duration::from_micros(100),
+                sequence: i as u32,
+                forward: true,
+            },
+        );
+        rig.take(
+            1100,
+            Input::Verdict {
+                tag: Tag(9),
+                verdict: Verdict::Pass,
+            },
+        );
     }
     rig.frame(1060, Quality::Good).expect("its part");
     rig.until(1200);
     let c = rig.line.counters();
-    assert_eq!((c.triggers, c.retriggers, c.eye_bounces, c.frames_without_part), (1, 0, 4, 0));
+    assert_eq!(
+        (c.triggers, c.retriggers, c.eye_bounces, c.frames_without_part),
+        (1, 0, 4, 0)
+    );
 }
 
 #[test]
@@ -627,7 +865,10 @@ fn settings_that_cannot_work() {
         (|s| s.camera = s.gate, SettingsError::GateBeforeCamera),
         (|s| s.min_spacing = s.gate, SettingsError::GateWithinSpacing),
         (|s| s.lockout = s.min_spacing, SettingsError::Lockout),
-        (|s| s.pulse.max_on = Duration::from_millis(59), SettingsError::MaxOn),
+        (
+            |s| s.pulse.max_on = Duration::from_millis(59),
+            SettingsError::MaxOn,
+        ),
         (|s| s.pulse.pulse = Duration::ZERO, SettingsError::Zero("pulse")),
         (|s| s.alarms.rate_window = 0, SettingsError::RateWindow),
         (
@@ -638,7 +879,10 @@ fn settings_that_cannot_work() {
     for (change, expected) in cases {
         let mut settings = settings();
         change(&mut settings);
-        assert_eq!(Line::<8>::new(settings, Counters::default()).map(|_| ()), Err(expected));
+        assert_eq!(
+            Line::<8>::new(settings, Counters::default()).map(|_| ()),
+            Err(expected)
+        );
         assert!(!std::format!("{expected}").is_empty());
     }
 }

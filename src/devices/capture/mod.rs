@@ -1,4 +1,5 @@
-//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts, V4L2 cameras.
+//! Where pictures of parts come from. The list of back ends: a folder of pictures, rendered parts, V4L2
+//! cameras.
 
 mod folder;
 mod live;
@@ -50,7 +51,8 @@ pub enum CaptureError {
     },
     /// no picture in a folder
     #[error(
-        "{path}: holds no PNG, JPEG, BMP or TIFF picture, nor does any folder in it (folders in those are not looked into: name them)"
+        "{path}: holds no PNG, JPEG, BMP or TIFF picture, nor does any folder in it (folders in those are \
+         not looked into: name them)"
     )]
     NoPictures {
         /// The folder.

@@ -1,11 +1,13 @@
-//! Can a picture be judged at all? Black, saturated and repeated frames mean a camera that fails, not a part that is bad.
+//! Can a picture be judged at all? Black, saturated and repeated frames mean a camera that fails, not a part
+//! that is bad.
 
 use std::hash::{DefaultHasher, Hasher};
 
 use beltwatch_core::Quality;
 use beltwatch_vision::picture::Picture;
 
-/// A picture whose brightest values are all below this is black: a lens cap, a dead lamp, an unplugged sensor.
+/// A picture whose brightest values are all below this is black: a lens cap, a dead lamp, an unplugged
+/// sensor.
 const BLACK: u8 = 16;
 /// Values from here on are saturated.
 const SATURATED: u8 = 254;
@@ -19,8 +21,8 @@ pub struct FrameCheck {
 }
 
 impl FrameCheck {
-    /// What a picture is at first sight. A real sensor's noise never gives the same picture twice, so one that equals the
-    /// picture before, bit for bit, is not new.
+    /// What a picture is at first sight. A real sensor's noise never gives the same picture twice, so one
+    /// that equals the picture before, bit for bit, is not new.
     pub fn check(&mut self, picture: &Picture) -> Quality {
         let mut hasher = DefaultHasher::new();
         hasher.write(&picture.data);
@@ -29,7 +31,9 @@ impl FrameCheck {
         let saturated = picture.data.iter().filter(|&&v| v >= SATURATED).count();
         match () {
             () if picture.data.iter().all(|&v| v < BLACK) => Quality::Black,
-            () if saturated * SATURATED_SHARE.1 > picture.data.len() * SATURATED_SHARE.0 => Quality::Saturated,
+            () if saturated * SATURATED_SHARE.1 > picture.data.len() * SATURATED_SHARE.0 => {
+                Quality::Saturated
+            }
             () if repeated => Quality::Repeated,
             () => Quality::Good,
         }

@@ -26,7 +26,10 @@ impl Rotation {
 impl Canvas {
     /// A black screen.
     pub fn new(size: Size) -> Self {
-        Self { size, pixels: vec![0; size.width as usize * size.height as usize] }
+        Self {
+            size,
+            pixels: vec![0; size.width as usize * size.height as usize],
+        }
     }
 
     /// The pixels, row by row from the top, `0x00RRGGBB`.
@@ -41,7 +44,10 @@ impl Canvas {
 
     /// Pixels as bytes, red, green, blue.
     pub fn to_rgb(&self) -> Vec<u8> {
-        self.pixels.iter().flat_map(|p| [(p >> 16) as u8, (p >> 8) as u8, *p as u8]).collect()
+        self.pixels
+            .iter()
+            .flat_map(|p| [(p >> 16) as u8, (p >> 8) as u8, *p as u8])
+            .collect()
     }
 
     /// Writes this frame, turned, to `to`, which gets the right size.
@@ -51,7 +57,11 @@ impl Canvas {
         let (width, height) = (self.size.width as usize, self.size.height as usize);
         match rotation {
             Rotation::None => to.pixels.copy_from_slice(&self.pixels),
-            Rotation::Half => to.pixels.iter_mut().zip(self.pixels.iter().rev()).for_each(|(to, from)| *to = *from),
+            Rotation::Half => to
+                .pixels
+                .iter_mut()
+                .zip(self.pixels.iter().rev())
+                .for_each(|(to, from)| *to = *from),
             Rotation::Quarter | Rotation::ThreeQuarters => {
                 for (x, row) in to.pixels.chunks_exact_mut(height.max(1)).enumerate() {
                     for (y, pixel) in row.iter_mut().enumerate() {
@@ -66,12 +76,15 @@ impl Canvas {
         }
     }
 
-    /// Lays a colour over a pixel; `cover` from 0 (nothing) to 255 (all of it). Outside the frame nothing happens.
+    /// Lays a colour over a pixel; `cover` from 0 (nothing) to 255 (all of it). Outside the frame nothing
+    /// happens.
     pub(super) fn blend(&mut self, x: i32, y: i32, colour: Rgb888, cover: u8) {
         if cover == 0 {
             return;
         }
-        let Some(pixel) = self.pixel(Point::new(x, y)) else { return };
+        let Some(pixel) = self.pixel(Point::new(x, y)) else {
+            return;
+        };
         let mix = |shift: u32, new: u8| {
             let (old, new, cover) = ((*pixel >> shift) & 0xff, u32::from(new), u32::from(cover));
             ((old * (255 - cover) + new * cover + 127) / 255) << shift
@@ -85,8 +98,14 @@ impl Canvas {
         if at.x < 0 || !place.contains(at) {
             return;
         }
-        let (start, end) = (self.index(at), self.index(Point::new(0, at.y)) + self.size.width as usize);
-        self.pixels[start..end].iter_mut().zip(pixels).for_each(|(to, from)| *to = from);
+        let (start, end) = (
+            self.index(at),
+            self.index(Point::new(0, at.y)) + self.size.width as usize,
+        );
+        self.pixels[start..end]
+            .iter_mut()
+            .zip(pixels)
+            .for_each(|(to, from)| *to = from);
     }
 
     fn index(&self, at: Point) -> usize {
@@ -138,7 +157,10 @@ mod tests {
 
     fn frame(rows: &[&[u32]]) -> Canvas {
         let size = Size::new(rows[0].len() as u32, rows.len() as u32);
-        Canvas { size, pixels: rows.concat() }
+        Canvas {
+            size,
+            pixels: rows.concat(),
+        }
     }
 
     #[test]
@@ -159,7 +181,9 @@ mod tests {
     #[test]
     fn nothing_is_drawn_outside() {
         let mut drawn = frame(&[&[0, 0], &[0, 0]]);
-        drawn.fill_solid(&Rectangle::new(Point::new(1, -5), Size::new(9, 6)), Rgb888::WHITE).expect("memory");
+        drawn
+            .fill_solid(&Rectangle::new(Point::new(1, -5), Size::new(9, 6)), Rgb888::WHITE)
+            .expect("memory");
         drawn.blend(2, 0, Rgb888::RED, 255);
         drawn.blend(-1, 1, Rgb888::RED, 255);
         drawn.blend(0, 1, Rgb888::new(255, 100, 0), 128);

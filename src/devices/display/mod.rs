@@ -1,4 +1,5 @@
-//! The operator's screen: drawn in memory, shown by a back end, on a thread of its own that the line never waits for.
+//! The operator's screen: drawn in memory, shown by a back end, on a thread of its own that the line never
+//! waits for.
 
 mod back_ends;
 mod canvas;

@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Everybody else comes first.
 const NICE: i32 = 10;
 
-/// What is newest, for the display to take when it has time. Whoever writes never waits: what finds the display just
-/// looking is left out, for the next one comes soon.
+/// What is newest, for the display to take when it has time. Whoever writes never waits: what finds the
+/// display just looking is left out, for the next one comes soon.
 #[derive(Debug, Default)]
 pub struct Feed {
     view: Mutex<Option<View>>,
@@ -156,7 +156,8 @@ impl<O: FnMut() -> Result<Box<dyn Screen>, DisplayError>> Worker<O> {
         }
         // neither a driver's surprise nor a mistake of ours in a drawing may end more than a picture
         let shown = catch_unwind(AssertUnwindSafe(|| self.show()));
-        let failed = |_| DisplayError::Device("a part of the program that draws or shows it failed".to_owned());
+        let failed =
+            |_| DisplayError::Device("a part of the program that draws or shows it failed".to_owned());
         match shown.map_err(failed).and_then(|shown| shown) {
             Ok(period) => {
                 (self.next, self.retry) = (now + period, RETRY[0]);
@@ -237,7 +238,10 @@ mod tests {
         MonoNanos((s * 1e9) as u64)
     }
 
-    fn worker(bench: &Arc<Bench>, rotation: Rotation) -> Worker<impl FnMut() -> Result<Box<dyn Screen>, DisplayError>> {
+    fn worker(
+        bench: &Arc<Bench>,
+        rotation: Rotation,
+    ) -> Worker<impl FnMut() -> Result<Box<dyn Screen>, DisplayError>> {
         let bench = Arc::clone(bench);
         let open = move || {
             bench.opened.fetch_add(1, Ordering::Relaxed);
@@ -255,14 +259,30 @@ mod tests {
         }
         assert_eq!(bench.shown.lock().unwrap().len(), 1, "no news");
         feed.saw(Picture::filled(8, 8, 1, 200));
-        feed.show(View { recipe: "old".to_owned(), ..View::default() });
-        feed.show(View { recipe: "new".to_owned(), bypassed: true, ..View::default() });
+        feed.show(View {
+            recipe: "old".to_owned(),
+            ..View::default()
+        });
+        feed.show(View {
+            recipe: "new".to_owned(),
+            bypassed: true,
+            ..View::default()
+        });
         worker.step(seconds(1.0), &feed, false);
         worker.step(seconds(1.1), &feed, false);
-        assert_eq!((worker.view.recipe.as_str(), worker.view.live.is_some()), ("new", true));
-        feed.show(View { recipe: "next".to_owned(), ..View::default() });
+        assert_eq!(
+            (worker.view.recipe.as_str(), worker.view.live.is_some()),
+            ("new", true)
+        );
+        feed.show(View {
+            recipe: "next".to_owned(),
+            ..View::default()
+        });
         worker.step(seconds(1.2), &feed, false);
-        assert!(worker.view.live.is_some(), "the picture stays until there is another");
+        assert!(
+            worker.view.live.is_some(),
+            "the picture stays until there is another"
+        );
         worker.step(seconds(1.21), &feed, true);
         let shown = bench.shown.lock().unwrap();
         assert_eq!(shown.len(), 4);
@@ -283,11 +303,19 @@ mod tests {
         assert_eq!(bench.opened.load(Ordering::Relaxed), 8);
         bench.panics.store(true, Ordering::Relaxed);
         worker.step(seconds(121.0), &feed, false);
-        assert_eq!(bench.opened.load(Ordering::Relaxed), 9, "a panic is a failure as any other");
+        assert_eq!(
+            bench.opened.load(Ordering::Relaxed),
+            9,
+            "a panic is a failure as any other"
+        );
         bench.panics.store(false, Ordering::Relaxed);
         bench.broken.store(false, Ordering::Relaxed);
         worker.step(seconds(152.0), &feed, false);
-        assert_eq!(bench.shown.lock().unwrap().len(), 1, "what was to be seen is seen then");
+        assert_eq!(
+            bench.shown.lock().unwrap().len(),
+            1,
+            "what was to be seen is seen then"
+        );
         assert_eq!(worker.retry, RETRY[0]);
     }
 

@@ -1,4 +1,5 @@
-//! The line's inputs: eye, encoder, confirm, acknowledge. Each edge comes with the kernel's own time stamp and number.
+//! The line's inputs: eye, encoder, confirm, acknowledge. Each edge comes with the kernel's own time stamp
+//! and number.
 
 mod gpio;
 mod none;

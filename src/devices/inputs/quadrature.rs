@@ -14,8 +14,9 @@ impl Quadrature {
         Self { a, b, forward: true }
     }
 
-    /// An edge of channel A, or else of B, to `level`. Whether the belt went forward: A leads B then. An edge to the level
-    /// that the channel had already is one after edges that were lost; the belt is taken to go on as it went.
+    /// An edge of channel A, or else of B, to `level`. Whether the belt went forward: A leads B then. An edge
+    /// to the level that the channel had already is one after edges that were lost; the belt is taken to go
+    /// on as it went.
     pub fn edge(&mut self, is_a: bool, level: bool) -> bool {
         let channel = if is_a { &mut self.a } else { &mut self.b };
         let is_news = std::mem::replace(channel, level) != level;
@@ -48,7 +49,9 @@ mod tests {
     fn it_turns_anywhere() {
         for turn in 0..4 {
             let mut encoder = Quadrature::new(false, false);
-            FORWARD[..=turn].iter().for_each(|&(is_a, level)| assert!(encoder.edge(is_a, level)));
+            FORWARD[..=turn]
+                .iter()
+                .for_each(|&(is_a, level)| assert!(encoder.edge(is_a, level)));
             for &(is_a, level) in FORWARD[..=turn].iter().rev() {
                 assert!(!encoder.edge(is_a, !level), "back over {turn}");
             }

@@ -1,5 +1,5 @@
-//! Outputs as characters in a file, written with one call each: another process sees every level, and the guard process
-//! can set them after this one is gone.
+//! Outputs as characters in a file, written with one call each: another process sees every level, and the
+//! guard process can set them after this one is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::fd::OwnedFd;
@@ -25,8 +25,16 @@ impl FileOutputs {
     /// # Errors
     /// It cannot be written, or another process has it.
     pub fn claim(path: &Path, config: &OutputsConfig) -> Result<Self, OutputError> {
-        let failed = |source| OutputError::File { path: path.to_owned(), source };
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        let failed = |source| OutputError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
         file.try_lock().map_err(|e| match e {
             TryLockError::WouldBlock => OutputError::Claimed(path.display().to_string()),
             TryLockError::Error(source) => failed(source),
@@ -44,17 +52,26 @@ impl FileOutputs {
             let number = wiring.line.number().unwrap_or_default();
             (wiring, number)
         };
-        Self { file, path: path.to_owned(), wiring: OutputLine::ALL.map(|line| config.wiring(line).map(numbered)) }
+        Self {
+            file,
+            path: path.to_owned(),
+            wiring: OutputLine::ALL.map(|line| config.wiring(line).map(numbered)),
+        }
     }
 }
 
 impl Outputs for FileOutputs {
     fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError> {
-        let Some((wiring, number)) = &self.wiring[line as usize] else { return Ok(()) };
+        let Some((wiring, number)) = &self.wiring[line as usize] else {
+            return Ok(());
+        };
         let level = if wiring.level(on) { b"1" } else { b"0" };
         self.file
             .write_all_at(level, u64::from(*number))
-            .map_err(|source| OutputError::File { path: self.path.clone(), source })
+            .map_err(|source| OutputError::File {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     fn handle(&self) -> std::io::Result<Option<OwnedFd>> {

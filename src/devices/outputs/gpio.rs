@@ -1,4 +1,5 @@
-//! Outputs on lines of a GPIO character device, all in one request: its handle is what the guard process shares.
+//! Outputs on lines of a GPIO character device, all in one request: its handle is what the guard process
+//! shares.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
@@ -32,17 +33,26 @@ impl GpioOutputs {
             }
         }
         let Some((_, _, Place { path, .. })) = wired.first() else {
-            return Ok(Self { request: None, places: [None; 4] });
+            return Ok(Self {
+                request: None,
+                places: [None; 4],
+            });
         };
         if let Some((output, _, place)) = wired.iter().find(|(_, _, p)| p.path != *path) {
-            return Err(OutputError::TwoChips(format!("{output:?} on {}", place.path.display()), path.clone()));
+            return Err(OutputError::TwoChips(
+                format!("{output:?} on {}", place.path.display()),
+                path.clone(),
+            ));
         }
         let (mut values, mut low) = (LineValues::default(), 0);
         for (i, (output, active_low, _)) in wired.iter().enumerate() {
             values.set(i, config.safe(*output));
             low |= u64::from(*active_low) << i;
         }
-        let mut lines = LineConfig { flags: LineFlags::OUTPUT, ..LineConfig::default() };
+        let mut lines = LineConfig {
+            flags: LineFlags::OUTPUT,
+            ..LineConfig::default()
+        };
         lines.add_values(&values);
         if low != 0 {
             lines.add_flags(LineFlags::OUTPUT | LineFlags::ACTIVE_LOW, low);
@@ -55,7 +65,11 @@ impl GpioOutputs {
             num_lines: offsets.len() as u32,
             ..LineRequest::default()
         };
-        let chip = OpenOptions::new().read(true).write(true).open(path).map_err(opened)?;
+        let chip = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(opened)?;
         let request = get_line(&chip, request).map_err(|e| match system(&e).kind() {
             std::io::ErrorKind::ResourceBusy => {
                 OutputError::Claimed(format!("lines {offsets:?} of {}", path.display()))
@@ -73,27 +87,43 @@ impl GpioOutputs {
     fn new(request: File, config: &OutputsConfig) -> Self {
         let mut next = 0..;
         let places = OutputLine::ALL.map(|output| config.wiring(output).and_then(|_| next.next()));
-        Self { request: Some(request), places }
+        Self {
+            request: Some(request),
+            places,
+        }
     }
 }
 
 impl Outputs for GpioOutputs {
     fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError> {
-        let (Some(place), Some(request)) = (self.places[line as usize], &self.request) else { return Ok(()) };
+        let (Some(place), Some(request)) = (self.places[line as usize], &self.request) else {
+            return Ok(());
+        };
         let mut values = LineValues::default();
         values.set(place, on);
         set_line_values(request, &values).map_err(|e| failed("switch", &e))
     }
 
     fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
-        self.request.as_ref().map(|file| file.try_clone().map(OwnedFd::from)).transpose()
+        self.request
+            .as_ref()
+            .map(|file| file.try_clone().map(OwnedFd::from))
+            .transpose()
     }
 }
 
 fn failed(what: &str, error: &gpiocdev_uapi::Error) -> OutputError {
-    GpioError::System { what: format!("{what} GPIO outputs"), source: system(error) }.into()
+    GpioError::System {
+        what: format!("{what} GPIO outputs"),
+        source: system(error),
+    }
+    .into()
 }
 
 fn opened(source: std::io::Error) -> OutputError {
-    GpioError::System { what: "open the GPIO chip".to_owned(), source }.into()
+    GpioError::System {
+        what: "open the GPIO chip".to_owned(),
+        source,
+    }
+    .into()
 }

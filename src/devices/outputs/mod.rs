@@ -1,4 +1,5 @@
-//! The line's outputs: gate, READY, FAULT, heartbeat. Every back end drives them to their safe levels before anything else.
+//! The line's outputs: gate, READY, FAULT, heartbeat. Every back end drives them to their safe levels before
+//! anything else.
 
 mod file;
 mod gpio;
@@ -52,7 +53,8 @@ pub trait Outputs: Send {
     /// The back end is gone.
     fn set(&mut self, line: OutputLine, on: bool) -> Result<(), OutputError>;
 
-    /// What another process can switch them by, without claiming them anew; `None` where there is nothing to claim.
+    /// What another process can switch them by, without claiming them anew; `None` where there is nothing to
+    /// claim.
     ///
     /// # Errors
     /// The process has no more room for it.
@@ -78,7 +80,10 @@ pub fn open(config: &OutputsConfig) -> Result<Box<dyn Outputs>, OutputError> {
             result => break result?,
         }
     };
-    let mut outputs = SafeInTheEnd { outputs, config: config.clone() };
+    let mut outputs = SafeInTheEnd {
+        outputs,
+        config: config.clone(),
+    };
     make_safe(&mut outputs, config)?;
     Ok(Box::new(outputs))
 }
@@ -153,10 +158,20 @@ mod tests {
     use crate::board::{LineId, OutputWiring};
 
     fn config(path: PathBuf) -> OutputsConfig {
-        let wiring = |line| Some(OutputWiring { line: LineId::Number(line), active_low: false, safe: None });
+        let wiring = |line| {
+            Some(OutputWiring {
+                line: LineId::Number(line),
+                active_low: false,
+                safe: None,
+            })
+        };
         OutputsConfig {
             back_end: OutputBackEnd::File(path),
-            gate: Some(OutputWiring { line: LineId::Number(2), active_low: true, safe: None }),
+            gate: Some(OutputWiring {
+                line: LineId::Number(2),
+                active_low: true,
+                safe: None,
+            }),
             ready: wiring(0),
             fault: wiring(1),
             heartbeat: None,
@@ -172,7 +187,11 @@ mod tests {
         let mut outputs = open(&config).expect("a file");
         // READY off, FAULT on, the gate's low level asserts it
         assert_eq!(levels(), "011");
-        for (line, on) in [(OutputLine::Gate, true), (OutputLine::Ready, true), (OutputLine::Heartbeat, true)] {
+        for (line, on) in [
+            (OutputLine::Gate, true),
+            (OutputLine::Ready, true),
+            (OutputLine::Heartbeat, true),
+        ] {
             outputs.set(line, on).expect("a file");
         }
         assert_eq!(levels(), "110");
@@ -195,7 +214,10 @@ mod tests {
         let config = config(dir.path().join("levels"));
         let mut owner = open(&config).expect("a file");
         let error = open(&config).err().expect("claimed").to_string();
-        assert!(error.contains("levels") && error.contains("another program"), "{error}");
+        assert!(
+            error.contains("levels") && error.contains("another program"),
+            "{error}"
+        );
         owner.set(OutputLine::Gate, true).expect("a file");
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -204,14 +226,23 @@ mod tests {
             });
             drive_safe(&config).expect("the owner goes in time");
         });
-        assert_eq!(std::fs::read_to_string(dir.path().join("levels")).expect("levels"), "011");
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join("levels")).expect("levels"),
+            "011"
+        );
     }
 
     #[test]
     fn a_back_end_that_is_gone_is_an_error() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let error = open(&config(dir.path().join("none/levels"))).err().expect("no folder").to_string();
+        let error = open(&config(dir.path().join("none/levels")))
+            .err()
+            .expect("no folder")
+            .to_string();
         assert!(error.contains("none/levels"), "{error}");
-        assert!(drive_safe(&config(dir.path().to_owned())).is_err(), "a folder is no file");
+        assert!(
+            drive_safe(&config(dir.path().to_owned())).is_err(),
+            "a folder is no file"
+        );
     }
 }

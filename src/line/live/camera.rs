@@ -1,4 +1,5 @@
-//! The real camera's thread: frames as they come; a camera that is gone, silent or sends rubbish is connected anew, for ever.
+//! The real camera's thread: frames as they come; a camera that is gone, silent or sends rubbish is connected
+//! anew, for ever.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -29,7 +30,11 @@ pub(in crate::line) struct Patience {
 
 impl Patience {
     pub(in crate::line) fn new(silence: Duration) -> Self {
-        Self { silence, first: Duration::from_millis(100), longest: Duration::from_secs(2) }
+        Self {
+            silence,
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(2),
+        }
     }
 }
 
@@ -106,10 +111,15 @@ impl Live<'_> {
             self.is_down(&loss);
             // a camera that is not there for a day is not worth a line each second
             if said != loss {
-                log::warn!("camera: {loss}; trying again, every {} s at last", self.patience.longest.as_secs_f32());
+                log::warn!(
+                    "camera: {loss}; trying again, every {} s at last",
+                    self.patience.longest.as_secs_f32()
+                );
                 said = loss;
             }
-            self.shared.stages.wait(Stage::Camera, MonoNanos::now() + wait, || self.is_over());
+            self.shared
+                .stages
+                .wait(Stage::Camera, MonoNanos::now() + wait, || self.is_over());
             wait = (wait * 2).min(self.patience.longest);
         }
         self.shared.stages.ended(Stage::Camera);
@@ -119,7 +129,11 @@ impl Live<'_> {
         self.shared.core_ended.load(Ordering::Acquire)
     }
 
-    fn connect(&self, connector: &Connector, old: Option<Box<dyn LiveCamera>>) -> Result<Box<dyn LiveCamera>, Loss> {
+    fn connect(
+        &self,
+        connector: &Connector,
+        old: Option<Box<dyn LiveCamera>>,
+    ) -> Result<Box<dyn LiveCamera>, Loss> {
         // there is room: every wish before this one was answered
         if connector.wishes.send(old).is_err() {
             return Err(Loss::End);
@@ -135,7 +149,8 @@ impl Live<'_> {
         Err(Loss::End)
     }
 
-    /// Passes frames on until the camera is lost. The first good one proves that it is there, and starts the waits anew.
+    /// Passes frames on until the camera is lost. The first good one proves that it is there, and starts the
+    /// waits anew.
     fn stream(&mut self, camera: &mut dyn LiveCamera, wait: &mut Duration) -> Loss {
         let mut last_good = MonoNanos::now();
         while !self.is_over() {
@@ -146,7 +161,11 @@ impl Live<'_> {
             };
             let now = MonoNanos::now();
             match captured {
-                Some(Captured { exposed, sequence, picture: Ok(picture) }) => {
+                Some(Captured {
+                    exposed,
+                    sequence,
+                    picture: Ok(picture),
+                }) => {
                     self.shared.fault_at(Stage::Camera, u64::from(sequence));
                     let quality = self.check.check(&picture);
                     // a sensor that hangs sends its last picture again and again
@@ -157,10 +176,23 @@ impl Live<'_> {
                     if quality == Quality::Good {
                         self.is_there();
                     }
-                    let shown = Shown { name: format!("frame {sequence}"), truth: Truth::Unknown, picture };
-                    self.pass(Frame { exposed, sequence, quality, shown });
+                    let shown = Shown {
+                        name: format!("frame {sequence}"),
+                        truth: Truth::Unknown,
+                        picture,
+                    };
+                    self.pass(Frame {
+                        exposed,
+                        sequence,
+                        quality,
+                        shown,
+                    });
                 }
-                Some(Captured { sequence, picture: Err(flaw), .. }) => {
+                Some(Captured {
+                    sequence,
+                    picture: Err(flaw),
+                    ..
+                }) => {
                     self.is_down(&format!("frame {sequence} is no picture: {flaw}"));
                 }
                 None => {}
@@ -195,7 +227,13 @@ impl Live<'_> {
     fn tell(&mut self, up: bool) {
         self.is_up = up;
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands.send_when_room(Input::Device { device: Device::Camera, up }, || self.is_over());
+        commands.send_when_room(
+            Input::Device {
+                device: Device::Camera,
+                up,
+            },
+            || self.is_over(),
+        );
     }
 }
 

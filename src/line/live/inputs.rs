@@ -36,11 +36,16 @@ impl InputStage<'_> {
                 match inputs::open(&self.config) {
                     Ok(inputs) => {
                         (self.inputs, back_off) = (Some(inputs), BACK_OFF[0]);
-                        self.send(Input::Device { device: Device::Inputs, up: true });
+                        self.send(Input::Device {
+                            device: Device::Inputs,
+                            up: true,
+                        });
                     }
                     Err(e) => {
                         log::warn!("{e}; trying again in {back_off:?}");
-                        self.shared.stages.wait(Stage::Belt, MonoNanos::now() + back_off, || self.is_over());
+                        self.shared
+                            .stages
+                            .wait(Stage::Belt, MonoNanos::now() + back_off, || self.is_over());
                         back_off = (2 * back_off).min(BACK_OFF[1]);
                     }
                 }
@@ -50,7 +55,10 @@ impl InputStage<'_> {
                 Ok(()) => self.inputs = Some(inputs),
                 Err(e) => {
                     log::error!("the inputs are gone: {e}");
-                    self.send(Input::Device { device: Device::Inputs, up: false });
+                    self.send(Input::Device {
+                        device: Device::Inputs,
+                        up: false,
+                    });
                 }
             }
         }
@@ -65,6 +73,7 @@ impl InputStage<'_> {
 
     fn send(&mut self, input: Input) {
         let shared = self.shared;
-        self.to.send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
+        self.to
+            .send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
     }
 }

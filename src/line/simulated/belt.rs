@@ -1,4 +1,5 @@
-//! The simulated belt's thread: plays what happens on the belt at its time, and looks what the gate does to each part.
+//! The simulated belt's thread: plays what happens on the belt at its time, and looks what the gate does to
+//! each part.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -6,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use beltwatch_belt::{Body, Certainty, EyeCause, Fate, Happening, Physical, Plant, Product, Ruling, Scenario, Truth};
+use beltwatch_belt::{
+    Body, Certainty, EyeCause, Fate, Happening, Physical, Plant, Product, Ruling, Scenario, Truth,
+};
 use beltwatch_core::{IN_FLIGHT, Input, MonoNanos};
 
 use crate::board::Stage;
@@ -57,8 +60,14 @@ pub(in crate::line) struct Wires<'q> {
 }
 
 impl<'q> SimulatedBelt<'q> {
-    /// A belt that starts at `start`. `to_the_end`: as in virtual time it goes on for a while after its last part.
-    pub(in crate::line) fn new(scenario: Scenario, start: MonoNanos, to_the_end: bool, wires: Wires<'q>) -> Self {
+    /// A belt that starts at `start`. `to_the_end`: as in virtual time it goes on for a while after its last
+    /// part.
+    pub(in crate::line) fn new(
+        scenario: Scenario,
+        start: MonoNanos,
+        to_the_end: bool,
+        wires: Wires<'q>,
+    ) -> Self {
         Self {
             to_the_end,
             pulse: scenario.settings().pulse.pulse,
@@ -75,16 +84,29 @@ impl<'q> SimulatedBelt<'q> {
         }
     }
 
-    /// Plays the belt until every part is past the gate. Where there is a wish to stop, no further part is fed.
+    /// Plays the belt until every part is past the gate. Where there is a wish to stop, no further part is
+    /// fed.
     pub(in crate::line) fn run(mut self) {
         // what the inspection finds is not the device's doing
-        let product = Product { defect_rate: 0.0, defects: Vec::new(), ..self.scenario.product.clone() };
-        let for_the_device = Scenario { product, ..self.scenario.clone() };
+        let product = Product {
+            defect_rate: 0.0,
+            defects: Vec::new(),
+            ..self.scenario.product.clone()
+        };
+        let for_the_device = Scenario {
+            product,
+            ..self.scenario.clone()
+        };
         let mut truth = Truth::new(&for_the_device, self.start, IN_FLIGHT);
         realtime::enter(PRIORITY);
         let mut next = self.plant.next();
         while let Some(at) = self.next_time(next.as_ref()) {
-            if !self.wires.shared.stages.wait(Stage::Belt, at, || self.is_over(next.as_ref())) {
+            if !self
+                .wires
+                .shared
+                .stages
+                .wait(Stage::Belt, at, || self.is_over(next.as_ref()))
+            {
                 break;
             }
             match next.filter(|n| n.at == at) {
@@ -107,7 +129,10 @@ impl<'q> SimulatedBelt<'q> {
     }
 
     fn next_time(&self, next: Option<&Happening>) -> Option<MonoNanos> {
-        [next.map(|n| n.at), self.later.peek().map(|l| l.0.0)].into_iter().flatten().min()
+        [next.map(|n| n.at), self.later.peek().map(|l| l.0.0)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Nothing is to come but the belt's own way.
@@ -131,7 +156,11 @@ impl<'q> SimulatedBelt<'q> {
 
     fn happens(&mut self, Happening { at, what }: Happening) {
         match what {
-            Physical::Eye { blocked, sequence, cause } => {
+            Physical::Eye {
+                blocked,
+                sequence,
+                cause,
+            } => {
                 if let EyeCause::Front(Body::Part(part)) = cause {
                     self.wires.shared.fault_at(Stage::Belt, part);
                     if self.stops() && part >= self.fed {
@@ -141,19 +170,41 @@ impl<'q> SimulatedBelt<'q> {
                     }
                 }
                 if !self.is_closed() {
-                    self.send(Input::Eye { at, sequence, blocked });
+                    self.send(Input::Eye {
+                        at,
+                        sequence,
+                        blocked,
+                    });
                 }
             }
-            Physical::Encoder { forward, sequence } => self.send(Input::Encoder { at, sequence, forward }),
-            Physical::Exposure { part, sequence, quality, delivered } if part < self.end => {
-                let exposure = Exposure { exposed: at, sequence, part, quality, delivered };
+            Physical::Encoder { forward, sequence } => self.send(Input::Encoder {
+                at,
+                sequence,
+                forward,
+            }),
+            Physical::Exposure {
+                part,
+                sequence,
+                quality,
+                delivered,
+            } if part < self.end => {
+                let exposure = Exposure {
+                    exposed: at,
+                    sequence,
+                    part,
+                    quality,
+                    delivered,
+                };
                 let shared = self.wires.shared;
                 if let Some(exposures) = &mut self.wires.exposures {
                     exposures.send_when_room(exposure, || shared.core_ended.load(Ordering::Acquire));
                 }
             }
-            Physical::AtGate { body: Body::Part(part) } if part < self.end => {
-                self.later.push(Reverse((at + self.pulse / 2, Later::Strike(part))));
+            Physical::AtGate {
+                body: Body::Part(part),
+            } if part < self.end => {
+                self.later
+                    .push(Reverse((at + self.pulse / 2, Later::Strike(part))));
             }
             Physical::Device { device, up } => self.send(Input::Device { device, up }),
             Physical::Command(command) => self.send(Input::Command(command)),
@@ -162,7 +213,9 @@ impl<'q> SimulatedBelt<'q> {
     }
 
     fn comes(&mut self) {
-        let Some(Reverse((at, later))) = self.later.pop() else { return };
+        let Some(Reverse((at, later))) = self.later.pop() else {
+            return;
+        };
         match later {
             Later::Strike(part) => {
                 let ejected = self.wires.shared.gate_open.load(Ordering::Acquire);
@@ -171,7 +224,8 @@ impl<'q> SimulatedBelt<'q> {
                 let sensor = &self.scenario.confirm_sensor;
                 if self.scenario.line.confirm.is_some() && ejected && !sensor.fails.contains(&part) {
                     let after = Duration::from_secs_f64(sensor.after_ms / 1e3);
-                    self.later.push(Reverse((at - self.pulse / 2 + after, Later::Confirm)));
+                    self.later
+                        .push(Reverse((at - self.pulse / 2 + after, Later::Confirm)));
                 }
             }
             Later::Confirm => self.send(Input::Confirm { at }),
@@ -182,7 +236,9 @@ impl<'q> SimulatedBelt<'q> {
     fn tell_fates(&mut self) {
         while let Some(fate) = self.fates.front() {
             if let (Body::Part(part), Some(eye)) = (fate.body, fate.eye) {
-                let Some(place) = self.struck.iter().position(|s| s.0 == part) else { return };
+                let Some(place) = self.struck.iter().position(|s| s.0 == part) else {
+                    return;
+                };
                 let ejected = self.struck.drain(..=place).next_back().is_some_and(|s| s.1);
                 let device = match fate.ruling {
                     // nobody knows what a real camera gave
@@ -190,7 +246,10 @@ impl<'q> SimulatedBelt<'q> {
                     Ruling::Decided { verdict, .. } if fate.certainty == Certainty::Certain => Some(verdict),
                     _ => None,
                 };
-                let _ = self.wires.events.send(Event::Arrived(Arrival { eye, ejected, device }));
+                let _ = self
+                    .wires
+                    .events
+                    .send(Event::Arrived(Arrival { eye, ejected, device }));
             }
             self.fates.pop_front();
         }
@@ -198,6 +257,8 @@ impl<'q> SimulatedBelt<'q> {
 
     fn send(&mut self, input: Input) {
         let shared = self.wires.shared;
-        self.wires.inputs.send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
+        self.wires
+            .inputs
+            .send_when_room(input, || shared.core_ended.load(Ordering::Acquire));
     }
 }

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// A machine on which pictures come later than this cannot make them as fast as the belt wants them.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Sends the picture of every exposure at its time until the core has ended. The next part's picture is prepared
-/// beforehand. A picture that cannot be read is not sent: its part gets none.
+/// Sends the picture of every exposure at its time until the core has ended. The next part's picture is
+/// prepared beforehand. A picture that cannot be read is not sent: its part gets none.
 pub(in crate::line) fn work(
     camera: &mut dyn PartCamera,
     mut exposures: Consumer<'_, Exposure>,
@@ -33,7 +33,9 @@ pub(in crate::line) fn work(
     let mut last: Option<Shown> = None;
     while !shared.core_ended.load(Ordering::Acquire) {
         shared.stages.advanced(Stage::Camera);
-        let Some(exposure) = next(&mut exposures, PATIENCE) else { continue };
+        let Some(exposure) = next(&mut exposures, PATIENCE) else {
+            continue;
+        };
         // a picture that is late already would make all that follow late
         if exposures.ready() && MonoNanos::now().since(exposure.delivered) > LATE {
             continue;
@@ -47,14 +49,22 @@ pub(in crate::line) fn work(
         let shown = match shown {
             Ok(shown) => look(shown, exposure.quality, last.take()),
             Err(e) => {
-                let _ = events.try_send(Event::Unjudged { name: format!("part {part}"), why: e.to_string() });
+                let _ = events.try_send(Event::Unjudged {
+                    name: format!("part {part}"),
+                    why: e.to_string(),
+                });
                 continue;
             }
         };
         last = Some(shown.clone());
         let quality = check.check(&shown.picture);
         exposure.delivered.sleep();
-        let frame = Frame { exposed: exposure.exposed, sequence: exposure.sequence, quality, shown };
+        let frame = Frame {
+            exposed: exposure.exposed,
+            sequence: exposure.sequence,
+            quality,
+            shown,
+        };
         if !frames.send_when_room(Box::new(frame), || shared.core_ended.load(Ordering::Acquire)) {
             break;
         }

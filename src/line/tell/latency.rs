@@ -14,14 +14,17 @@ pub struct Times(Histogram<u64>);
 
 impl Default for Times {
     fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, LONGEST.as_nanos() as u64, 3).expect("fixed bounds that are valid"))
+        Self(
+            Histogram::new_with_bounds(1, LONGEST.as_nanos() as u64, 3).expect("fixed bounds that are valid"),
+        )
     }
 }
 
 impl Times {
     /// Counts one more.
     pub fn add(&mut self, time: Duration) {
-        self.0.saturating_record(time.as_nanos().clamp(1, LONGEST.as_nanos()) as u64);
+        self.0
+            .saturating_record(time.as_nanos().clamp(1, LONGEST.as_nanos()) as u64);
     }
 
     /// Counts what was saved by [`Times::saved`].
@@ -34,13 +37,22 @@ impl Times {
 
     /// Nanoseconds and how often, to save.
     pub fn saved(&self) -> Vec<(u64, u64)> {
-        self.0.iter_recorded().map(|v| (v.value_iterated_to(), v.count_at_value())).collect()
+        self.0
+            .iter_recorded()
+            .map(|v| (v.value_iterated_to(), v.count_at_value()))
+            .collect()
     }
 
     /// What people ask for.
     pub fn latency(&self) -> Latency {
         let us = |ns: u64| ns as f64 / 1e3;
-        let at = |quantile| if self.0.is_empty() { 0.0 } else { us(self.0.value_at_quantile(quantile)) };
+        let at = |quantile| {
+            if self.0.is_empty() {
+                0.0
+            } else {
+                us(self.0.value_at_quantile(quantile))
+            }
+        };
         Latency {
             count: self.0.len(),
             p50_us: at(0.5),
@@ -77,12 +89,16 @@ pub struct Latency {
 impl Latency {
     /// The heading of a table of [`Latency::row`]s.
     pub fn heading(title: &str) -> String {
-        format!("{title:<28} {:>9} {:>9} {:>9} {:>9}", "p50", "p99", "p99.9", "max")
+        format!(
+            "{title:<28} {:>9} {:>9} {:>9} {:>9}",
+            "p50", "p99", "p99.9", "max"
+        )
     }
 
     /// A row in milliseconds with so many decimals.
     pub fn row(&self, name: &str, decimals: usize) -> String {
-        let [p50, p99, p999, max] = [self.p50_us, self.p99_us, self.p999_us, self.max_us].map(|us| us / 1000.0);
+        let [p50, p99, p999, max] =
+            [self.p50_us, self.p99_us, self.p999_us, self.max_us].map(|us| us / 1000.0);
         format!("  {name:<26} {p50:>9.decimals$} {p99:>9.decimals$} {p999:>9.decimals$} {max:>9.decimals$}")
     }
 }
@@ -95,12 +111,16 @@ mod tests {
     fn percentiles_to_three_digits() {
         let times: Times = (1..=2000).rev().map(Duration::from_micros).collect();
         let latency = times.latency();
-        let near = |found: f64, expected: f64| assert!((found - expected).abs() <= expected / 1000.0, "{latency:?}");
+        let near =
+            |found: f64, expected: f64| assert!((found - expected).abs() <= expected / 1000.0, "{latency:?}");
         near(latency.p50_us, 1000.0);
         near(latency.p99_us, 1980.0);
         near(latency.p999_us, 1998.0);
         near(latency.max_us, 2000.0);
-        assert_eq!((latency.count, Times::default().latency()), (2000, Latency::default()));
+        assert_eq!(
+            (latency.count, Times::default().latency()),
+            (2000, Latency::default())
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::line::wiring::{Arrival, Event, Inspected};
 const REJECTS: usize = 32;
 /// Pictures without a verdict that are kept by name, the latest ones.
 const UNJUDGED: usize = 256;
-/// Parts that wait to be complete; one that never is (the belt was stopped) is not waited for longer than this.
+/// Parts that wait to be complete; one that never is (the belt was stopped) is not waited for longer than
+/// this.
 const OPEN: usize = 1024;
 
 /// One part from the eye to the gate.
@@ -89,7 +90,8 @@ pub struct TruthTable {
     pub false_rejects: u64,
     /// Bad parts that went on.
     pub missed: u64,
-    /// Parts whose fate at the gate was not their verdict's: rejected and not covered by a pulse, or passed under one.
+    /// Parts whose fate at the gate was not their verdict's: rejected and not covered by a pulse, or passed
+    /// under one.
     pub gate_disagrees: u64,
     /// Parts that the device rejected for a reason that the belt does not know of, or passed in spite of one.
     pub device_disagrees: u64,
@@ -97,9 +99,15 @@ pub struct TruthTable {
 
 impl TruthTable {
     fn count(&mut self, part: &PartRecord, verdict: Verdict, bypassed: bool, arrival: Option<Arrival>) {
-        let Some(Arrival { ejected, device, .. }) = arrival else { return };
+        let Some(Arrival { ejected, device, .. }) = arrival else {
+            return;
+        };
         if let Some(defective) = part.is_defective() {
-            *(if defective { &mut self.defective } else { &mut self.good }) += 1;
+            *(if defective {
+                &mut self.defective
+            } else {
+                &mut self.good
+            }) += 1;
             *(match (defective, ejected) {
                 (false, true) => &mut self.false_rejects,
                 (true, false) => &mut self.missed,
@@ -128,21 +136,34 @@ pub struct Parts {
 impl Parts {
     /// `keep`: every part's record stays until the end, for a run that ends.
     pub(in crate::line) fn new(keep: bool) -> Self {
-        Self { keep, ..Self::default() }
+        Self {
+            keep,
+            ..Self::default()
+        }
     }
 
     /// Takes in a decision. Returns the part whose fate it sealed.
     pub(in crate::line) fn decided(&mut self, action: &Action) -> Option<PartRecord> {
         match *action {
             Action::Part { tag, eye } => {
-                self.open.insert(tag, Open { eye, ..Open::default() });
+                self.open.insert(
+                    tag,
+                    Open {
+                        eye,
+                        ..Open::default()
+                    },
+                );
                 if self.open.len() > OPEN
                     && let Some((tag, open)) = self.open.pop_first()
                 {
                     self.finish(tag, &open);
                 }
             }
-            Action::Decided { tag, verdict, bypassed } => {
+            Action::Decided {
+                tag,
+                verdict,
+                bypassed,
+            } => {
                 let open = self.open.get_mut(&tag)?;
                 (open.verdict, open.bypassed) = (Some(verdict), bypassed);
                 let record = open.record(tag);
@@ -156,7 +177,8 @@ impl Parts {
 
     /// The gate was switched.
     pub(in crate::line) fn switched(&mut self, planned: MonoNanos, done: MonoNanos) {
-        self.gate_error.add(Duration::from_nanos(done.error_to(planned).unsigned_abs()));
+        self.gate_error
+            .add(Duration::from_nanos(done.error_to(planned).unsigned_abs()));
     }
 
     /// Takes in an event.
@@ -176,11 +198,28 @@ impl Parts {
     }
 
     fn inspected(&mut self, inspected: Inspected) {
-        let Inspected { tag, exposed, judged, name, truth, result, reject, .. } = inspected;
+        let Inspected {
+            tag,
+            exposed,
+            judged,
+            name,
+            truth,
+            result,
+            reject,
+            ..
+        } = inspected;
         if let Ok(found) = &result {
             let times = &found.times;
-            let measured = [times.preprocess, times.reconstruct, times.judge, judged.since(exposed)];
-            self.stages.iter_mut().zip(measured).for_each(|(all, time)| all.add(time));
+            let measured = [
+                times.preprocess,
+                times.reconstruct,
+                times.judge,
+                judged.since(exposed),
+            ];
+            self.stages
+                .iter_mut()
+                .zip(measured)
+                .for_each(|(all, time)| all.add(time));
             if let Some(reject) = reject {
                 if self.rejects.len() == REJECTS {
                     self.rejects.pop_front();
@@ -223,7 +262,9 @@ impl Parts {
     }
 
     fn finish(&mut self, tag: Tag, open: &Open) {
-        let (Some(record), Some(verdict)) = (open.record(tag), open.verdict) else { return };
+        let (Some(record), Some(verdict)) = (open.record(tag), open.verdict) else {
+            return;
+        };
         self.truth.count(&record, verdict, open.bypassed, open.arrival);
         if self.keep {
             self.list.push(record);
@@ -240,6 +281,9 @@ impl Parts {
 
     /// Eye edges of the parts that are not decided yet.
     pub(in crate::line) fn in_flight(&self) -> impl Iterator<Item = (Tag, MonoNanos, Option<Score>)> {
-        self.open.iter().filter(|(_, p)| p.verdict.is_none()).map(|(&t, p)| (t, p.eye, p.score))
+        self.open
+            .iter()
+            .filter(|(_, p)| p.verdict.is_none())
+            .map(|(&t, p)| (t, p.eye, p.score))
     }
 }

@@ -64,13 +64,22 @@ impl Presenter {
                     self.eyes.pop_front();
                 }
             }
-            Action::Decided { tag, verdict, bypassed } => {
+            Action::Decided {
+                tag,
+                verdict,
+                bypassed,
+            } => {
                 // a fate is sealed at the deadline, not before
                 let spare = self.verdicts.remove(&tag).map(|at| t.since(at));
                 let spare = spare.or((verdict.cause() == Some(Cause::NoVerdict)).then_some(Duration::ZERO));
                 let score = part.and_then(|p| p.score);
                 let rejected = matches!(verdict, Verdict::Reject(_));
-                self.last = Some(LastPart { tag: tag.0, verdict, bypassed, score });
+                self.last = Some(LastPart {
+                    tag: tag.0,
+                    verdict,
+                    bypassed,
+                    score,
+                });
                 self.parts.push_back((TrendPoint { score, rejected }, spare));
                 if self.parts.len() > TREND {
                     self.parts.pop_front();
@@ -85,7 +94,11 @@ impl Presenter {
         if let Event::Inspected(inspected) = event
             && let (Ok(found), Some(seen)) = (&inspected.result, &inspected.reject)
         {
-            self.reject = Some(LastReject { tag: inspected.tag.0, score: found.score, seen: Arc::clone(seen) });
+            self.reject = Some(LastReject {
+                tag: inspected.tag.0,
+                score: found.score,
+                seen: Arc::clone(seen),
+            });
         }
     }
 
@@ -152,20 +165,54 @@ mod tests {
         let mut part = |tag: u32, verdict_at: Option<u64>, verdict| {
             let tag = Tag(tag);
             if let Some(at) = verdict_at {
-                p.input(ms(at), &Input::Verdict { tag, verdict: Verdict::Pass });
+                p.input(
+                    ms(at),
+                    &Input::Verdict {
+                        tag,
+                        verdict: Verdict::Pass,
+                    },
+                );
             }
-            p.action(ms(1000), &Action::Decided { tag, verdict, bypassed: false }, None);
+            p.action(
+                ms(1000),
+                &Action::Decided {
+                    tag,
+                    verdict,
+                    bypassed: false,
+                },
+                None,
+            );
             p.view(ms(1000), &Status::default()).margin
         };
-        assert_eq!(part(1, None, Verdict::Reject(Cause::Spacing)), None, "nobody waited for a verdict");
-        assert_eq!(part(2, Some(700), Verdict::Pass), Some(Duration::from_millis(300)));
-        assert_eq!(part(3, Some(900), Verdict::Pass), Some(Duration::from_millis(100)));
-        assert_eq!(part(4, Some(800), Verdict::Pass), Some(Duration::from_millis(100)));
-        assert_eq!(part(5, None, Verdict::Reject(Cause::NoVerdict)), Some(Duration::ZERO));
+        assert_eq!(
+            part(1, None, Verdict::Reject(Cause::Spacing)),
+            None,
+            "nobody waited for a verdict"
+        );
+        assert_eq!(
+            part(2, Some(700), Verdict::Pass),
+            Some(Duration::from_millis(300))
+        );
+        assert_eq!(
+            part(3, Some(900), Verdict::Pass),
+            Some(Duration::from_millis(100))
+        );
+        assert_eq!(
+            part(4, Some(800), Verdict::Pass),
+            Some(Duration::from_millis(100))
+        );
+        assert_eq!(
+            part(5, None, Verdict::Reject(Cause::NoVerdict)),
+            Some(Duration::ZERO)
+        );
         for tag in 6..6 + TREND as u32 {
             part(tag, Some(990), Verdict::Pass);
         }
-        assert_eq!(part(99, Some(990), Verdict::Pass), Some(Duration::from_millis(10)), "old parts are forgotten");
+        assert_eq!(
+            part(99, Some(990), Verdict::Pass),
+            Some(Duration::from_millis(10)),
+            "old parts are forgotten"
+        );
         assert!(p.verdicts.is_empty());
     }
 
@@ -174,7 +221,14 @@ mod tests {
         let mut p = presenter();
         let mut speed = |eye: Option<u64>, now: u64| {
             if let Some(eye) = eye {
-                p.action(ms(eye), &Action::Part { tag: Tag(1), eye: ms(eye) }, None);
+                p.action(
+                    ms(eye),
+                    &Action::Part {
+                        tag: Tag(1),
+                        eye: ms(eye),
+                    },
+                    None,
+                );
             }
             p.parts_per_minute(ms(now)).map(f64::round)
         };
@@ -202,13 +256,22 @@ mod tests {
                 ejected: None,
                 frame_to_verdict_us: None,
             };
-            let action =
-                Action::Decided { tag: Tag(tag), verdict: Verdict::Reject(Cause::Defect), bypassed: tag == 99 };
+            let action = Action::Decided {
+                tag: Tag(tag),
+                verdict: Verdict::Reject(Cause::Defect),
+                bypassed: tag == 99,
+            };
             p.action(ms(tag.into()), &action, Some(&record));
         }
         let view = p.view(ms(100), &Status::default());
         assert_eq!(view.trend.len(), TREND);
-        assert_eq!(view.trend.last(), Some(&TrendPoint { score: Some(Score(99)), rejected: true }));
+        assert_eq!(
+            view.trend.last(),
+            Some(&TrendPoint {
+                score: Some(Score(99)),
+                rejected: true
+            })
+        );
         assert_eq!(view.trend[0].score, Some(Score(100 - TREND as u16)));
         let last = view.last.expect("a part");
         assert_eq!((last.tag, last.bypassed, last.score), (99, true, Some(Score(99))));

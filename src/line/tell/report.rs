@@ -50,12 +50,28 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = |n: u64| if self.parts == 0 { 0.0 } else { n as f64 * 100.0 / self.parts as f64 };
+        let share = |n: u64| {
+            if self.parts == 0 {
+                0.0
+            } else {
+                n as f64 * 100.0 / self.parts as f64
+            }
+        };
         let c = &self.counters;
         writeln!(f, "{} with {}", self.board, self.recipe)?;
         writeln!(f, "  parts                      {:>8}", self.parts)?;
-        writeln!(f, "  passed                     {:>8}   {:5.1} %", self.passed, share(self.passed))?;
-        writeln!(f, "  rejected                   {:>8}   {:5.1} %", self.rejected, share(self.rejected))?;
+        writeln!(
+            f,
+            "  passed                     {:>8}   {:5.1} %",
+            self.passed,
+            share(self.passed)
+        )?;
+        writeln!(
+            f,
+            "  rejected                   {:>8}   {:5.1} %",
+            self.rejected,
+            share(self.rejected)
+        )?;
         for (cause, &count) in self.rejected_by_cause.iter().filter(|&(_, &count)| count > 0) {
             writeln!(f, "    {cause:<24} {count:>8}")?;
         }
@@ -81,7 +97,11 @@ impl fmt::Display for Report {
         }
         let t = &self.truth;
         if t.good + t.defective > 0 {
-            writeln!(f, "against the ground truth ({} good, {} defective)", t.good, t.defective)?;
+            writeln!(
+                f,
+                "against the ground truth ({} good, {} defective)",
+                t.good, t.defective
+            )?;
             writeln!(f, "  right at the gate          {:>8}", t.right)?;
             writeln!(f, "  good parts rejected        {:>8}", t.false_rejects)?;
             writeln!(f, "  defective parts passed     {:>8}", t.missed)?;
@@ -91,7 +111,11 @@ impl fmt::Display for Report {
             writeln!(f, "  gate not as the verdict    {:>8}   {what}", t.gate_disagrees)?;
         }
         if t.device_disagrees > 0 {
-            writeln!(f, "  device not as the belt     {:>8}   (see the causes above)", t.device_disagrees)?;
+            writeln!(
+                f,
+                "  device not as the belt     {:>8}   (see the causes above)",
+                t.device_disagrees
+            )?;
         }
         writeln!(f, "{}", Latency::heading("times, ms"))?;
         for (stage, l) in &self.latency {

@@ -1,5 +1,5 @@
-//! Everything about a line that people see or that is kept: screen, display, records, counters on disk, status. Nothing on the
-//! line waits for it.
+//! Everything about a line that people see or that is kept: screen, display, records, counters on disk,
+//! status. Nothing on the line waits for it.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -26,7 +26,12 @@ const PERIOD: Duration = Duration::from_millis(5);
 /// Counters are saved this often.
 const SAVE: Duration = Duration::from_millis(500);
 /// Names of the latencies, in the order of a frame.
-const STAGES: [&str; 4] = ["1 preprocess", "2 reconstruct", "3 difference, HEE, score", "4 exposure to verdict"];
+const STAGES: [&str; 4] = [
+    "1 preprocess",
+    "2 reconstruct",
+    "3 difference, HEE, score",
+    "4 exposure to verdict",
+];
 const GATE: &str = "gate error";
 
 /// Files that a line writes.
@@ -108,7 +113,14 @@ impl Scribe<'_> {
             && let Some(sha256) = &inspected.sha256
         {
             let (frame, name) = (inspected.frame, inspected.name.clone());
-            self.record(inspected.judged, Recorded::Picture { frame, name, sha256: sha256.clone() });
+            self.record(
+                inspected.judged,
+                Recorded::Picture {
+                    frame,
+                    name,
+                    sha256: sha256.clone(),
+                },
+            );
         }
         if let Some(presenter) = &mut self.presenter {
             presenter.event(&event);
@@ -169,7 +181,12 @@ impl Scribe<'_> {
 
     fn operator(&self, action: &str) {
         log::info!("operator: {action}");
-        if let Some(Err(e)) = self.papers.store.as_ref().map(|s| s.log_action(action, &self.now.counters)) {
+        if let Some(Err(e)) = self
+            .papers
+            .store
+            .as_ref()
+            .map(|s| s.log_action(action, &self.now.counters))
+        {
             log::error!("an operator's action is not in the log: {e}");
         }
     }
@@ -217,21 +234,31 @@ impl Scribe<'_> {
     }
 
     fn publish(&mut self) {
-        self.now.latency = STAGES.into_iter().zip(self.parts.stages.iter().map(crate::line::Times::latency)).collect();
+        self.now.latency = STAGES
+            .into_iter()
+            .zip(self.parts.stages.iter().map(crate::line::Times::latency))
+            .collect();
         self.now.gate_error = self.parts.gate_error.latency();
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.now);
+        self.status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&self.now);
     }
 
     fn save(&mut self, running: bool) {
         let Some(store) = &self.papers.store else { return };
         let stages = STAGES.into_iter().zip(&self.parts.stages);
-        let latencies = stages.chain([(GATE, &self.parts.gate_error)]).map(|(n, t)| (n.to_owned(), t.saved()));
+        let latencies = stages
+            .chain([(GATE, &self.parts.gate_error)])
+            .map(|(n, t)| (n.to_owned(), t.saved()));
         let saved = Saved {
             format: store::FORMAT,
             saved_at: store::wall_seconds(),
             running,
-            threshold: (self.now.threshold != self.now.taught_threshold)
-                .then(|| SavedThreshold { recipe: self.in_force.sha256.clone(), threshold: self.now.threshold }),
+            threshold: (self.now.threshold != self.now.taught_threshold).then(|| SavedThreshold {
+                recipe: self.in_force.sha256.clone(),
+                threshold: self.now.threshold,
+            }),
             counters: self.now.counters,
             latencies: latencies.collect(),
         };
@@ -245,14 +272,24 @@ impl Scribe<'_> {
 
     /// Takes in what an earlier run saved.
     pub(in crate::line) fn go_on(&mut self, saved: &Saved) {
-        for (name, times) in STAGES.into_iter().zip(&mut self.parts.stages).chain([(GATE, &mut self.parts.gate_error)])
+        for (name, times) in STAGES
+            .into_iter()
+            .zip(&mut self.parts.stages)
+            .chain([(GATE, &mut self.parts.gate_error)])
         {
             times.add_saved(saved.latencies.get(name).map_or(&[], Vec::as_slice));
         }
     }
 
     fn report(self) -> (Report, Parts) {
-        let Self { mut parts, now, seen, board, last_state, .. } = self;
+        let Self {
+            mut parts,
+            now,
+            seen,
+            board,
+            last_state,
+            ..
+        } = self;
         let mut rejected = now.counters.rejected;
         let report = Report {
             board,

@@ -15,7 +15,10 @@ pub fn contact_sheet(parts: &Parts) -> Option<Picture> {
     let side = rejects.first()?.3.picture.width;
     let columns = COLUMNS.min(rejects.len());
     let (cell_width, cell_height) = (2 * side + 2 + GAP, side + GAP);
-    let (width, height) = (columns * cell_width + GAP, rejects.len().div_ceil(columns) * cell_height + GAP);
+    let (width, height) = (
+        columns * cell_width + GAP,
+        rejects.len().div_ceil(columns) * cell_height + GAP,
+    );
     let mut sheet = Picture::filled(width, height, 3, BACKGROUND);
     for (i, (.., reject)) in rejects.iter().enumerate() {
         let (x, y) = (GAP + i % columns * cell_width, GAP + i / columns * cell_height);

@@ -27,9 +27,18 @@ impl Terminal {
     /// Ten pictures a second.
     pub(in crate::line) const PERIOD: Duration = Duration::from_millis(100);
 
-    /// `gate_delay` is the length of the belt that is shown, from the eye to the gate, as the time that a part takes.
+    /// `gate_delay` is the length of the belt that is shown, from the eye to the gate, as the time that a
+    /// part takes.
     pub(in crate::line) fn new(threshold: Score, gate_delay: Duration, quiet: bool, terminal: bool) -> Self {
-        Self { threshold, gate_delay, quiet, terminal, drawn: MonoNanos(0), passed: 0, rejected: 0 }
+        Self {
+            threshold,
+            gate_delay,
+            quiet,
+            terminal,
+            drawn: MonoNanos(0),
+            passed: 0,
+            rejected: 0,
+        }
     }
 
     /// Another recipe has another threshold.
@@ -49,18 +58,35 @@ impl Terminal {
         }
         let cause = part.cause.map_or(String::new(), |c| c.to_string());
         let score = part.score.map_or("-".to_owned(), |s| s.to_string());
-        let ms = part.frame_to_verdict_us.map_or(String::new(), |us| format!("{:.1} ms", us as f64 / 1000.0));
-        let truth = part.truth.as_deref().map_or(String::new(), |t| format!("   is {t}"));
+        let ms = part
+            .frame_to_verdict_us
+            .map_or(String::new(), |us| format!("{:.1} ms", us as f64 / 1000.0));
+        let truth = part
+            .truth
+            .as_deref()
+            .map_or(String::new(), |t| format!("   is {t}"));
         // a rendered part has a name, and no file
-        let file = part.file.as_deref().filter(|file| is_picture_file(Path::new(file)));
+        let file = part
+            .file
+            .as_deref()
+            .filter(|file| is_picture_file(Path::new(file)));
         let file = file.map_or(String::new(), |file| format!("   {file}"));
         let colour = |code: &str, text: &str| {
-            if self.terminal { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+            if self.terminal {
+                format!("\x1b[{code}m{text}\x1b[0m")
+            } else {
+                text.to_owned()
+            }
         };
-        let verdict =
-            colour(if part.cause.is_some() { "1;31" } else { "32" }, &format!("{:<6}", part.verdict.to_uppercase()));
+        let verdict = colour(
+            if part.cause.is_some() { "1;31" } else { "32" },
+            &format!("{:<6}", part.verdict.to_uppercase()),
+        );
         let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        print(&format!("{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}{file}\n", part.tag));
+        print(&format!(
+            "{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}{file}\n",
+            part.tag
+        ));
     }
 
     /// Draws the belt, if a tenth of a second has gone by.
@@ -86,7 +112,10 @@ impl Terminal {
             }
         }
         let belt: String = belt.into_iter().collect();
-        print(&format!("\r\x1b[2K eye ▏{belt}▕ gate   passed {}   rejected {}", self.passed, self.rejected));
+        print(&format!(
+            "\r\x1b[2K eye ▏{belt}▕ gate   passed {}   rejected {}",
+            self.passed, self.rejected
+        ));
     }
 
     /// Leaves the terminal as it was.

@@ -13,7 +13,8 @@ pub(crate) struct Board(Table);
 impl Board {
     /// Reads one.
     pub(crate) fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
         Ok(Self(text.parse().with_context(|| format!("{}", path.display()))?))
     }
 
@@ -28,9 +29,15 @@ impl Board {
     pub(crate) fn fits(&self, camera: &[(&str, u32)]) -> Result<()> {
         for (key, value) in camera {
             let has = self.value(&format!("camera.{key}"));
-            let has = has.and_then(|has| has.as_float().or_else(|| has.as_integer().map(|number| number as f64)));
+            let has = has.and_then(|has| {
+                has.as_float()
+                    .or_else(|| has.as_integer().map(|number| number as f64))
+            });
             if let Some(has) = has.filter(|&has| has != f64::from(*value)) {
-                bail!("camera.{key} is {has}, but the rig's camera has {value}; its size is that of the pictures");
+                bail!(
+                    "camera.{key} is {has}, but the rig's camera has {value}; its size is that of the \
+                     pictures"
+                );
             }
         }
         Ok(())
@@ -46,7 +53,9 @@ impl Board {
         let mut table = &mut self.0;
         for part in path.split('.').filter(|p| !p.is_empty()) {
             let inner = table.entry(part).or_insert_with(|| Table::new().into());
-            table = inner.as_table_mut().with_context(|| format!("the board's {part} is no table"))?;
+            table = inner
+                .as_table_mut()
+                .with_context(|| format!("the board's {part} is no table"))?;
         }
         table.insert(last.to_owned(), value.into());
         Ok(())
@@ -71,13 +80,17 @@ impl Board {
     fn value(&self, key: &str) -> Option<&Value> {
         let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
         let parts = path.split('.').filter(|p| !p.is_empty());
-        let table = parts.into_iter().try_fold(&self.0, |table, part| table.get(part)?.as_table())?;
+        let table = parts
+            .into_iter()
+            .try_fold(&self.0, |table, part| table.get(part)?.as_table())?;
         table.get(last)
     }
 }
 
 fn time(text: &str) -> Result<Duration> {
-    let (number, unit) = text.split_once(' ').with_context(|| format!("\"{text}\" is no number and unit"))?;
+    let (number, unit) = text
+        .split_once(' ')
+        .with_context(|| format!("\"{text}\" is no number and unit"))?;
     let seconds = match unit {
         "us" => 1e-6,
         "ms" => 1e-3,
@@ -93,18 +106,31 @@ mod tests {
 
     #[test]
     fn times_are_read_and_changed() {
-        let mut board = Board("[gate]\npulse = \"60 ms\"\ndistance = \"1.5 s\"\nway = \"3 mm\"".parse().unwrap());
+        let mut board = Board(
+            "[gate]\npulse = \"60 ms\"\ndistance = \"1.5 s\"\nway = \"3 mm\""
+                .parse()
+                .unwrap(),
+        );
         assert_eq!(board.time("gate.pulse").unwrap(), Duration::from_millis(60));
         assert_eq!(board.time("gate.distance").unwrap(), Duration::from_millis(1500));
         assert!(board.time("gate.way").is_err() && board.time("gate.delay").is_err());
         assert!(board.has("gate.way") && !board.has("camera.fps") && board.fits(&[("fps", 10)]).is_ok());
         board.set("camera.fps", 10).unwrap();
         assert!(board.fits(&[("fps", 10), ("width", 256)]).is_ok());
-        assert!(board.fits(&[("fps", 30)]).unwrap_err().to_string().contains("camera.fps is 10"));
+        assert!(
+            board
+                .fits(&[("fps", 30)])
+                .unwrap_err()
+                .to_string()
+                .contains("camera.fps is 10")
+        );
         board.set("gate.pulse", "3 s").unwrap();
         board.set("outputs.gate.line", 6).unwrap();
         let again = Board(board.text().unwrap().parse().unwrap());
         assert_eq!(again.time("gate.pulse").unwrap(), Duration::from_secs(3));
-        assert_eq!(again.value("outputs.gate.line").and_then(Value::as_integer), Some(6));
+        assert_eq!(
+            again.value("outputs.gate.line").and_then(Value::as_integer),
+            Some(6)
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! The device rig: a whole device in an emulated computer. Debian's arm64 kernel runs the program that a user installs;
-//! the rig gives it a USB camera and a photo-eye, and looks at gate, READY, FAULT and screen from outside. Another computer,
-//! a Raspberry Pi, is for the outputs through its registers.
+//! The device rig: a whole device in an emulated computer. Debian's arm64 kernel runs the program that a user
+//! installs; the rig gives it a USB camera and a photo-eye, and looks at gate, READY, FAULT and screen from
+//! outside. Another computer, a Raspberry Pi, is for the outputs through its registers.
 
 mod board;
 mod camera;
@@ -27,7 +27,8 @@ struct Options {
     /// The emulated computer
     #[arg(long, value_enum, default_value = "virt")]
     machine: Kind,
-    /// The program's Debian package for arm64, whose content the guest gets; without one only the rig itself is checked
+    /// The program's Debian package for arm64, whose content the guest gets; without one only the rig itself
+    /// is checked
     #[arg(long, value_name = "FILE")]
     package: Option<PathBuf>,
     /// This computer's own program: `inspect` says what the device must decide
@@ -45,16 +46,17 @@ struct Options {
     /// Time between two parts, in milliseconds: an emulated core is slow
     #[arg(long, default_value_t = 1500)]
     period_ms: u64,
-    /// How far a pulse may be from its plan, in milliseconds: what an emulated core on a busy computer allows, not what a
-    /// device does
+    /// How far a pulse may be from its plan, in milliseconds: what an emulated core on a busy computer
+    /// allows, not what a device does
     #[arg(long, default_value_t = 100)]
     tolerance_ms: u64,
     /// Times that the camera fails and comes back
     #[arg(long, default_value_t = 50)]
     cycles: usize,
-    /// A check that failed is made again until it has failed so often, each time on a belt half as fast: an emulated computer
-    /// whose processor others use misses times that a device keeps
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4), conflicts_with = "mutant")]
+    /// A check that failed is made again until it has failed so often, each time on a belt half as fast: an
+    /// emulated computer whose processor others use misses times that a device keeps
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "mutant")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4))]
     tries: u32,
     /// Only these checks
     #[arg(long, value_name = "NAME", num_args = 1..)]
@@ -127,7 +129,10 @@ fn run(options: &Options) -> Result<bool> {
                 }
                 Err(e) => {
                     failed += usize::from(left == 0);
-                    println!("✗ {name:<10} {e:#}{}", if left > 0 { "; once more, half as fast" } else { "" });
+                    println!(
+                        "✗ {name:<10} {e:#}{}",
+                        if left > 0 { "; once more, half as fast" } else { "" }
+                    );
                     rig.keep_logs(name);
                     rig.clear_away()?;
                 }
@@ -140,7 +145,10 @@ fn run(options: &Options) -> Result<bool> {
         println!("{left_out} checks of the program itself were left out");
     }
     if let Some(mutant) = options.mutant {
-        println!("{mutant:?} was {}", if failed > 0 { "noticed" } else { "not noticed" });
+        println!(
+            "{mutant:?} was {}",
+            if failed > 0 { "noticed" } else { "not noticed" }
+        );
         return Ok(failed > 0);
     }
     Ok(failed == 0)

@@ -42,14 +42,23 @@ impl Verdict {
     }
 }
 
-/// Parts for the belt: pictures of a folder, each with the host's verdicts on it as the camera will send it. Frames that
-/// it sends as JPEG are given to the host byte for byte.
-pub(crate) fn parts(pictures: &Path, count: usize, program: &Path, recipe: &Path, out: &Path) -> Result<Vec<Part>> {
+/// Parts for the belt: pictures of a folder, each with the host's verdicts on it as the camera will send it.
+/// Frames that it sends as JPEG are given to the host byte for byte.
+pub(crate) fn parts(
+    pictures: &Path,
+    count: usize,
+    program: &Path,
+    recipe: &Path,
+    out: &Path,
+) -> Result<Vec<Part>> {
     let mut files = Vec::new();
     list(pictures, &mut files)?;
     files.sort();
     ensure!(!files.is_empty(), "{}: no PNG picture in it", pictures.display());
-    let pictures = spread(&files, count).into_iter().map(|file| Picture::open(file)).collect::<Result<Vec<_>>>()?;
+    let pictures = spread(&files, count)
+        .into_iter()
+        .map(|file| Picture::open(file))
+        .collect::<Result<Vec<_>>>()?;
     let folders = ["fed-mjpeg", "fed-yuyv"].map(|name| out.join(name));
     for folder in &folders {
         if folder.exists() {
@@ -58,34 +67,64 @@ pub(crate) fn parts(pictures: &Path, count: usize, program: &Path, recipe: &Path
         std::fs::create_dir_all(folder)?;
     }
     for (number, picture) in pictures.iter().enumerate() {
-        std::fs::write(folders[0].join(format!("{number:06}.jpg")), picture.bytes(Format::Mjpeg))?;
-        picture.as_seen_in_yuyv().save(folders[1].join(format!("{number:06}.png")))?;
+        std::fs::write(
+            folders[0].join(format!("{number:06}.jpg")),
+            picture.bytes(Format::Mjpeg),
+        )?;
+        picture
+            .as_seen_in_yuyv()
+            .save(folders[1].join(format!("{number:06}.png")))?;
     }
     let [mjpeg, yuyv] = folders.map(|folder| inspect(&folder, program, recipe, pictures.len()));
     let verdicts = mjpeg?.into_iter().zip(yuyv?);
-    let parts: Vec<_> =
-        pictures.into_iter().zip(verdicts).map(|(picture, (mjpeg, yuyv))| Part { picture, mjpeg, yuyv }).collect();
+    let parts: Vec<_> = pictures
+        .into_iter()
+        .zip(verdicts)
+        .map(|(picture, (mjpeg, yuyv))| Part { picture, mjpeg, yuyv })
+        .collect();
     let rejects = parts.iter().filter(|p| p.mjpeg.reject).count();
     let both = rejects > 0 && rejects < parts.len();
-    ensure!(both, "the host rejects {rejects} of {} parts: a rig needs good and bad ones", parts.len());
+    ensure!(
+        both,
+        "the host rejects {rejects} of {} parts: a rig needs good and bad ones",
+        parts.len()
+    );
     Ok(parts)
 }
 
 fn inspect(folder: &Path, program: &Path, recipe: &Path, count: usize) -> Result<Vec<Verdict>> {
     let mut command = Command::new(program);
-    let said = guest::run(command.args(["inspect", "--json", "--recipe"]).arg(recipe).arg(folder))?;
+    let said = guest::run(
+        command
+            .args(["inspect", "--json", "--recipe"])
+            .arg(recipe)
+            .arg(folder),
+    )?;
     let verdicts = said.lines().map(|line| {
         let line: Value = serde_json::from_str(line)?;
-        let number = |key: &str| line[key].as_f64().with_context(|| format!("the host has no {key}: {line}"));
+        let number = |key: &str| {
+            line[key]
+                .as_f64()
+                .with_context(|| format!("the host has no {key}: {line}"))
+        };
         let (score, threshold) = (number("score")?, number("threshold")?);
-        Ok(Verdict { reject: line["verdict"] == "reject", score, threshold })
+        Ok(Verdict {
+            reject: line["verdict"] == "reject",
+            score,
+            threshold,
+        })
     });
     let verdicts = verdicts.collect::<Result<Vec<_>>>()?;
-    ensure!(verdicts.len() == count, "the host gave {} verdicts on {count} pictures", verdicts.len());
+    ensure!(
+        verdicts.len() == count,
+        "the host gave {} verdicts on {count} pictures",
+        verdicts.len()
+    );
     Ok(verdicts)
 }
 
-/// So many files, from all over the list, in an order that mixes folders: the step has no common factor with the length.
+/// So many files, from all over the list, in an order that mixes folders: the step has no common factor with
+/// the length.
 fn spread(files: &[PathBuf], count: usize) -> Vec<&PathBuf> {
     let length = files.len();
     let common = |mut a: usize, mut b: usize| {
@@ -94,12 +133,16 @@ fn spread(files: &[PathBuf], count: usize) -> Vec<&PathBuf> {
         }
         a
     };
-    let step = (length * 5 / 8..).find(|&step| step > 0 && common(step, length) == 1).unwrap_or(1);
+    let step = (length * 5 / 8..)
+        .find(|&step| step > 0 && common(step, length) == 1)
+        .unwrap_or(1);
     (0..count).map(|n| &files[n * step % length]).collect()
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("{}: cannot be listed", folder.display()))? {
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("{}: cannot be listed", folder.display()))?
+    {
         let path = entry?.path();
         if path.is_dir() {
             list(&path, files)?;

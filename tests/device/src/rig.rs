@@ -78,7 +78,10 @@ impl Rig {
         Machine::check(&options.qemu, model)?;
         std::fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
         let out = options.out.canonicalize()?;
-        let package = options.package.as_ref().map(|package| guest::unpack(package, &out.join("package")));
+        let package = options
+            .package
+            .as_ref()
+            .map(|package| guest::unpack(package, &out.join("package")));
         let package = package.transpose()?;
         let parts = match &package {
             Some(package) if model.has_eye() => parts(options, package, &out)?,
@@ -93,12 +96,18 @@ impl Rig {
         }
         let packages = Packages::fetch(&options.cache)?;
         let text = board.as_ref().map(Board::text).transpose()?;
-        let content = package.as_deref().zip(text.as_deref()).map(|(package, board)| Content { package, board });
+        let content = package
+            .as_deref()
+            .zip(text.as_deref())
+            .map(|(package, board)| Content { package, board });
         let initramfs = guest::make(&packages, model, content.as_ref())?;
         let folder = std::env::temp_dir().join(format!("beltwatch-rig-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let kernel = guest::kernel(&packages)?;
-        let device_tree = model.device_tree.map(|name| guest::device_tree(&packages, name)).transpose()?;
+        let device_tree = model
+            .device_tree
+            .map(|name| guest::device_tree(&packages, name))
+            .transpose()?;
         let machine = Machine::start(&Parts {
             qemu: &options.qemu,
             model,
@@ -108,8 +117,16 @@ impl Rig {
             folder: &folder,
         })?;
         let formats = vec![Format::Mjpeg];
-        let shape = Shape { width, height, frames_per_second: FRAMES_PER_SECOND, formats };
-        let belt = [Picture::noise(width, height, BELT, 1)?, Picture::noise(width, height, BELT, 2)?];
+        let shape = Shape {
+            width,
+            height,
+            frames_per_second: FRAMES_PER_SECOND,
+            formats,
+        };
+        let belt = [
+            Picture::noise(width, height, BELT, 1)?,
+            Picture::noise(width, height, BELT, 2)?,
+        ];
         let camera = Camera::new(machine.usb_socket(), shape, belt);
         let has_program = board.is_some();
         let [period, tolerance] = [options.period_ms, options.tolerance_ms].map(Duration::from_millis);
@@ -170,12 +187,14 @@ impl Rig {
         Ok(board)
     }
 
-    /// Runs a command in the guest, with a camera plugged in that has every format, where it can have one; what it says,
-    /// and its exit code.
+    /// Runs a command in the guest, with a camera plugged in that has every format, where it can have one;
+    /// what it says, and its exit code.
     pub(crate) fn run_in_guest(&mut self, command: &str) -> Result<(String, i32)> {
         if self.model.has_eye() {
             self.camera.plug_with(&[Format::Mjpeg, Format::Yuyv])?;
-            self.machine.shell.run("until [ -c /dev/video0 ]; do sleep 0.05; done")?;
+            self.machine
+                .shell
+                .run("until [ -c /dev/video0 ]; do sleep 0.05; done")?;
         }
         self.machine.shell.try_run(command, GUEST_COMMAND)
     }
@@ -184,12 +203,19 @@ impl Rig {
     pub(crate) fn clear_away(&mut self) -> Result<()> {
         self.camera.unplug();
         self.camera.set_fault(Fault::None);
-        if self.has_program { Daemon::clear_away(&mut self.machine) } else { Ok(()) }
+        if self.has_program {
+            Daemon::clear_away(&mut self.machine)
+        } else {
+            Ok(())
+        }
     }
 
     /// Copies the guest's logs to where people find them.
     pub(crate) fn keep_logs(&mut self, name: &str) {
-        let log = self.machine.shell.try_run("cat /tmp/beltwatch.log", Duration::from_secs(10));
+        let log = self
+            .machine
+            .shell
+            .try_run("cat /tmp/beltwatch.log", Duration::from_secs(10));
         if let Ok((log, 0)) = log {
             write(&self.out.join(format!("{name}-beltwatch.log")), log.as_bytes());
         }
@@ -204,7 +230,13 @@ fn parts(options: &Options, package: &Path, out: &Path) -> Result<Vec<Part>> {
     let (Some(host), Some(pictures)) = (&options.host_beltwatch, &options.pictures) else {
         bail!("this machine's belt is moved by the rig: --package needs --host-beltwatch and --pictures");
     };
-    oracle::parts(pictures, options.parts, host, &package.join(&guest::RECIPE[1..]), out)
+    oracle::parts(
+        pictures,
+        options.parts,
+        host,
+        &package.join(&guest::RECIPE[1..]),
+        out,
+    )
 }
 
 impl Drop for Rig {

@@ -18,7 +18,10 @@ pub struct RankedPixels {
 impl RankedPixels {
     /// Takes the signed anomaly map of each picture with its mask (`None`: a good part), both of one size.
     pub fn new<'a>(pictures: impl IntoIterator<Item = (&'a [i32], Option<&'a Mask>)>) -> Self {
-        let mut ranked = Self { pixels: Vec::new(), weights: vec![0.0] };
+        let mut ranked = Self {
+            pixels: Vec::new(),
+            weights: vec![0.0],
+        };
         for (map, mask) in pictures {
             let Some(mask) = mask else {
                 ranked.pixels.extend(map.iter().map(|&score| packed(score, 0)));
@@ -27,8 +30,14 @@ impl RankedPixels {
             let (labels, areas) = mask.regions();
             let first = ranked.weights.len() as u32 - 1;
             let number = |label: u32| if label == 0 { 0 } else { label + first };
-            ranked.pixels.extend(map.iter().zip(labels).map(|(&score, label)| packed(score, number(label))));
-            ranked.weights.extend(areas.iter().map(|&area| 1.0 / f64::from(area)));
+            ranked.pixels.extend(
+                map.iter()
+                    .zip(labels)
+                    .map(|(&score, label)| packed(score, number(label))),
+            );
+            ranked
+                .weights
+                .extend(areas.iter().map(|&area| 1.0 / f64::from(area)));
         }
         ranked.pixels.sort_unstable();
         ranked
@@ -47,13 +56,15 @@ impl RankedPixels {
             at.true_positives += tied.len() as u64 - good;
             at
         });
-        Curve { steps: steps.collect() }
+        Curve {
+            steps: steps.collect(),
+        }
     }
 
-    /// Area under the per-region overlap curve up to a false-positive rate of `limit` (above 0, at most 1), divided by
-    /// `limit`: 0 to 1 (Bergmann et al., 2021). The false-positive rate is over all pixels without defect, the overlap is
-    /// the mean over regions of the share that is found; between thresholds, and at the limit, both are interpolated.
-    /// `None` where there is no region or no good pixel.
+    /// Area under the per-region overlap curve up to a false-positive rate of `limit` (above 0, at most 1),
+    /// divided by `limit`: 0 to 1 (Bergmann et al., 2021). The false-positive rate is over all pixels without
+    /// defect, the overlap is the mean over regions of the share that is found; between thresholds, and at
+    /// the limit, both are interpolated. `None` where there is no region or no good pixel.
     pub fn aupro(&self, limit: f64) -> Option<f64> {
         let regions = (self.weights.len() - 1) as f64;
         let good = self.pixels.iter().filter(|&&p| region(p) == 0).count() as f64;
@@ -110,13 +121,20 @@ mod tests {
     fn perfect_and_absent() {
         let mask = drawn(&["#..", "..#"]);
         let map = [9, 0, 0, 0, 0, 9];
-        assert_eq!(RankedPixels::new([(&map[..], Some(&mask)), (&[0; 6], None)]).aupro(0.3), Some(1.0));
+        assert_eq!(
+            RankedPixels::new([(&map[..], Some(&mask)), (&[0; 6], None)]).aupro(0.3),
+            Some(1.0)
+        );
         assert_eq!(RankedPixels::new([(&map[..], None)]).aupro(0.3), None);
-        assert_eq!(RankedPixels::new([(&[1, 2][..], Some(&drawn(&["##"])))]).aupro(0.3), None);
+        assert_eq!(
+            RankedPixels::new([(&[1, 2][..], Some(&drawn(&["##"])))]).aupro(0.3),
+            None
+        );
         assert_eq!(RankedPixels::default().curve().auroc(), None);
     }
 
-    /// Two pictures of 24 x 16 with five regions and many ties; the first without defect, from a small generator.
+    /// Two pictures of 24 x 16 with five regions and many ties; the first without defect, from a small
+    /// generator.
     fn golden() -> [(Vec<i32>, Mask); 2] {
         let mut state = 1u32;
         let mut next = || {
@@ -127,7 +145,14 @@ mod tests {
         [false, true].map(|bad| {
             let places = || (0..16 * 24).map(|i| bad && inside(i % 24, i / 24));
             let map = places().map(|d| next() + if d { 9 } else { 0 }).collect();
-            (map, Mask { width: 24, height: 16, defect: places().collect() })
+            (
+                map,
+                Mask {
+                    width: 24,
+                    height: 16,
+                    defect: places().collect(),
+                },
+            )
         })
     }
 
@@ -136,11 +161,23 @@ mod tests {
         let golden = golden();
         let pixels = RankedPixels::new(golden.iter().map(|(map, mask)| (&map[..], Some(mask))));
         let curve = pixels.curve();
-        let found = [curve.auroc(), curve.average_precision(), pixels.aupro(0.3), pixels.aupro(0.05)]
-            .map(|m| m.expect("a mask"));
-        let expected =
-            [0.672_432_316_287_064_9, 0.245_356_291_802_246_02, 0.302_037_554_314_090_7, 0.209_730_697_607_792_6];
-        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-12), "{found:?}");
+        let found = [
+            curve.auroc(),
+            curve.average_precision(),
+            pixels.aupro(0.3),
+            pixels.aupro(0.05),
+        ]
+        .map(|m| m.expect("a mask"));
+        let expected = [
+            0.672_432_316_287_064_9,
+            0.245_356_291_802_246_02,
+            0.302_037_554_314_090_7,
+            0.209_730_697_607_792_6,
+        ];
+        assert!(
+            found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-12),
+            "{found:?}"
+        );
     }
 
     /// The definition, threshold by threshold.
@@ -156,7 +193,10 @@ mod tests {
                 let (labels, areas) = mask.regions();
                 let share = |label: u32| {
                     let of = || labels.iter().zip(map).filter(move |&(&l, _)| l == label);
-                    (of().filter(|&(_, &s)| s >= threshold).count() as f64, of().count() as f64)
+                    (
+                        of().filter(|&(_, &s)| s >= threshold).count() as f64,
+                        of().count() as f64,
+                    )
                 };
                 good += share(0).1;
                 false_positives += share(0).0;
@@ -165,7 +205,10 @@ mod tests {
             if overlaps.is_empty() || good == 0.0 {
                 return None;
             }
-            points.push((false_positives / good, overlaps.iter().sum::<f64>() / overlaps.len() as f64));
+            points.push((
+                false_positives / good,
+                overlaps.iter().sum::<f64>() / overlaps.len() as f64,
+            ));
         }
         let mut area = 0.0;
         for pair in points.windows(2) {
@@ -191,15 +234,22 @@ mod tests {
             }).collect();
             let ranked = RankedPixels::new(pictures.iter().map(|(map, mask)| (&map[..], Some(mask))));
             match (ranked.aupro(limit), slow(&pictures, limit)) {
-                (Some(found), Some(expected)) => prop_assert!((found - expected).abs() < 1e-9, "{} {}", found, expected),
+                (Some(found), Some(expected)) => prop_assert!((found - expected).abs() < 1e-9, "{} \
+                    {}", found, expected),
                 (found, expected) => prop_assert_eq!(found, expected),
             }
-            let flat = pictures.iter().flat_map(|(map, mask)| map.iter().copied().zip(mask.defect.iter().copied()));
+            let flat = pictures.iter();
+            let flat = flat.flat_map(|(map, mask)| map.iter().copied().zip(mask.defect.iter().copied()));
             prop_assert_eq!(ranked.curve(), Curve::new(flat.collect()));
         }
 
         #[test]
-        fn packing_keeps_the_order(a in any::<i32>(), b in any::<i32>(), region_a in any::<u32>(), region_b in any::<u32>()) {
+        fn packing_keeps_the_order(
+            a in any::<i32>(),
+            b in any::<i32>(),
+            region_a in any::<u32>(),
+            region_b in any::<u32>(),
+        ) {
             prop_assert_eq!(region(packed(a, region_a)), region_a as usize);
             if a > b { prop_assert!(packed(a, region_a) < packed(b, region_b)); }
         }

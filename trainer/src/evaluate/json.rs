@@ -47,7 +47,8 @@ pub struct RecipeFacts {
     pub taught_scores: Vec<f64>,
 }
 
-/// The rows that are not deployed, by the names under which a recipe's `comparison_thresholds` holds a threshold for them.
+/// The rows that are not deployed, by the names under which a recipe's `comparison_thresholds` holds a
+/// threshold for them.
 pub const COMPARISON_ROWS: [&str; 3] = ["float_raw", "float_hee", "int8_raw"];
 
 /// Float and int8 network, each with and without HEE. What was not run has no values.
@@ -97,8 +98,18 @@ pub(super) mod tests {
 
     pub(in crate::evaluate) fn evaluation() -> Evaluation {
         let per_defect = vec![
-            DefectRate { label: "cut".to_owned(), pictures: 8, found: 8, image_auroc: Some(1.0) },
-            DefectRate { label: "glue <b>".to_owned(), pictures: 12, found: 9, image_auroc: Some(0.9132) },
+            DefectRate {
+                label: "cut".to_owned(),
+                pictures: 8,
+                found: 8,
+                image_auroc: Some(1.0),
+            },
+            DefectRate {
+                label: "glue <b>".to_owned(),
+                pictures: 12,
+                found: 9,
+                image_auroc: Some(0.9132),
+            },
         ];
         let int8_hee = Metrics {
             image_auroc: Some(0.948_71),
@@ -113,10 +124,22 @@ pub(super) mod tests {
         };
         Evaluation {
             dataset: PathBuf::from("data/leather"),
-            recipe: RecipeFacts { sha256: "ab12".to_owned(), false_reject_target: 0.01, ..RecipeFacts::default() },
-            counts: Counts { pictures: 68, good: 48, bad: 20, masks: 0 },
+            recipe: RecipeFacts {
+                sha256: "ab12".to_owned(),
+                false_reject_target: 0.01,
+                ..RecipeFacts::default()
+            },
+            counts: Counts {
+                pictures: 68,
+                good: 48,
+                bad: 20,
+                masks: 0,
+            },
             threshold: 3.5,
-            results: Results { int8_hee, ..Results::default() },
+            results: Results {
+                int8_hee,
+                ..Results::default()
+            },
         }
     }
 
@@ -124,10 +147,24 @@ pub(super) mod tests {
     fn json_has_every_key_and_null_for_what_is_not_known() {
         let json: serde_json::Value = serde_json::from_str(&evaluation().to_json()).expect("valid JSON");
         assert_eq!(json["recipe"]["sha256"], "ab12");
-        let odd = Evaluation { dataset: OsStr::from_bytes(b"a\xff").into(), ..evaluation() };
+        let odd = Evaluation {
+            dataset: OsStr::from_bytes(b"a\xff").into(),
+            ..evaluation()
+        };
         assert!(odd.to_json().contains("a\u{fffd}"));
-        assert_eq!((&json["threshold"], &json["counts"]["good"]), (&3.5.into(), &48.into()));
-        let keys = ["image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro", "false_reject_rate", "miss_rate"];
+        assert_eq!(
+            (&json["threshold"], &json["counts"]["good"]),
+            (&3.5.into(), &48.into())
+        );
+        let keys = [
+            "image_auroc",
+            "image_ap",
+            "pixel_auroc",
+            "pixel_ap",
+            "aupro",
+            "false_reject_rate",
+            "miss_rate",
+        ];
         for row in ["float_raw", "float_hee", "int8_raw", "int8_hee"] {
             let row = json["results"][row].as_object().expect("a row");
             assert!(keys.iter().all(|key| row.contains_key(*key)), "{row:?}");

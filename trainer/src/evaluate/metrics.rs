@@ -18,7 +18,12 @@ pub struct Step {
 
 /// A number with the order of a score. NaN, which no score is, counts as the highest.
 pub fn ordered(score: f64) -> i64 {
-    let bits = if score.is_nan() { f64::INFINITY } else { score + 0.0 }.to_bits() as i64;
+    let bits = if score.is_nan() {
+        f64::INFINITY
+    } else {
+        score + 0.0
+    }
+    .to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
@@ -33,7 +38,9 @@ impl Curve {
             at.false_positives += tied.len() as u64 - bad;
             at
         });
-        Self { steps: steps.collect() }
+        Self {
+            steps: steps.collect(),
+        }
     }
 
     fn totals(&self) -> Option<(f64, f64)> {
@@ -41,8 +48,8 @@ impl Curve {
         Some((last.false_positives as f64, last.true_positives as f64))
     }
 
-    /// Area under the receiver operating characteristic, 0 to 1: the chance that a bad sample scores above a good one,
-    /// ties counting half. `None` where there are no good or no bad samples.
+    /// Area under the receiver operating characteristic, 0 to 1: the chance that a bad sample scores above a
+    /// good one, ties counting half. `None` where there are no good or no bad samples.
     pub fn auroc(&self) -> Option<f64> {
         let (good, bad) = self.totals()?;
         let mut before = Step::default();
@@ -55,8 +62,8 @@ impl Curve {
         (good > 0.0 && bad > 0.0).then(|| twice / (2.0 * good * bad))
     }
 
-    /// Average precision, 0 to 1, by its step definition: the sum over thresholds of precision times the gain in recall.
-    /// `None` where there are no good or no bad samples.
+    /// Average precision, 0 to 1, by its step definition: the sum over thresholds of precision times the gain
+    /// in recall. `None` where there are no good or no bad samples.
     pub fn average_precision(&self) -> Option<f64> {
         let (good, bad) = self.totals()?;
         let mut before = 0;
@@ -69,13 +76,18 @@ impl Curve {
         (good > 0.0 && bad > 0.0).then(|| sum / bad)
     }
 
-    /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1); empty where AUROC is `None`.
+    /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1); empty where AUROC is
+    /// `None`.
     pub fn roc(&self) -> Vec<(f64, f64)> {
         let rates = |(good, bad): (f64, f64)| {
             let rate = move |s: &Step| (s.false_positives as f64 / good, s.true_positives as f64 / bad);
-            std::iter::once((0.0, 0.0)).chain(self.steps.iter().map(rate)).collect()
+            std::iter::once((0.0, 0.0))
+                .chain(self.steps.iter().map(rate))
+                .collect()
         };
-        self.totals().filter(|&(good, bad)| good > 0.0 && bad > 0.0).map_or(Vec::new(), rates)
+        self.totals()
+            .filter(|&(good, bad)| good > 0.0 && bad > 0.0)
+            .map_or(Vec::new(), rates)
     }
 }
 
@@ -85,7 +97,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn curve(scores: &[f64], bad: &[u8]) -> Curve {
-        Curve::new(scores.iter().zip(bad).map(|(&s, &b)| (ordered(s), b == 1)).collect())
+        Curve::new(
+            scores
+                .iter()
+                .zip(bad)
+                .map(|(&s, &b)| (ordered(s), b == 1))
+                .collect(),
+        )
     }
 
     fn close(found: Option<f64>, expected: f64) {
@@ -99,7 +117,10 @@ mod tests {
         let c = curve(&[0.9, 0.4, 0.5, 0.3], &[1, 1, 0, 0]);
         close(c.auroc(), 3.0 / 4.0);
         close(c.average_precision(), 0.5 * 1.0 + 0.5 * 2.0 / 3.0);
-        assert_eq!(c.roc(), [(0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)]);
+        assert_eq!(
+            c.roc(),
+            [(0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)]
+        );
         let all_tied = curve(&[2.0; 5], &[1, 0, 0, 0, 1]);
         close(all_tied.auroc(), 0.5);
         close(all_tied.average_precision(), 0.4);
@@ -116,14 +137,28 @@ mod tests {
 
     #[test]
     fn one_class_has_no_metric() {
-        for c in [curve(&[], &[]), curve(&[1.0, 2.0], &[0, 0]), curve(&[1.0, 2.0], &[1, 1])] {
+        for c in [
+            curve(&[], &[]),
+            curve(&[1.0, 2.0], &[0, 0]),
+            curve(&[1.0, 2.0], &[1, 1]),
+        ] {
             assert_eq!((c.auroc(), c.average_precision(), c.roc().len()), (None, None, 0));
         }
     }
 
     #[test]
     fn order_of_numbers() {
-        let up = [f64::NEG_INFINITY, -2.5, -1e-300, 0.0, 1e-300, 0.1, 3.0, f64::MAX, f64::INFINITY];
+        let up = [
+            f64::NEG_INFINITY,
+            -2.5,
+            -1e-300,
+            0.0,
+            1e-300,
+            0.1,
+            3.0,
+            f64::MAX,
+            f64::INFINITY,
+        ];
         assert!(up.windows(2).all(|w| ordered(w[0]) < ordered(w[1])));
         assert_eq!(ordered(-0.0), ordered(0.0));
         assert_eq!(ordered(-f64::NAN), ordered(f64::INFINITY));
@@ -143,7 +178,9 @@ mod tests {
         }
 
         #[test]
-        fn average_precision_asks_every_threshold(samples in proptest::collection::vec((-4i32..4, any::<bool>()), 1..60)) {
+        fn average_precision_asks_every_threshold(
+            samples in proptest::collection::vec((-4i32..4, any::<bool>()), 1..60),
+        ) {
             prop_assume!(samples.iter().any(|s| s.1) && samples.iter().any(|s| !s.1));
             let total = samples.iter().filter(|s| s.1).count() as f64;
             let (mut expected, mut recall_above) = (0.0, 0.0);
@@ -160,8 +197,13 @@ mod tests {
         }
 
         #[test]
-        fn only_the_order_counts(scores in proptest::collection::vec(-1e6f64..1e6, 2..40), bits in any::<u64>()) {
-            let samples = |f: fn(f64) -> f64| scores.iter().enumerate().map(|(i, &s)| (ordered(f(s)), bits >> i & 1 == 1)).collect();
+        fn only_the_order_counts(
+            scores in proptest::collection::vec(-1e6f64..1e6, 2..40),
+            bits in any::<u64>(),
+        ) {
+            let samples = |f: fn(f64) -> f64| {
+                scores.iter().enumerate().map(|(i, &s)| (ordered(f(s)), bits >> i & 1 == 1)).collect()
+            };
             prop_assert_eq!(Curve::new(samples(|s| s)), Curve::new(samples(|s| s * 8.0)));
         }
     }

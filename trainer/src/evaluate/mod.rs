@@ -52,8 +52,8 @@ pub struct Metrics {
     pub image_auroc: Option<f64>,
     /// Average precision of the pictures' scores, step definition, 0 to 1.
     pub image_ap: Option<f64>,
-    /// Area under the ROC curve of the pixels. The three pixel metrics are over good pictures and those with a mask,
-    /// and `None` where no picture has a mask.
+    /// Area under the ROC curve of the pixels. The three pixel metrics are over good pictures and those with
+    /// a mask, and `None` where no picture has a mask.
     pub pixel_auroc: Option<f64>,
     /// Average precision of the pixels.
     pub pixel_ap: Option<f64>,
@@ -103,11 +103,17 @@ impl Counts {
     pub fn of(scored: &[Scored]) -> Self {
         let good = scored.iter().filter(|s| s.good()).count();
         let masks = scored.iter().filter(|s| !s.good() && s.mask.is_some()).count();
-        Self { pictures: scored.len(), good, bad: scored.len() - good, masks }
+        Self {
+            pictures: scored.len(),
+            good,
+            bad: scored.len() - good,
+            masks,
+        }
     }
 }
 
-/// The metrics of a test set whose verdicts were made at `threshold`. With none, nothing that hangs on verdicts is given.
+/// The metrics of a test set whose verdicts were made at `threshold`. With none, nothing that hangs on
+/// verdicts is given.
 pub fn summarise(scored: &[Scored], threshold: Option<f64>) -> Metrics {
     let counts = Counts::of(scored);
     let images = curve(scored.iter());
@@ -160,7 +166,14 @@ mod tests {
     use super::*;
 
     fn scored(label: &str, score: f64, map: [i32; 4], mask: Option<Mask>) -> Scored {
-        Scored { path: PathBuf::new(), label: label.to_owned(), mask, score, rejected: score > 2.0, map: map.to_vec() }
+        Scored {
+            path: PathBuf::new(),
+            label: label.to_owned(),
+            mask,
+            score,
+            rejected: score > 2.0,
+            map: map.to_vec(),
+        }
     }
 
     fn test_set() -> Vec<Scored> {
@@ -176,16 +189,40 @@ mod tests {
     #[test]
     fn by_hand() {
         let set = test_set();
-        assert_eq!(Counts::of(&set), Counts { pictures: 5, good: 2, bad: 3, masks: 3 });
+        assert_eq!(
+            Counts::of(&set),
+            Counts {
+                pictures: 5,
+                good: 2,
+                bad: 3,
+                masks: 3
+            }
+        );
         let metrics = summarise(&set, Some(2.0));
         assert_eq!(metrics.image_auroc, Some(5.0 / 6.0));
-        assert_eq!((metrics.false_reject_rate, metrics.miss_rate), (Some(0.5), Some(1.0 / 3.0)));
-        let dent = DefectRate { label: "dent".to_owned(), pictures: 2, found: 1, image_auroc: Some(0.75) };
-        let cut = DefectRate { label: "cut".to_owned(), pictures: 1, found: 1, image_auroc: Some(1.0) };
+        assert_eq!(
+            (metrics.false_reject_rate, metrics.miss_rate),
+            (Some(0.5), Some(1.0 / 3.0))
+        );
+        let dent = DefectRate {
+            label: "dent".to_owned(),
+            pictures: 2,
+            found: 1,
+            image_auroc: Some(0.75),
+        };
+        let cut = DefectRate {
+            label: "cut".to_owned(),
+            pictures: 1,
+            found: 1,
+            image_auroc: Some(1.0),
+        };
         assert_eq!(metrics.per_defect, [cut, dent]);
         // one good pixel of 16 is above all four defect pixels
         assert_eq!(metrics.pixel_auroc, Some(15.0 / 16.0));
-        assert_eq!(metrics.pixel_ap, Some((1.0 / 2.0 + 2.0 * 3.0 / 4.0 + 4.0 / 5.0) / 4.0));
+        assert_eq!(
+            metrics.pixel_ap,
+            Some((1.0 / 2.0 + 2.0 * 3.0 / 4.0 + 4.0 / 5.0) / 4.0)
+        );
         assert!(metrics.aupro.is_some_and(|a| a > 0.7 && a < 1.0));
     }
 
@@ -194,7 +231,10 @@ mod tests {
         let mut set = test_set();
         set.iter_mut().for_each(|s| s.mask = None);
         let metrics = summarise(&set, Some(2.0));
-        assert_eq!((metrics.pixel_auroc, metrics.pixel_ap, metrics.aupro), (None, None, None));
+        assert_eq!(
+            (metrics.pixel_auroc, metrics.pixel_ap, metrics.aupro),
+            (None, None, None)
+        );
         assert_eq!(metrics.image_auroc, Some(5.0 / 6.0));
     }
 
@@ -204,17 +244,32 @@ mod tests {
         let before = summarise(&set, Some(2.0));
         set.push(scored("stain", 9.0, [99, 99, 99, -99], None));
         let after = summarise(&set, Some(2.0));
-        assert_eq!((before.pixel_auroc, before.aupro), (after.pixel_auroc, after.aupro));
+        assert_eq!(
+            (before.pixel_auroc, before.aupro),
+            (after.pixel_auroc, after.aupro)
+        );
         assert_ne!(before.image_auroc, after.image_auroc);
     }
 
     #[test]
     fn nothing_to_rate() {
-        assert_eq!(summarise(&[], Some(1.0)), Metrics { threshold: Some(1.0), ..Metrics::default() });
+        assert_eq!(
+            summarise(&[], Some(1.0)),
+            Metrics {
+                threshold: Some(1.0),
+                ..Metrics::default()
+            }
+        );
         let good = summarise(&test_set()[..2], Some(2.0));
         let no_verdicts = summarise(&test_set(), None);
         assert!(no_verdicts.per_defect.is_empty() && no_verdicts.image_auroc.is_some());
-        assert_eq!((no_verdicts.false_reject_rate, no_verdicts.miss_rate), (None, None));
-        assert_eq!((good.image_auroc, good.false_reject_rate, good.miss_rate), (None, Some(0.5), None));
+        assert_eq!(
+            (no_verdicts.false_reject_rate, no_verdicts.miss_rate),
+            (None, None)
+        );
+        assert_eq!(
+            (good.image_auroc, good.false_reject_rate, good.miss_rate),
+            (None, Some(0.5), None)
+        );
     }
 }

@@ -19,14 +19,41 @@ pub(super) fn sections(
     scored: &[Scored],
     inspector: &mut Inspector,
 ) -> Result<Vec<Section>, EvaluateError> {
-    let Choice { false_rejects, misses, finds } = choose(scored, PANELS);
-    let count = |good, rejected| scored.iter().filter(|s| s.good() == good && s.rejected == rejected).count();
+    let Choice {
+        false_rejects,
+        misses,
+        finds,
+    } = choose(scored, PANELS);
+    let count = |good, rejected| {
+        scored
+            .iter()
+            .filter(|s| s.good() == good && s.rejected == rejected)
+            .count()
+    };
     let rejects = "Good parts that were rejected";
     let missed = "Bad parts that were missed";
     let kinds = [
-        (rejects, "None: every good part passed.", "highest", false_rejects, count(true, true)),
-        (missed, "None: every bad part was rejected.", "lowest", misses, count(false, false)),
-        ("Clearest finds", "None: no bad part was rejected.", "highest", finds, count(false, true)),
+        (
+            rejects,
+            "None: every good part passed.",
+            "highest",
+            false_rejects,
+            count(true, true),
+        ),
+        (
+            missed,
+            "None: every bad part was rejected.",
+            "lowest",
+            misses,
+            count(false, false),
+        ),
+        (
+            "Clearest finds",
+            "None: no bad part was rejected.",
+            "highest",
+            finds,
+            count(false, true),
+        ),
     ];
     let mut sections = Vec::new();
     for (title, none, order, chosen, all) in kinds {
@@ -36,8 +63,15 @@ pub(super) fn sections(
             _ if chosen.len() < all => format!("{} of {all}, the {order} scores first.", chosen.len()),
             _ => format!("All {all}, the {order} scores first."),
         };
-        let panels = chosen.into_iter().map(|i| panel(root, &scored[i], inspector)).collect::<Result<_, _>>()?;
-        sections.push(Section { title: title.to_owned(), about, panels });
+        let panels = chosen
+            .into_iter()
+            .map(|i| panel(root, &scored[i], inspector))
+            .collect::<Result<_, _>>()?;
+        sections.push(Section {
+            title: title.to_owned(),
+            about,
+            panels,
+        });
     }
     Ok(sections)
 }
@@ -49,10 +83,18 @@ fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Pane
     let mut columns = vec![
         column("picture", input.clone()),
         column("reconstruction", inspector.reconstruction().clone()),
-        column("before HEE", heatmap::plain(inspector.judge().deviation(), input.width)),
+        column(
+            "before HEE",
+            heatmap::plain(inspector.judge().deviation(), input.width),
+        ),
         column("after HEE", heatmap::overlay(input, &inspector.heat())),
     ];
-    columns.extend(scored.mask.as_ref().map(|mask| column("mask", mask.corrected(inspector.pose()).picture())));
+    columns.extend(
+        scored
+            .mask
+            .as_ref()
+            .map(|mask| column("mask", mask.corrected(inspector.pose()).picture())),
+    );
     let name = scored.path.strip_prefix(root).unwrap_or(&scored.path);
     let verdict = if scored.rejected { "rejected" } else { "passed" };
     let caption = format!(
@@ -61,5 +103,9 @@ fn panel(root: &Path, scored: &Scored, inspector: &mut Inspector) -> Result<Pane
         scored.score,
         inspector.threshold().to_f64()
     );
-    Ok(Panel { title: name.display().to_string(), caption, columns })
+    Ok(Panel {
+        title: name.display().to_string(),
+        caption,
+        columns,
+    })
 }

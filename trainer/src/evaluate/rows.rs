@@ -29,7 +29,10 @@ pub(super) trait Network {
 
 impl Network for Inspector {
     fn see(&mut self, path: &Path) -> Result<(), EvaluateError> {
-        let inspect = |source| EvaluateError::Inspect { path: path.to_owned(), source };
+        let inspect = |source| EvaluateError::Inspect {
+            path: path.to_owned(),
+            source,
+        };
         self.inspect(&Picture::open(path)?).map_err(inspect)?;
         Ok(())
     }
@@ -60,8 +63,12 @@ impl FloatNetwork {
         if !recipe.manifest.files.contains_key(FLOAT_MODEL_FILE) || !path.exists() {
             return Ok(None);
         }
-        let model = fs::read(&path).map_err(|source| RecipeError::Read { path: path.clone(), source })?;
-        let reconstructor = FloatReconstructor::load(&model).map_err(|source| EvaluateError::Float { path, source })?;
+        let model = fs::read(&path).map_err(|source| RecipeError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let reconstructor =
+            FloatReconstructor::load(&model).map_err(|source| EvaluateError::Float { path, source })?;
         let input = &recipe.manifest.input;
         let empty = Picture::filled(input.size, input.size, input.channels, 0);
         Ok(Some(Self {
@@ -76,16 +83,31 @@ impl FloatNetwork {
 
 impl Network for FloatNetwork {
     fn see(&mut self, path: &Path) -> Result<(), EvaluateError> {
-        let preprocess = |source| EvaluateError::Preprocess { path: path.to_owned(), source };
-        let float = |source| EvaluateError::Float { path: path.to_owned(), source };
-        self.preprocessor.apply(&Picture::open(path)?, &mut self.input).map_err(preprocess)?;
-        self.learned =
-            self.reconstructor.reconstruct(&self.input.data, &mut self.reconstruction.data).map_err(float)?;
+        let preprocess = |source| EvaluateError::Preprocess {
+            path: path.to_owned(),
+            source,
+        };
+        let float = |source| EvaluateError::Float {
+            path: path.to_owned(),
+            source,
+        };
+        self.preprocessor
+            .apply(&Picture::open(path)?, &mut self.input)
+            .map_err(preprocess)?;
+        self.learned = self
+            .reconstructor
+            .reconstruct(&self.input.data, &mut self.reconstruction.data)
+            .map_err(float)?;
         Ok(())
     }
 
     fn seen(&self) -> Seen<'_> {
-        Seen::new(&self.input, &self.reconstruction, &self.learned, self.preprocessor.pose())
+        Seen::new(
+            &self.input,
+            &self.reconstruction,
+            &self.learned,
+            self.preprocessor.pose(),
+        )
     }
 
     fn pose(&self) -> Pose {
@@ -99,7 +121,9 @@ pub(super) type Case = (TestPicture, Option<Mask>);
 /// Opens the masks of test pictures and brings them to `size` x `size`, as the pictures are.
 pub(super) fn cases(pictures: &[TestPicture], size: usize) -> Result<Vec<Case>, EvaluateError> {
     let case = |test: &TestPicture| {
-        let Some(path) = &test.mask else { return Ok((test.clone(), None)) };
+        let Some(path) = &test.mask else {
+            return Ok((test.clone(), None));
+        };
         let (mask, picture) = (Mask::open(path)?, Picture::open(&test.path)?);
         if (mask.width, mask.height) != (picture.width, picture.height) {
             return Err(EvaluateError::MaskSize {
@@ -127,13 +151,20 @@ impl Row {
         let size = recipe.manifest.input.size;
         let hee = Judge::new(&recipe.manifest.judge_settings(), &recipe.noise, size, size);
         let [raw_threshold, hee_threshold] = thresholds;
-        let row = |judge, threshold| Self { judge, size, threshold, scored: Vec::new() };
+        let row = |judge, threshold| Self {
+            judge,
+            size,
+            threshold,
+            scored: Vec::new(),
+        };
         [row(hee.without_hee(), raw_threshold), row(hee, hee_threshold)]
     }
 
     fn add(&mut self, (test, mask): &Case, network: &dyn Network, keep_map: bool) {
         let score = self.judge.judge(&network.seen()).score;
-        let rejected = self.threshold.is_some_and(|threshold| score.judge(threshold) != Verdict::Pass);
+        let rejected = self
+            .threshold
+            .is_some_and(|threshold| score.judge(threshold) != Verdict::Pass);
         self.scored.push(Scored {
             path: test.path.clone(),
             label: test.label.clone(),
@@ -151,14 +182,20 @@ impl Row {
     fn finish(mut self) -> Finished {
         let metrics = summarise(&self.scored, self.threshold.map(Score::to_f64));
         self.scored.iter_mut().for_each(|s| s.map = Vec::new());
-        Finished { metrics, scored: self.scored }
+        Finished {
+            metrics,
+            scored: self.scored,
+        }
     }
 }
 
-/// A map of `size` x `size` as the picture lay before its position was corrected; what was moved out of view was not looked at, and
-/// is found last.
+/// A map of `size` x `size` as the picture lay before its position was corrected; what was moved out of view
+/// was not looked at, and is found last.
 fn as_it_came(map: &[i32], pose: Pose, size: usize) -> Vec<i32> {
-    pose.inverse().places(size).map(|place| place.map_or(i32::MIN, |place| map[place])).collect()
+    pose.inverse()
+        .places(size)
+        .map(|place| place.map_or(i32::MIN, |place| map[place]))
+        .collect()
 }
 
 /// A row that is done.

@@ -1,7 +1,7 @@
 //! Batch normalisation over the rows of a matrix.
 //!
-//! Features travel as C x N x H x W, so each channel of the whole batch is one contiguous row: means are sums along
-//! memory, where the usual N x C x H x W costs a strided walk.
+//! Features travel as C x N x H x W, so each channel of the whole batch is one contiguous row: means are sums
+//! along memory, where the usual N x C x H x W costs a strided walk.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -41,7 +41,10 @@ impl<B: Kernels> BatchNorm<B> {
             None => B::normalise_relu(rows, scale, shift),
             Some(moments) => {
                 let scale = scale / (moments.variance.clone() + EPSILON).sqrt();
-                (relu((rows - moments.mean.clone()) * scale + shift), moments.clone())
+                (
+                    relu((rows - moments.mean.clone()) * scale + shift),
+                    moments.clone(),
+                )
             }
         };
         (y.reshape(dims), moments)

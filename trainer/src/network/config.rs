@@ -39,7 +39,8 @@ pub struct NetworkConfig {
     /// Temperature of the softmax over cosines.
     #[serde(default = "default_temperature")]
     pub temperature: f32,
-    /// Channels of each level of the learned difference, a small U-Net on picture and reconstruction; empty: none.
+    /// Channels of each level of the learned difference, a small U-Net on picture and reconstruction; empty:
+    /// none.
     #[serde(default)]
     pub head: Vec<usize>,
 }
@@ -83,7 +84,8 @@ pub enum ConfigError {
     },
     /// A skip at the last level.
     #[error(
-        "network.sides: `skip` is not possible at the last level, where nothing is left to skip; use `none` or `pmb`"
+        "network.sides: `skip` is not possible at the last level, where nothing is left to skip; use `none` \
+         or `pmb`"
     )]
     LastSkip,
     /// A grid does not divide its feature.
@@ -98,7 +100,8 @@ pub enum ConfigError {
     },
     /// network.head
     #[error(
-        "network.head has {levels} levels: at most {most} fit {size} pixels, each of 1 to {MOST_CHANNELS} channels"
+        "network.head has {levels} levels: at most {most} fit {size} pixels, each of 1 to {MOST_CHANNELS} \
+         channels"
     )]
     Head {
         /// As configured.
@@ -119,22 +122,28 @@ pub enum ConfigError {
 impl NetworkConfig {
     /// The default: no side paths but memories at the two lowest levels.
     pub fn deep(size: usize, channels: usize) -> Self {
-        Self::preset(size, channels, |level, levels| if level + 1 >= levels { SideKind::Pmb } else { SideKind::None })
+        Self::preset(size, channels, |level, levels| {
+            if level + 1 >= levels {
+                SideKind::Pmb
+            } else {
+                SideKind::None
+            }
+        })
     }
 
     /// Memory and skip in turns, the idea of Xing and Li (2023); the last level is a memory in any case.
     pub fn alternate(size: usize, channels: usize) -> Self {
-        Self::preset(
-            size,
-            channels,
-            |level, levels| {
-                if level % 2 == 1 || level == levels { SideKind::Pmb } else { SideKind::Skip }
-            },
-        )
+        Self::preset(size, channels, |level, levels| {
+            if level % 2 == 1 || level == levels {
+                SideKind::Pmb
+            } else {
+                SideKind::Skip
+            }
+        })
     }
 
-    /// As many levels, up to 5, as leave a bottleneck of at least 8 x 8. The first level is thin: it sees the most pixels,
-    /// and a fine picture with a thin level finds more than a coarse one with a wide level.
+    /// As many levels, up to 5, as leave a bottleneck of at least 8 x 8. The first level is thin: it sees the
+    /// most pixels, and a fine picture with a thin level finds more than a coarse one with a wide level.
     fn preset(size: usize, channels: usize, side: impl Fn(usize, usize) -> SideKind) -> Self {
         let fits = |levels: &usize| size.is_multiple_of(1 << levels) && size >> levels >= 8;
         let levels = (1..=5).rev().find(fits).unwrap_or(4);
@@ -143,20 +152,31 @@ impl NetworkConfig {
             channels,
             widths: [16, 32, 64, 128, 256][usize::from(levels < 5)..][..levels].to_vec(),
             sides: (1..=levels).map(|level| side(level, levels)).collect(),
-            grids: (1..=levels).map(|level| if size >> level >= 32 { 4 } else { 2 }).collect(),
+            grids: (1..=levels)
+                .map(|level| if size >> level >= 32 { 4 } else { 2 })
+                .collect(),
             items: default_items(),
             temperature: default_temperature(),
             head: Vec::new(),
         }
     }
 
-    /// The network of the learned difference: skips at every level, picture and reconstruction in, one channel out.
+    /// The network of the learned difference: skips at every level, picture and reconstruction in, one
+    /// channel out.
     pub(super) fn of_head(&self) -> Option<Self> {
         let levels = self.head.len();
         (levels > 0).then(|| Self {
             channels: 2 * self.channels,
             widths: self.head.clone(),
-            sides: (1..=levels).map(|level| if level < levels { SideKind::Skip } else { SideKind::None }).collect(),
+            sides: (1..=levels)
+                .map(|level| {
+                    if level < levels {
+                        SideKind::Skip
+                    } else {
+                        SideKind::None
+                    }
+                })
+                .collect(),
             grids: vec![1; levels],
             head: Vec::new(),
             ..self.clone()
@@ -173,8 +193,8 @@ impl NetworkConfig {
         self.size >> level
     }
 
-    /// Multiply-adds for one picture: convolutions, memories and the learned difference. Norms, activations and the
-    /// softmax of the memories are not counted.
+    /// Multiply-adds for one picture: convolutions, memories and the learned difference. Norms, activations
+    /// and the softmax of the memories are not counted.
     pub fn multiply_adds(&self) -> u64 {
         let head = self.of_head().map_or(0, |head| head.of_coder(1));
         self.of_coder(self.channels) + head
@@ -185,14 +205,35 @@ impl NetworkConfig {
         let pixels = |level: usize| (self.feature(level) * self.feature(level)) as u64;
         let mut sum = 0;
         for level in 1..=levels {
-            let (inputs, width) =
-                (if level == 1 { self.channels } else { self.widths[level - 2] }, self.widths[level - 1]);
-            let (outputs, side) = (if level == 1 { outputs } else { self.widths[level - 2] }, self.sides[level - 1]);
-            let joined = if level < levels && side != SideKind::None { 2 * width } else { width };
+            let (inputs, width) = (
+                if level == 1 {
+                    self.channels
+                } else {
+                    self.widths[level - 2]
+                },
+                self.widths[level - 1],
+            );
+            let (outputs, side) = (
+                if level == 1 {
+                    outputs
+                } else {
+                    self.widths[level - 2]
+                },
+                self.sides[level - 1],
+            );
+            let joined = if level < levels && side != SideKind::None {
+                2 * width
+            } else {
+                width
+            };
             // 3 x 3 down; up, each pixel sees 2 x 2 of the 4 x 4 taps; a query and a sum over the items
             sum += pixels(level) * (inputs * width * 9) as u64;
             sum += pixels(level - 1) * (joined * outputs * 4) as u64;
-            sum += if side == SideKind::Pmb { pixels(level) * (2 * self.items * width) as u64 } else { 0 };
+            sum += if side == SideKind::Pmb {
+                pixels(level) * (2 * self.items * width) as u64
+            } else {
+                0
+            };
         }
         sum
     }
@@ -205,14 +246,22 @@ impl NetworkConfig {
         }
         let multiple = 1 << levels;
         if self.size == 0 || !self.size.is_multiple_of(multiple) {
-            return Err(ConfigError::Size { size: self.size, multiple, levels });
+            return Err(ConfigError::Size {
+                size: self.size,
+                multiple,
+                levels,
+            });
         }
         if self.channels != 1 && self.channels != 3 {
             return Err(ConfigError::Channels(self.channels));
         }
         for (list, found) in [("sides", self.sides.len()), ("grids", self.grids.len())] {
             if found != levels {
-                return Err(ConfigError::Length { list, found, expected: levels });
+                return Err(ConfigError::Length {
+                    list,
+                    found,
+                    expected: levels,
+                });
             }
         }
         if self.sides[levels - 1] == SideKind::Skip {
@@ -226,7 +275,11 @@ impl NetworkConfig {
         }
         let (levels, most) = (self.head.len(), self.size.trailing_zeros() as usize);
         if levels > most || !self.head.iter().all(|w| (1..=MOST_CHANNELS).contains(w)) {
-            return Err(ConfigError::Head { levels, most, size: self.size });
+            return Err(ConfigError::Head {
+                levels,
+                most,
+                size: self.size,
+            });
         }
         if !(2..=MOST_ITEMS).contains(&self.items) {
             return Err(ConfigError::Items(self.items));
@@ -287,7 +340,10 @@ mod tests {
         let up = 64 * 64 * 16 * 8 * 4 + 128 * 128 * 16 * 3 * 4;
         assert_eq!(config.multiply_adds(), down + up + 32 * 32 * 16 * 100);
         config.head = vec![4];
-        assert_eq!(config.multiply_adds(), down + up + 32 * 32 * 16 * 100 + 64 * 64 * 6 * 4 * 9 + 128 * 128 * 4 * 4);
+        assert_eq!(
+            config.multiply_adds(),
+            down + up + 32 * 32 * 16 * 100 + 64 * 64 * 6 * 4 * 9 + 128 * 128 * 4 * 4
+        );
     }
 
     #[test]
@@ -297,17 +353,56 @@ mod tests {
             change(&mut config);
             config.validate().expect_err("must be refused")
         };
-        assert_eq!(with(&|c| c.size = 100), ConfigError::Size { size: 100, multiple: 16, levels: 4 });
-        assert_eq!(with(&|c| c.size = 0), ConfigError::Size { size: 0, multiple: 16, levels: 4 });
+        assert_eq!(
+            with(&|c| c.size = 100),
+            ConfigError::Size {
+                size: 100,
+                multiple: 16,
+                levels: 4
+            }
+        );
+        assert_eq!(
+            with(&|c| c.size = 0),
+            ConfigError::Size {
+                size: 0,
+                multiple: 16,
+                levels: 4
+            }
+        );
         assert_eq!(with(&|c| c.channels = 4), ConfigError::Channels(4));
         assert_eq!(with(&|c| c.widths.clear()), ConfigError::Widths(0));
         assert_eq!(with(&|c| c.widths[1] = 0), ConfigError::Widths(4));
-        let length = ConfigError::Length { list: "sides", found: 3, expected: 4 };
+        let length = ConfigError::Length {
+            list: "sides",
+            found: 3,
+            expected: 4,
+        };
         assert_eq!(with(&|c| c.sides.truncate(3)), length);
         assert_eq!(with(&|c| c.sides[3] = Skip), ConfigError::LastSkip);
-        assert_eq!(with(&|c| c.grids[2] = 3), ConfigError::Grid { level: 3, grid: 3, feature: 16 });
-        assert_eq!(with(&|c| c.head = vec![4; 8]), ConfigError::Head { levels: 8, most: 7, size: 128 });
-        assert_eq!(with(&|c| c.head = vec![8, 0]), ConfigError::Head { levels: 2, most: 7, size: 128 });
+        assert_eq!(
+            with(&|c| c.grids[2] = 3),
+            ConfigError::Grid {
+                level: 3,
+                grid: 3,
+                feature: 16
+            }
+        );
+        assert_eq!(
+            with(&|c| c.head = vec![4; 8]),
+            ConfigError::Head {
+                levels: 8,
+                most: 7,
+                size: 128
+            }
+        );
+        assert_eq!(
+            with(&|c| c.head = vec![8, 0]),
+            ConfigError::Head {
+                levels: 2,
+                most: 7,
+                size: 128
+            }
+        );
         assert_eq!(with(&|c| c.items = 1), ConfigError::Items(1));
         assert_eq!(with(&|c| c.temperature = 0.0), ConfigError::Temperature(0.0));
     }

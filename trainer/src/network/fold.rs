@@ -14,8 +14,14 @@ impl<B: Kernels> Model<B> {
     /// The networks with `moments` (in the order of [`super::model::Output::moments`]) folded in.
     pub fn fold(&self, config: &NetworkConfig, moments: &[Moments<B>]) -> FoldedNetworks {
         let (of_coder, of_head) = moments.split_at(self.coder.norms());
-        let head = self.head.as_ref().map(|head| head.fold(config.size, 2 * config.channels, of_head));
-        FoldedNetworks { reconstruction: self.coder.fold(config.size, config.channels, of_coder), head }
+        let head = self
+            .head
+            .as_ref()
+            .map(|head| head.fold(config.size, 2 * config.channels, of_head));
+        FoldedNetworks {
+            reconstruction: self.coder.fold(config.size, config.channels, of_coder),
+            head,
+        }
     }
 }
 
@@ -29,7 +35,12 @@ impl<B: Kernels> Coder<B> {
             for (filter, factor) in weight.chunks_exact_mut(inputs * 9).zip(factor) {
                 filter.iter_mut().for_each(|w| *w *= factor);
             }
-            folded::Conv { outputs, inputs, weight, bias }
+            folded::Conv {
+                outputs,
+                inputs,
+                weight,
+                bias,
+            }
         });
         let mut decoder: Vec<_> = (self.decoder.iter().zip(of_decoder))
             .map(|(up, moments)| {
@@ -41,23 +52,49 @@ impl<B: Kernels> Coder<B> {
                         filter.iter_mut().for_each(|w| *w *= factor);
                     }
                 }
-                folded::UpConv { inputs, outputs, weight, bias }
+                folded::UpConv {
+                    inputs,
+                    outputs,
+                    weight,
+                    bias,
+                }
             })
             .collect();
         let [inputs, outputs, ..] = self.last.weight.dims();
         let (weight, bias) = (floats(self.last.weight.val()), floats(self.last.bias.val()));
-        decoder.push(folded::UpConv { inputs, outputs, weight, bias });
-        let sides = self.memories.iter().zip(&self.skips).map(|(memory, &skip)| match memory {
-            None if skip => folded::Side::Skip,
-            None => folded::Side::None,
-            Some(memory) => {
-                let [_, items, dimension] = memory.values.dims();
-                let values = floats(memory.values.val());
-                let (grid, temperature) = (memory.grid(), memory.temperature());
-                folded::Side::Memory(folded::FoldedMemory { grid, items, dimension, temperature, values })
-            }
+        decoder.push(folded::UpConv {
+            inputs,
+            outputs,
+            weight,
+            bias,
         });
-        FoldedNetwork { size, channels, encoder: encoder.collect(), sides: sides.collect(), decoder }
+        let sides = self
+            .memories
+            .iter()
+            .zip(&self.skips)
+            .map(|(memory, &skip)| match memory {
+                None if skip => folded::Side::Skip,
+                None => folded::Side::None,
+                Some(memory) => {
+                    let [_, items, dimension] = memory.values.dims();
+                    let values = floats(memory.values.val());
+                    let (grid, temperature) = (memory.grid(), memory.temperature());
+                    folded::Side::Memory(folded::FoldedMemory {
+                        grid,
+                        items,
+                        dimension,
+                        temperature,
+                        values,
+                    })
+                }
+            });
+        FoldedNetwork {
+            size,
+            channels,
+            encoder: encoder.collect(),
+            sides: sides.collect(),
+            decoder,
+        }
     }
 }
 
@@ -65,8 +102,14 @@ impl<B: Kernels> Coder<B> {
 fn factor_and_bias<B: Backend>(norm: &BatchNorm<B>, moments: &Moments<B>) -> (Vec<f32>, Vec<f32>) {
     let (scale, shift) = (floats(norm.scale.val()), floats(norm.shift.val()));
     let (mean, variance) = (floats(moments.mean.clone()), floats(moments.variance.clone()));
-    let factor: Vec<f32> = scale.iter().zip(&variance).map(|(s, v)| s / (v + EPSILON).sqrt()).collect();
-    let bias = (shift.iter().zip(&mean).zip(&factor)).map(|((shift, mean), factor)| shift - mean * factor).collect();
+    let factor: Vec<f32> = scale
+        .iter()
+        .zip(&variance)
+        .map(|(s, v)| s / (v + EPSILON).sqrt())
+        .collect();
+    let bias = (shift.iter().zip(&mean).zip(&factor))
+        .map(|((shift, mean), factor)| shift - mean * factor)
+        .collect();
     (factor, bias)
 }
 
@@ -133,11 +176,13 @@ mod tests {
         let h = size / m.grid;
         for channel in 0..x.len() / (size * size) {
             for block in 0..m.grid * m.grid {
-                let at =
-                    |p: usize| channel * size * size + (block / m.grid * h + p / h) * size + block % m.grid * h + p % h;
+                let at = |p: usize| {
+                    channel * size * size + (block / m.grid * h + p / h) * size + block % m.grid * h + p % h
+                };
                 let query: Vec<f32> = (0..h * h).map(|p| x[at(p)]).collect();
-                let items: Vec<&[f32]> =
-                    m.values[block * m.items * h * h..][..m.items * h * h].chunks_exact(h * h).collect();
+                let items: Vec<&[f32]> = m.values[block * m.items * h * h..][..m.items * h * h]
+                    .chunks_exact(h * h)
+                    .collect();
                 let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
                 let length = |a: &[f32]| (dot(a, a) + 1e-12).sqrt();
                 let exp: Vec<f32> = (items.iter())
@@ -146,7 +191,8 @@ mod tests {
                 let sum: f32 = exp.iter().sum();
                 let mut a: Vec<f32> = exp.iter().map(|e| e / sum).collect();
                 let (mean, best) = (1.0 / m.items as f32, a.iter().copied().fold(0.0, f32::max));
-                a.iter_mut().for_each(|a| *a *= f32::from(u8::from(*a > mean || *a == best)));
+                a.iter_mut()
+                    .for_each(|a| *a *= f32::from(u8::from(*a > mean || *a == best)));
                 let sum: f32 = a.iter().sum();
                 for p in 0..h * h {
                     y[at(p)] = items.iter().zip(&a).map(|(i, a)| i[p] * a / sum).sum();
@@ -196,7 +242,10 @@ mod tests {
             let [channels, _] = norm.scale.dims();
             norm.scale = burn::module::Param::from_tensor(random(channels, 0.5, 2.0));
             norm.shift = burn::module::Param::from_tensor(random(channels, -0.2, 0.5));
-            moments.push(Moments { mean: random(channels, -0.3, 0.3), variance: random(channels, 0.05, 1.0) });
+            moments.push(Moments {
+                mean: random(channels, -0.3, 0.3),
+                variance: random(channels, 0.05, 1.0),
+            });
         }
         (model, moments)
     }
@@ -204,9 +253,18 @@ mod tests {
     #[test]
     fn folded_network_equals_the_model() {
         for (seed, config) in [
-            NetworkConfig { widths: vec![6, 8, 10], ..three(SideKind::None, SideKind::Pmb, SideKind::Pmb) },
-            NetworkConfig { channels: 1, ..three(SideKind::Pmb, SideKind::Skip, SideKind::None) },
-            NetworkConfig { head: vec![4, 6, 5], ..three(SideKind::Skip, SideKind::None, SideKind::Pmb) },
+            NetworkConfig {
+                widths: vec![6, 8, 10],
+                ..three(SideKind::None, SideKind::Pmb, SideKind::Pmb)
+            },
+            NetworkConfig {
+                channels: 1,
+                ..three(SideKind::Pmb, SideKind::Skip, SideKind::None)
+            },
+            NetworkConfig {
+                head: vec![4, 6, 5],
+                ..three(SideKind::Skip, SideKind::None, SideKind::Pmb)
+            },
         ]
         .into_iter()
         .enumerate()
@@ -225,13 +283,21 @@ mod tests {
             assert_eq!(folded.head.is_some(), difference.is_some());
             let same = |found: &[f32], expected: &[f32]| {
                 assert_eq!(found.len(), expected.len());
-                let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let worst = found
+                    .iter()
+                    .zip(expected)
+                    .map(|(a, b)| (a - b).abs())
+                    .fold(0.0, f32::max);
                 assert!(worst < 1e-4, "{config:?}: {worst}");
-                assert!(found.iter().any(|v| v.abs() > 0.05), "a dead network proves nothing");
+                assert!(
+                    found.iter().any(|v| v.abs() > 0.05),
+                    "a dead network proves nothing"
+                );
             };
             for n in 0..2 {
-                let mut picture: Vec<f32> =
-                    (0..config.channels).flat_map(|c| x[(c * 2 + n) * 1024..][..1024].to_vec()).collect();
+                let mut picture: Vec<f32> = (0..config.channels)
+                    .flat_map(|c| x[(c * 2 + n) * 1024..][..1024].to_vec())
+                    .collect();
                 let drawn = plain(&folded.reconstruction, &picture);
                 same(&drawn, &y[n * pixels..][..pixels]);
                 if let (Some(head), Some(difference)) = (&folded.head, &difference) {

@@ -74,8 +74,8 @@ pub enum Side {
 pub struct FoldedNetworks {
     /// Redraws a picture as a good part would look.
     pub reconstruction: FoldedNetwork,
-    /// The learned difference: takes the picture's channels, then the reconstruction's, and gives one channel, the
-    /// logarithm of the odds that a pixel is part of a defect.
+    /// The learned difference: takes the picture's channels, then the reconstruction's, and gives one
+    /// channel, the logarithm of the odds that a pixel is part of a defect.
     pub head: Option<FoldedNetwork>,
 }
 

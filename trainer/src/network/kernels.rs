@@ -24,8 +24,8 @@ pub trait Kernels: Backend {
         stock_up(x, weight)
     }
 
-    /// Normalises the rows of `x` `[C, length]` by their own moments, scales and shifts them (`[C, 1]` each), and
-    /// applies a ReLU. The moments returned carry no gradient.
+    /// Normalises the rows of `x` `[C, length]` by their own moments, scales and shifts them (`[C, 1]` each),
+    /// and applies a ReLU. The moments returned carry no gradient.
     fn normalise_relu(
         x: Tensor<Self, 2>,
         scale: Tensor<Self, 2>,
@@ -34,8 +34,8 @@ pub trait Kernels: Backend {
         stock_normalise_relu(x, scale, shift)
     }
 
-    /// The mean structural similarity of planes `[planes, S, S]` with values in [-1, 1], `[1]`. The gradient goes to `a`,
-    /// `b` is what it should be.
+    /// The mean structural similarity of planes `[planes, S, S]` with values in [-1, 1], `[1]`. The gradient
+    /// goes to `a`, `b` is what it should be.
     fn ssim(a: Tensor<Self, 3>, b: Tensor<Self, 3>) -> Tensor<Self, 1> {
         ssim::stock(a, b)
     }
@@ -71,20 +71,30 @@ pub(super) fn stock_normalise_relu<B: Backend>(
     let centred = x - mean.clone();
     let variance = centred.clone().square().mean_dim(1);
     let scale = scale / (variance.clone() + EPSILON).sqrt();
-    (relu(centred * scale + shift), Moments { mean: mean.detach(), variance: variance.detach() })
+    (
+        relu(centred * scale + shift),
+        Moments {
+            mean: mean.detach(),
+            variance: variance.detach(),
+        },
+    )
 }
 
 pub(super) fn stock_cut<B: Backend>(x: Tensor<B, 3>, grid: usize) -> Tensor<B, 3> {
     let [planes, size, _] = x.dims();
     let block = size / grid;
-    let blocks = x.reshape([planes, grid, block, grid, block]).permute([1, 3, 0, 2, 4]);
+    let blocks = x
+        .reshape([planes, grid, block, grid, block])
+        .permute([1, 3, 0, 2, 4]);
     blocks.reshape([grid * grid, planes, block * block])
 }
 
 pub(super) fn stock_join<B: Backend>(blocks: Tensor<B, 3>, grid: usize) -> Tensor<B, 3> {
     let [_, planes, pixels] = blocks.dims();
     let block = pixels.isqrt();
-    let x = blocks.reshape([grid, grid, planes, block, block]).permute([2, 0, 3, 1, 4]);
+    let x = blocks
+        .reshape([grid, grid, planes, block, block])
+        .permute([2, 0, 3, 1, 4]);
     x.reshape([planes, grid * block, grid * block])
 }
 

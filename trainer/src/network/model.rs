@@ -85,21 +85,29 @@ pub struct Output<B: Backend> {
 impl<B: Backend> Model<B> {
     /// A network with fresh weights, the same for the same seed on every backend. `config` must be valid.
     pub fn new(config: &NetworkConfig, seed: u64, device: &B::Device) -> Self {
-        let head = config.of_head().map(|head| Coder::new(&head, 1, seed ^ HEAD, device).comparing(config.channels));
-        Self { coder: Coder::new(config, config.channels, seed, device), head }
+        let head = config
+            .of_head()
+            .map(|head| Coder::new(&head, 1, seed ^ HEAD, device).comparing(config.channels));
+        Self {
+            coder: Coder::new(config, config.channels, seed, device),
+            head,
+        }
     }
 }
 
 impl<B: AutodiffBackend> Model<B> {
     /// The same network, of which only the head learns.
     pub fn with_reconstruction_done(&self) -> Self {
-        Self { coder: self.coder.clone().no_grad(), head: self.head.clone() }
+        Self {
+            coder: self.coder.clone().no_grad(),
+            head: self.head.clone(),
+        }
     }
 }
 
 impl<B: Backend> Coder<B> {
-    /// A head that starts out comparing: its first level sees the difference of picture and reconstruction, and nothing is
-    /// a defect until it learns otherwise. It learns in half the steps.
+    /// A head that starts out comparing: its first level sees the difference of picture and reconstruction,
+    /// and nothing is a defect until it learns otherwise. It learns in half the steps.
     fn comparing(mut self, channels: usize) -> Self {
         let leaf = |tensor: Tensor<B, 4>| Param::from_data(tensor.to_data(), &tensor.device());
         let of_picture = self.encoder[0].weight.val().narrow(1, 0, channels);
@@ -114,12 +122,24 @@ impl<B: Backend> Coder<B> {
         let mut rng = Rng::new(&[seed, 0x0001_4e17]);
         let mut weight = |dims: [usize; 4], fan_in: usize| {
             let bound = 1.0 / (fan_in as f32).sqrt();
-            let data = (0..dims.iter().product()).map(|_| rng.range(-bound, bound)).collect();
+            let data = (0..dims.iter().product())
+                .map(|_| rng.range(-bound, bound))
+                .collect();
             Param::from_data(TensorData::new::<f32, _>(data, dims), device)
         };
         let encoder = (0..levels).map(|l| {
-            let (inputs, outputs) = (if l == 0 { config.channels } else { config.widths[l - 1] }, config.widths[l]);
-            Down { weight: weight([outputs, inputs, 3, 3], inputs * 9), norm: BatchNorm::new(outputs, device) }
+            let (inputs, outputs) = (
+                if l == 0 {
+                    config.channels
+                } else {
+                    config.widths[l - 1]
+                },
+                config.widths[l],
+            );
+            Down {
+                weight: weight([outputs, inputs, 3, 3], inputs * 9),
+                norm: BatchNorm::new(outputs, device),
+            }
         });
         let encoder = encoder.collect();
         // Width of what leaves a level's join, level 1 first.
@@ -131,7 +151,10 @@ impl<B: Backend> Coder<B> {
         // Each output pixel sees 2 x 2 of the 4 x 4 taps.
         let decoder = (1..levels).rev().map(|l| {
             let (inputs, outputs) = (joined(l), config.widths[l - 1]);
-            Up { weight: weight([inputs, outputs, 4, 4], inputs * 4), norm: BatchNorm::new(outputs, device) }
+            Up {
+                weight: weight([inputs, outputs, 4, 4], inputs * 4),
+                norm: BatchNorm::new(outputs, device),
+            }
         });
         let decoder = decoder.collect();
         let last = Last {
@@ -146,16 +169,22 @@ impl<B: Backend> Coder<B> {
             })
         });
         let skips = config.sides.iter().map(|side| *side == SideKind::Skip).collect();
-        Self { encoder, memories: memories.collect(), decoder, last, skips }
+        Self {
+            encoder,
+            memories: memories.collect(),
+            decoder,
+            last,
+            skips,
+        }
     }
 }
 
 impl<B: Kernels> Model<B> {
-    /// Redraws pictures `x`, C x N x S x S with values `(u8 - 128) / 128`. The batch norms use the batch's own moments,
-    /// or `fixed` ones, in the order of [`Output::moments`].
+    /// Redraws pictures `x`, C x N x S x S with values `(u8 - 128) / 128`. The batch norms use the batch's
+    /// own moments, or `fixed` ones, in the order of [`Output::moments`].
     ///
-    /// The head sees the reconstruction as the device stores it, and sends nothing back into it: a reconstruction that
-    /// helps its head to find defects would draw them.
+    /// The head sees the reconstruction as the device stores it, and sends nothing back into it: a
+    /// reconstruction that helps its head to find defects would draw them.
     pub fn forward(&self, x: Tensor<B, 4>, fixed: Option<&[Moments<B>]>) -> Output<B> {
         let norms = self.coder.norms();
         let (of_coder, of_head) = fixed.map(|all| all.split_at(norms)).unzip();
@@ -166,7 +195,12 @@ impl<B: Kernels> Model<B> {
             moments.extend(more);
             difference
         });
-        Output { picture, difference, entropy, moments }
+        Output {
+            picture,
+            difference,
+            entropy,
+            moments,
+        }
     }
 }
 
@@ -176,7 +210,11 @@ impl<B: Kernels> Coder<B> {
         self.encoder.len() + self.decoder.len()
     }
 
-    fn forward(&self, x: Tensor<B, 4>, fixed: Option<&[Moments<B>]>) -> (Tensor<B, 4>, Tensor<B, 1>, Vec<Moments<B>>) {
+    fn forward(
+        &self,
+        x: Tensor<B, 4>,
+        fixed: Option<&[Moments<B>]>,
+    ) -> (Tensor<B, 4>, Tensor<B, 1>, Vec<Moments<B>>) {
         let levels = self.encoder.len();
         let mut moments = Vec::with_capacity(2 * levels - 1);
         let mut entropy = Tensor::zeros([1], &x.device());
@@ -207,6 +245,10 @@ impl<B: Kernels> Coder<B> {
                 y = Tensor::cat(vec![y, features[level].clone()], 0);
             }
         }
-        (B::up(y, self.last.weight.val()) + self.last.bias.val(), entropy, moments)
+        (
+            B::up(y, self.last.weight.val()) + self.last.bias.val(),
+            entropy,
+            moments,
+        )
     }
 }

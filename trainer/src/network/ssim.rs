@@ -10,8 +10,8 @@ pub const C1: f32 = (0.01 * 2.0) * (0.01 * 2.0);
 /// Keeps the ratio of variances finite.
 pub const C2: f32 = (0.03 * 2.0) * (0.03 * 2.0);
 
-/// The window at each of `size` places: the first place that it covers, and the weights from there on. They sum to 1; at the
-/// border the window is cut and renormalised.
+/// The window at each of `size` places: the first place that it covers, and the weights from there on. They
+/// sum to 1; at the border the window is cut and renormalised.
 pub fn windows(size: usize) -> impl Iterator<Item = (usize, Vec<f32>)> {
     (0..size).map(move |at| {
         let (first, last) = (at.saturating_sub(REACH), (at + REACH).min(size - 1));
@@ -33,7 +33,9 @@ pub fn stock<B: Backend>(a: Tensor<B, 3>, b: Tensor<B, 3>) -> Tensor<B, 1> {
     let right = window.clone().transpose();
     let left = window.unsqueeze::<3>();
     let blur = |x: Tensor<B, 2>| {
-        left.clone().matmul(x.matmul(right.clone()).reshape([planes, size, size])).reshape([planes * size, size])
+        left.clone()
+            .matmul(x.matmul(right.clone()).reshape([planes, size, size]))
+            .reshape([planes * size, size])
     };
     let (a, b) = (a.reshape([planes * size, size]), b.reshape([planes * size, size]));
     let (mean_a, mean_b) = (blur(a.clone()), blur(b.clone()));

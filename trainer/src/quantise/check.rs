@@ -8,7 +8,10 @@ pub(super) fn check(nets: &FoldedNetworks) -> Result<(), String> {
     network(reconstruction, reconstruction.channels)?;
     let Some(head) = head else { return Ok(()) };
     if [head.size, head.channels] != [reconstruction.size, 2 * reconstruction.channels] {
-        return Err(format!("the head takes {} channels of {} pixels", head.channels, head.size));
+        return Err(format!(
+            "the head takes {} channels of {} pixels",
+            head.channels, head.size
+        ));
     }
     network(head, 1).map_err(|e| format!("head: {e}"))
 }
@@ -16,19 +19,42 @@ pub(super) fn check(nets: &FoldedNetworks) -> Result<(), String> {
 fn network(net: &FoldedNetwork, outputs: usize) -> Result<(), String> {
     let levels = net.encoder.len();
     if levels == 0 || levels > 16 || net.size == 0 || !net.size.is_multiple_of(1 << levels) {
-        return Err(format!("{levels} levels do not fit a size of {} pixels", net.size));
+        return Err(format!(
+            "{levels} levels do not fit a size of {} pixels",
+            net.size
+        ));
     }
     if [net.sides.len(), net.decoder.len()] != [levels; 2] {
-        return Err(format!("{levels} levels, {} sides, {} decoder steps", net.sides.len(), net.decoder.len()));
+        return Err(format!(
+            "{levels} levels, {} sides, {} decoder steps",
+            net.sides.len(),
+            net.decoder.len()
+        ));
     }
     let mut channels = net.channels;
     for (i, conv) in net.encoder.iter().enumerate() {
-        layer(&format!("encoder {}", i + 1), [conv.inputs, channels], conv.outputs, 9, &conv.weight, &conv.bias)?;
+        layer(
+            &format!("encoder {}", i + 1),
+            [conv.inputs, channels],
+            conv.outputs,
+            9,
+            &conv.weight,
+            &conv.bias,
+        )?;
         channels = conv.outputs;
     }
     for (step, up) in net.decoder.iter().enumerate() {
-        layer(&format!("decoder {}", step + 1), [up.inputs, channels], up.outputs, 16, &up.weight, &up.bias)?;
-        let joined = (levels - 1).checked_sub(step + 1).filter(|&level| net.sides[level] != Side::None);
+        layer(
+            &format!("decoder {}", step + 1),
+            [up.inputs, channels],
+            up.outputs,
+            16,
+            &up.weight,
+            &up.bias,
+        )?;
+        let joined = (levels - 1)
+            .checked_sub(step + 1)
+            .filter(|&level| net.sides[level] != Side::None);
         channels = up.outputs + joined.map_or(0, |level| net.encoder[level].outputs);
     }
     if channels != outputs {
@@ -46,8 +72,15 @@ fn network(net: &FoldedNetwork, outputs: usize) -> Result<(), String> {
                     && feature.is_multiple_of(memory.grid)
                     && memory.dimension == (feature / memory.grid).pow(2)
                     && memory.values.len() == memory.grid.pow(2) * memory.items * memory.dimension;
-                if !fits || memory.temperature <= 0.0 || !finite(&memory.values) || !memory.temperature.is_finite() {
-                    return Err(format!("memory {} does not fit its feature of {feature} x {feature}", i + 1));
+                if !fits
+                    || memory.temperature <= 0.0
+                    || !finite(&memory.values)
+                    || !memory.temperature.is_finite()
+                {
+                    return Err(format!(
+                        "memory {} does not fit its feature of {feature} x {feature}",
+                        i + 1
+                    ));
                 }
             }
         }
@@ -67,7 +100,9 @@ fn layer(
         return Err(format!("{name} takes {inputs} channels, but {found} come in"));
     }
     if outputs == 0 || weight.len() != inputs * outputs * taps || bias.len() != outputs {
-        return Err(format!("{name}: the numbers of weights and biases do not fit {inputs} to {outputs} channels"));
+        return Err(format!(
+            "{name}: the numbers of weights and biases do not fit {inputs} to {outputs} channels"
+        ));
     }
     if !finite(weight) || !finite(bias) {
         return Err(format!("{name} has weights that are not finite"));

@@ -22,15 +22,32 @@ pub struct Map {
 impl Map {
     /// A picture of interleaved pixels, values `(u8 - 128) / 128`.
     pub fn of_picture(picture: &Picture) -> Self {
-        let data = picture.data.iter().map(|&v| (f32::from(v) - 128.0) / 128.0).collect();
-        Self { height: picture.height, width: picture.width, channels: picture.channels, data }
+        let data = picture
+            .data
+            .iter()
+            .map(|&v| (f32::from(v) - 128.0) / 128.0)
+            .collect();
+        Self {
+            height: picture.height,
+            width: picture.width,
+            channels: picture.channels,
+            data,
+        }
     }
 
     /// The channels of both, one after the other.
     pub fn beside(&self, other: &Self) -> Self {
-        let pixels = self.data.chunks_exact(self.channels).zip(other.data.chunks_exact(other.channels));
+        let pixels = self
+            .data
+            .chunks_exact(self.channels)
+            .zip(other.data.chunks_exact(other.channels));
         let data = pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect();
-        Self { height: self.height, width: self.width, channels: self.channels + other.channels, data }
+        Self {
+            height: self.height,
+            width: self.width,
+            channels: self.channels + other.channels,
+            data,
+        }
     }
 }
 
@@ -80,7 +97,11 @@ impl<'a> FloatNetwork<'a> {
             let at = |tap: usize, i: usize, o: usize| up.weight[(i * up.outputs + o) * 16 + tap];
             Taps::new(up.inputs, up.outputs, 16, &up.bias, at)
         });
-        Self { net, encoder: encoder.collect(), decoder: decoder.collect() }
+        Self {
+            net,
+            encoder: encoder.collect(),
+            decoder: decoder.collect(),
+        }
     }
 
     /// Runs a map of the network's size and channels.
@@ -89,14 +110,22 @@ impl<'a> FloatNetwork<'a> {
     /// Where `input` has another shape.
     pub fn run(&self, input: &Map) -> Activations {
         let (size, channels) = (self.net.size, self.net.channels);
-        assert_eq!([input.height, input.width, input.channels], [size, size, channels], "the network's shape");
+        assert_eq!(
+            [input.height, input.width, input.channels],
+            [size, size, channels],
+            "the network's shape"
+        );
         let mut all = Activations::default();
         for taps in &self.encoder {
             let map = taps.convolve(all.features.last().unwrap_or(input));
             all.features.push(relu(map));
         }
         for (feature, side) in all.features.iter().zip(&self.net.sides) {
-            all.drawn.push(if let Side::Memory(memory) = side { draw(memory, feature) } else { Map::default() });
+            all.drawn.push(if let Side::Memory(memory) = side {
+                draw(memory, feature)
+            } else {
+                Map::default()
+            });
         }
         let levels = self.encoder.len();
         let mut y = match &self.net.sides[levels - 1] {
@@ -123,18 +152,33 @@ impl<'a> FloatNetwork<'a> {
 }
 
 impl Taps {
-    fn new(inputs: usize, outputs: usize, taps: usize, bias: &[f32], at: impl Fn(usize, usize, usize) -> f32) -> Self {
+    fn new(
+        inputs: usize,
+        outputs: usize,
+        taps: usize,
+        bias: &[f32],
+        at: impl Fn(usize, usize, usize) -> f32,
+    ) -> Self {
         let at = &at;
-        let weight =
-            (0..taps).flat_map(|tap| (0..inputs).flat_map(move |i| (0..outputs).map(move |o| at(tap, i, o)))).collect();
-        Self { inputs, outputs, weight, bias: bias.to_vec() }
+        let weight = (0..taps)
+            .flat_map(|tap| (0..inputs).flat_map(move |i| (0..outputs).map(move |o| at(tap, i, o))))
+            .collect();
+        Self {
+            inputs,
+            outputs,
+            weight,
+            bias: bias.to_vec(),
+        }
     }
 
     /// 3 x 3, stride 2, padding 1.
     fn convolve(&self, input: &Map) -> Map {
-        self.gather(input, [input.height.div_ceil(2), input.width.div_ceil(2)], 3, |place, tap| {
-            (2 * place + tap).checked_sub(1)
-        })
+        self.gather(
+            input,
+            [input.height.div_ceil(2), input.width.div_ceil(2)],
+            3,
+            |place, tap| (2 * place + tap).checked_sub(1),
+        )
     }
 
     /// Transposed, 4 x 4, stride 2, padding 1: input `i` reaches output `2 i - 1 + tap`.
@@ -145,8 +189,8 @@ impl Taps {
         })
     }
 
-    /// Each output pixel from the input pixels that `source` (output place and tap to input place, on both axes alike)
-    /// names for its `window` x `window` taps.
+    /// Each output pixel from the input pixels that `source` (output place and tap to input place, on both
+    /// axes alike) names for its `window` x `window` taps.
     fn gather(
         &self,
         input: &Map,
@@ -156,24 +200,38 @@ impl Taps {
     ) -> Map {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let mut data = vec![0.0; size[0] * size[1] * outputs];
-        data.par_chunks_mut(size[1] * outputs).enumerate().for_each(|(y, row)| {
-            for (x, pixel) in row.chunks_exact_mut(outputs).enumerate() {
-                pixel.copy_from_slice(&self.bias);
-                for tap in 0..window * window {
-                    let Some(iy) = source(y, tap / window).filter(|&iy| iy < input.height) else { continue };
-                    let Some(ix) = source(x, tap % window).filter(|&ix| ix < input.width) else { continue };
-                    let from = &input.data[(iy * input.width + ix) * inputs..][..inputs];
-                    let weight = &self.weight[tap * inputs * outputs..][..inputs * outputs];
-                    for (&value, weight) in from.iter().zip(weight.chunks_exact(outputs)) {
-                        // Half of the values are zero after a ReLU.
-                        if value != 0.0 {
-                            pixel.iter_mut().zip(weight).for_each(|(sum, w)| *sum += value * w);
+        data.par_chunks_mut(size[1] * outputs)
+            .enumerate()
+            .for_each(|(y, row)| {
+                for (x, pixel) in row.chunks_exact_mut(outputs).enumerate() {
+                    pixel.copy_from_slice(&self.bias);
+                    for tap in 0..window * window {
+                        let Some(iy) = source(y, tap / window).filter(|&iy| iy < input.height) else {
+                            continue;
+                        };
+                        let Some(ix) = source(x, tap % window).filter(|&ix| ix < input.width) else {
+                            continue;
+                        };
+                        let from = &input.data[(iy * input.width + ix) * inputs..][..inputs];
+                        let weight = &self.weight[tap * inputs * outputs..][..inputs * outputs];
+                        for (&value, weight) in from.iter().zip(weight.chunks_exact(outputs)) {
+                            // Half of the values are zero after a ReLU.
+                            if value != 0.0 {
+                                pixel
+                                    .iter_mut()
+                                    .zip(weight)
+                                    .for_each(|(sum, w)| *sum += value * w);
+                            }
                         }
                     }
                 }
-            }
-        });
-        Map { height: size[0], width: size[1], channels: outputs, data }
+            });
+        Map {
+            height: size[0],
+            width: size[1],
+            channels: outputs,
+            data,
+        }
     }
 }
 
@@ -193,9 +251,12 @@ fn draw(memory: &FoldedMemory, feature: &Map) -> Map {
     let mut output = feature.clone();
     for block in 0..memory.grid * memory.grid {
         let (top, left) = (block / memory.grid * height, block % memory.grid * width);
-        let items = &memory.values[block * memory.items * memory.dimension..][..memory.items * memory.dimension];
+        let items =
+            &memory.values[block * memory.items * memory.dimension..][..memory.items * memory.dimension];
         for channel in 0..feature.channels {
-            let place = |i: usize| ((top + i / width) * feature.width + left + i % width) * feature.channels + channel;
+            let place = |i: usize| {
+                ((top + i / width) * feature.width + left + i % width) * feature.channels + channel
+            };
             let query: Vec<f32> = (0..memory.dimension).map(|i| feature.data[place(i)]).collect();
             for (i, value) in recall(memory, items, &query).into_iter().enumerate() {
                 output.data[place(i)] = value;
@@ -216,11 +277,17 @@ fn recall(memory: &FoldedMemory, items: &[f32], query: &[f32]) -> Vec<f32> {
     weights.iter_mut().for_each(|w| *w = (*w - best).exp());
     let mean = weights.iter().sum::<f32>() / memory.items as f32;
     // The best one's weight is 1 here and the mean is never above it.
-    weights.iter_mut().filter(|w| **w < mean.min(1.0)).for_each(|w| *w = 0.0);
+    weights
+        .iter_mut()
+        .filter(|w| **w < mean.min(1.0))
+        .for_each(|w| *w = 0.0);
     let total: f32 = weights.iter().sum();
     let mut drawn = vec![0.0; memory.dimension];
     for (item, weight) in items.chunks_exact(memory.dimension).zip(weights) {
-        drawn.iter_mut().zip(item).for_each(|(sum, value)| *sum += weight / total * value);
+        drawn
+            .iter_mut()
+            .zip(item)
+            .for_each(|(sum, value)| *sum += weight / total * value);
     }
     drawn
 }
@@ -233,8 +300,18 @@ mod tests {
     fn transposed_convolution_by_hand() {
         // One pixel of value 2 on a 1 x 1 map spreads the inner 2 x 2 of the 4 x 4 kernel over 2 x 2 pixels.
         let weight = (0..16).map(|i| i as f32).collect();
-        let up = Taps { inputs: 1, outputs: 1, weight, bias: vec![0.5] };
-        let input = Map { height: 1, width: 1, channels: 1, data: vec![2.0] };
+        let up = Taps {
+            inputs: 1,
+            outputs: 1,
+            weight,
+            bias: vec![0.5],
+        };
+        let input = Map {
+            height: 1,
+            width: 1,
+            channels: 1,
+            data: vec![2.0],
+        };
         assert_eq!(up.convolve_up(&input).data, [10.5, 12.5, 18.5, 20.5]);
     }
 
@@ -242,8 +319,18 @@ mod tests {
     fn convolution_by_hand() {
         // Ones everywhere on 2 x 2: the one output's window covers its lower right taps.
         let weight = (0..9).map(|i| i as f32).collect();
-        let conv = Taps { inputs: 1, outputs: 1, weight, bias: vec![0.0] };
-        let input = Map { height: 2, width: 2, channels: 1, data: vec![1.0; 4] };
+        let conv = Taps {
+            inputs: 1,
+            outputs: 1,
+            weight,
+            bias: vec![0.0],
+        };
+        let input = Map {
+            height: 2,
+            width: 2,
+            channels: 1,
+            data: vec![1.0; 4],
+        };
         assert_eq!(conv.convolve(&input).data, [4.0 + 5.0 + 7.0 + 8.0]);
     }
 }

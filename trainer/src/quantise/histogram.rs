@@ -17,7 +17,12 @@ pub(super) struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { limit: 1.0 / 1024.0, counts: vec![0; 2 * BINS], lowest: 0.0, highest: 0.0 }
+        Self {
+            limit: 1.0 / 1024.0,
+            counts: vec![0; 2 * BINS],
+            lowest: 0.0,
+            highest: 0.0,
+        }
     }
 }
 
@@ -44,11 +49,12 @@ impl Histogram {
         self.counts = counts;
     }
 
-    /// The range `[low, high]` around zero whose 256 steps store the values with the least mean squared error: a
-    /// narrower range has finer steps and clips more.
+    /// The range `[low, high]` around zero whose 256 steps store the values with the least mean squared
+    /// error: a narrower range has finer steps and clips more.
     ///
-    /// On four trained networks (128 px) the int8 reconstruction then differs from float by 0.60 to 0.89 steps (root
-    /// mean square); with the full range by 0.63 to 0.97, with the 99.99 % range 0.62 to 0.94, with 99.9 % 1.3 to 2.1.
+    /// On four trained networks (128 px) the int8 reconstruction then differs from float by 0.60 to 0.89
+    /// steps (root mean square); with the full range by 0.63 to 0.97, with the 99.99 % range 0.62 to 0.94,
+    /// with 99.9 % 1.3 to 2.1.
     pub(super) fn least_error(&self) -> [f32; 2] {
         let candidates = (0..CANDIDATES).map(|i| 1.0 - i as f32 / CANDIDATES as f32);
         let ranges = candidates.map(|part| [self.lowest * part, self.highest * part]);
@@ -58,9 +64,10 @@ impl Histogram {
 
     /// The range that stores every value that was counted, and 0.
     ///
-    /// A learned difference is judged by its few largest values, which the least squared error, a matter of the many small
-    /// ones, would clip. Where it finds something on good circuit boards (256 px), clipping like that alone puts it 0.20 of a
-    /// unit of log odds off (root mean square), the whole range 0.04; on procedural defects 0.06 and 0.03.
+    /// A learned difference is judged by its few largest values, which the least squared error, a matter of
+    /// the many small ones, would clip. Where it finds something on good circuit boards (256 px), clipping
+    /// like that alone puts it 0.20 of a unit of log odds off (root mean square), the whole range 0.04; on
+    /// procedural defects 0.06 and 0.03.
     pub(super) fn whole(&self) -> [f32; 2] {
         [self.lowest, self.highest]
     }
@@ -96,7 +103,11 @@ mod tests {
     #[test]
     fn a_lone_outlier_is_clipped() {
         let mut histogram = Histogram::default();
-        histogram.add(&(0..1_000_000).map(|i| (i % 1000) as f32 / 1e3).collect::<Vec<_>>());
+        histogram.add(
+            &(0..1_000_000)
+                .map(|i| (i % 1000) as f32 / 1e3)
+                .collect::<Vec<_>>(),
+        );
         histogram.add(&[20.0]);
         // The least of 1e6 (h / 255)^2 / 12 + (20 - h)^2 is at h = 8.77.
         let [_, high] = histogram.least_error();

@@ -1,7 +1,7 @@
 //! From the trained network to the int8 model that the device runs.
 //!
-//! Post-training quantisation with pictures of good parts ([`quantise`]), the ONNX file ([`export`]), and the proof
-//! that the device computes from it what the trainer means ([`verify`]).
+//! Post-training quantisation with pictures of good parts ([`quantise`]), the ONNX file ([`export`]), and the
+//! proof that the device computes from it what the trainer means ([`verify`]).
 
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::reconstruct::{InputShape, ReconstructError, Reconstructor};
@@ -36,7 +36,8 @@ pub enum QuantiseError {
     NoPictures,
     /// A calibration or test picture of another size.
     #[error(
-        "picture {index} is {width} x {height} with {channels} channels; the network takes {size} x {size} with {expected_channels}"
+        "picture {index} is {width} x {height} with {channels} channels; the network takes {size} x {size} \
+         with {expected_channels}"
     )]
     PictureShape {
         /// Which one, from 0.
@@ -71,7 +72,8 @@ pub enum QuantiseError {
     Reconstruct(#[from] ReconstructError),
     /// The device's result differs from the emulation.
     #[error(
-        "picture {index}: {count} of {total} values of the written model differ from the emulation, by up to {largest}"
+        "picture {index}: {count} of {total} values of the written model differ from the emulation, by up to \
+         {largest}"
     )]
     Mismatch {
         /// Which picture, from 0.
@@ -85,8 +87,8 @@ pub enum QuantiseError {
     },
 }
 
-/// Quantises the networks to int8, calibrated on pictures of good parts; the head on `defective` ones too, or its range
-/// would end where defects begin.
+/// Quantises the networks to int8, calibrated on pictures of good parts; the head on `defective` ones too, or
+/// its range would end where defects begin.
 pub fn quantise(
     nets: &FoldedNetworks,
     normals: &[Picture],
@@ -101,11 +103,17 @@ pub fn quantise(
     check_pictures(net.size, net.channels, defective)?;
     let inputs: Vec<Map> = some(normals, MOST).map(Map::of_picture).collect();
     let ranges = ranges::ranges(net, &inputs, ranges::PIXELS, Histogram::least_error);
-    let mut all = QuantisedNetworks { reconstruction: QuantisedNetwork::new(net, &ranges), head: None };
+    let mut all = QuantisedNetworks {
+        reconstruction: QuantisedNetwork::new(net, &ranges),
+        head: None,
+    };
     if let Some(head) = &nets.head {
         let beside_its_redrawing = |picture: &Picture| {
             let [drawn, _] = all.emulate(&picture.data);
-            Map::of_picture(picture).beside(&Map::of_picture(&Picture { data: drawn, ..picture.clone() }))
+            Map::of_picture(picture).beside(&Map::of_picture(&Picture {
+                data: drawn,
+                ..picture.clone()
+            }))
         };
         let pictures = some(normals, MOST / 2).chain(some(defective, MOST / 2));
         let inputs: Vec<Map> = pictures.map(beside_its_redrawing).collect();
@@ -119,7 +127,8 @@ fn some(pictures: &[Picture], most: usize) -> impl Iterator<Item = &Picture> {
     evenly(pictures.len(), most).map(|i| &pictures[i])
 }
 
-/// Loads a written model as the device does and compares all that it computes with the emulation, byte for byte.
+/// Loads a written model as the device does and compares all that it computes with the emulation, byte for
+/// byte.
 pub fn verify(model: &[u8], q: &QuantisedNetworks, pictures: &[Picture]) -> Result<(), QuantiseError> {
     let QuantisedNetwork { size, channels, .. } = q.reconstruction;
     check_pictures(size, channels, pictures)?;
@@ -129,11 +138,20 @@ pub fn verify(model: &[u8], q: &QuantisedNetworks, pictures: &[Picture]) -> Resu
         device.reconstruct(&picture.data, &mut output)?;
         let emulated = q.emulate(&picture.data);
         for (found, expected) in [&output[..], device.learned()].into_iter().zip(&emulated) {
-            let differences = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).filter(|d| *d > 0);
+            let differences = found
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| a.abs_diff(*b))
+                .filter(|d| *d > 0);
             let missing = found.len().abs_diff(expected.len());
             let (count, total) = (differences.clone().count() + missing, expected.len());
             if count > 0 {
-                return Err(QuantiseError::Mismatch { index, count, total, largest: differences.max().unwrap_or(255) });
+                return Err(QuantiseError::Mismatch {
+                    index,
+                    count,
+                    total,
+                    largest: differences.max().unwrap_or(255),
+                });
             }
         }
     }
@@ -144,8 +162,21 @@ fn check_pictures(size: usize, expected_channels: usize, pictures: &[Picture]) -
     let fits = |p: &Picture| [p.width, p.height, p.channels] == [size, size, expected_channels];
     match pictures.iter().enumerate().find(|(_, p)| !fits(p)) {
         None => Ok(()),
-        Some((index, &Picture { width, height, channels, .. })) => {
-            Err(QuantiseError::PictureShape { index, width, height, channels, size, expected_channels })
-        }
+        Some((
+            index,
+            &Picture {
+                width,
+                height,
+                channels,
+                ..
+            },
+        )) => Err(QuantiseError::PictureShape {
+            index,
+            width,
+            height,
+            channels,
+            size,
+            expected_channels,
+        }),
     }
 }

@@ -29,8 +29,8 @@ pub struct QuantisedNetworks {
 }
 
 impl QuantisedNetworks {
-    /// The reconstruction of a picture (size x size x channels, interleaved) and, where there is a head, the learned
-    /// difference (size x size), as the device computes them, byte for byte.
+    /// The reconstruction of a picture (size x size x channels, interleaved) and, where there is a head, the
+    /// learned difference (size x size), as the device computes them, byte for byte.
     ///
     /// # Panics
     /// Where `picture` has another length.
@@ -39,7 +39,10 @@ impl QuantisedNetworks {
         let drawn = self.reconstruction.emulate(stored.clone());
         let pixels = |stored: Vec<i8>| stored.into_iter().map(pixel_value).collect();
         let side = self.reconstruction.size;
-        let difference = self.head.as_ref().map(|head| head.emulate(concatenate(&stored, &drawn, side * side)));
+        let difference = self
+            .head
+            .as_ref()
+            .map(|head| head.emulate(concatenate(&stored, &drawn, side * side)));
         [pixels(drawn), pixels(difference.unwrap_or_default())]
     }
 }
@@ -88,20 +91,29 @@ impl QuantisedNetwork {
         Self {
             size: net.size,
             channels: net.channels,
-            encoder: encoder.map(|(conv, (input, &output))| down(conv, input, output)).collect(),
+            encoder: encoder
+                .map(|(conv, (input, &output))| down(conv, input, output))
+                .collect(),
             sides: sides.collect(),
-            decoder: decoder.map(|(conv, (input, &output))| up(conv, input, output)).collect(),
+            decoder: decoder
+                .map(|(conv, (input, &output))| up(conv, input, output))
+                .collect(),
         }
     }
 
-    /// The stored number below which a decoder step's ReLU cuts, where the zero point does not do that by itself.
+    /// The stored number below which a decoder step's ReLU cuts, where the zero point does not do that by
+    /// itself.
     pub fn floor(&self, step: usize) -> Option<i8> {
         let zero = self.decoder[step].output.zero_point;
         (step + 1 < self.decoder.len() && zero > i8::MIN).then_some(zero)
     }
 
     fn emulate(&self, mut y: Vec<i8>) -> Vec<i8> {
-        assert_eq!(y.len(), self.size * self.size * self.channels, "the picture must have the network's size");
+        assert_eq!(
+            y.len(),
+            self.size * self.size * self.channels,
+            "the picture must have the network's size"
+        );
         let mut side = self.size;
         let mut joined = Vec::new();
         for (conv, kind) in self.encoder.iter().zip(&self.sides) {
@@ -123,7 +135,10 @@ impl QuantisedNetwork {
                 y.iter_mut().for_each(|v| *v = (*v).max(floor));
             }
             let level = (self.decoder.len() - 1).checked_sub(step + 1);
-            if let Some(other) = level.map(|level| &joined[level]).filter(|other| !other.is_empty()) {
+            if let Some(other) = level
+                .map(|level| &joined[level])
+                .filter(|other| !other.is_empty())
+            {
                 y = concatenate(&y, other, side * side);
             }
         }
@@ -147,7 +162,9 @@ fn phases_to_pixels(input: &[i8], side: usize, outputs: usize) -> Vec<i8> {
 }
 
 fn concatenate(a: &[i8], b: &[i8], pixels: usize) -> Vec<i8> {
-    let pixels = a.chunks_exact(a.len() / pixels).zip(b.chunks_exact(b.len() / pixels));
+    let pixels = a
+        .chunks_exact(a.len() / pixels)
+        .zip(b.chunks_exact(b.len() / pixels));
     pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect()
 }
 
@@ -180,11 +197,19 @@ pub(super) fn keys(memory: &FoldedMemory) -> Vec<f32> {
 }
 
 fn down(conv: &Conv, input: Quantisation, output: Quantisation) -> QLinearConv {
-    quantise([conv.outputs, conv.inputs], 2, &conv.weight, &conv.bias, input, output)
+    quantise(
+        [conv.outputs, conv.inputs],
+        2,
+        &conv.weight,
+        &conv.bias,
+        input,
+        output,
+    )
 }
 
-/// Each phase of a transposed 4 x 4, stride 2, padding 1 is a 2 x 2 part of a 3 x 3 window at the low resolution: even
-/// pixels take kernel rows 3 and 1 from the row before and their own, odd ones 2 and 0 from their own and the next.
+/// Each phase of a transposed 4 x 4, stride 2, padding 1 is a 2 x 2 part of a 3 x 3 window at the low
+/// resolution: even pixels take kernel rows 3 and 1 from the row before and their own, odd ones 2 and 0 from
+/// their own and the next.
 fn up(conv: &UpConv, input: Quantisation, output: Quantisation) -> QLinearConv {
     const ROWS: [[Option<usize>; 3]; 2] = [[Some(3), Some(1), None], [None, Some(2), Some(0)]];
     let mut weight = Vec::with_capacity(conv.weight.len() * 9 / 4);
@@ -194,13 +219,23 @@ fn up(conv: &UpConv, input: Quantisation, output: Quantisation) -> QLinearConv {
                 let kernel = &conv.weight[(i * conv.outputs + o) * 16..][..16];
                 for row in ROWS[phase / 2] {
                     for column in ROWS[phase % 2] {
-                        weight.push(row.zip(column).map_or(0.0, |(row, column)| kernel[row * 4 + column]));
+                        weight.push(
+                            row.zip(column)
+                                .map_or(0.0, |(row, column)| kernel[row * 4 + column]),
+                        );
                     }
                 }
             }
         }
     }
-    quantise([4 * conv.outputs, conv.inputs], 1, &weight, &conv.bias.repeat(4), input, output)
+    quantise(
+        [4 * conv.outputs, conv.inputs],
+        1,
+        &weight,
+        &conv.bias.repeat(4),
+        input,
+        output,
+    )
 }
 
 /// Quantises the weights of a 3 x 3 convolution with padding 1, symmetrically for each output.
@@ -217,7 +252,12 @@ fn quantise(
         outputs,
         window: [3, 3],
         stride,
-        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+        padding: Padding {
+            top: 1,
+            left: 1,
+            bottom: 1,
+            right: 1,
+        },
         weight: Vec::with_capacity(weight.len()),
         weight_scale: Vec::with_capacity(outputs),
         bias: Vec::with_capacity(outputs),
@@ -226,12 +266,18 @@ fn quantise(
     };
     for (weight, bias) in weight.chunks_exact(inputs * 9).zip(bias) {
         let largest = weight.iter().fold(0.0f32, |largest, w| largest.max(w.abs()));
-        // A bias counts in steps of input scale * weight scale; 2^22 of them still leave the products their room.
+        // A bias counts in steps of input scale * weight scale; 2^22 of them still leave the products their
+        // room.
         let for_bias = bias.abs() / input.scale / (1 << 22) as f32;
         let scale = (largest / 127.0).max(for_bias).max(1e-9);
-        conv.weight.extend(weight.iter().map(|w| (w / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
+        conv.weight.extend(
+            weight
+                .iter()
+                .map(|w| (w / scale).round_ties_even().clamp(-127.0, 127.0) as i8),
+        );
         conv.weight_scale.push(scale);
-        conv.bias.push((bias / (input.scale * scale)).round_ties_even() as i32);
+        conv.bias
+            .push((bias / (input.scale * scale)).round_ties_even() as i32);
     }
     conv
 }

@@ -7,10 +7,16 @@ use super::histogram::Histogram;
 use crate::network::folded::{FoldedNetwork, Side};
 
 /// The picture's and the reconstruction's: `(u8 - 128) / 128`.
-pub const PIXELS: Quantisation = Quantisation { scale: 1.0 / 128.0, zero_point: 0 };
+pub const PIXELS: Quantisation = Quantisation {
+    scale: 1.0 / 128.0,
+    zero_point: 0,
+};
 
 /// The learned difference's: a sixteenth of a unit of log odds, -8 to 7.9.
-pub const LOG_ODDS: Quantisation = Quantisation { scale: 1.0 / 16.0, zero_point: 0 };
+pub const LOG_ODDS: Quantisation = Quantisation {
+    scale: 1.0 / 16.0,
+    zero_point: 0,
+};
 
 /// The quantisation of every activation.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,13 +43,29 @@ pub(super) fn ranges(
     let mut ups = features.clone();
     for input in inputs {
         let activations = float.run(input);
-        let all = [(&mut features, activations.features), (&mut drawn, activations.drawn), (&mut ups, activations.ups)];
+        let all = [
+            (&mut features, activations.features),
+            (&mut drawn, activations.drawn),
+            (&mut ups, activations.ups),
+        ];
         for (histograms, maps) in all {
-            histograms.iter_mut().zip(&maps).for_each(|(histogram, map)| histogram.add(&map.data));
+            histograms
+                .iter_mut()
+                .zip(&maps)
+                .for_each(|(histogram, map)| histogram.add(&map.data));
         }
     }
-    let quantise = |histograms: &[Histogram]| histograms.iter().map(|h| quantisation(range(h))).collect::<Vec<_>>();
-    let mut ranges = Ranges { features: quantise(&features), drawn: quantise(&drawn), ups: quantise(&ups) };
+    let quantise = |histograms: &[Histogram]| {
+        histograms
+            .iter()
+            .map(|h| quantisation(range(h)))
+            .collect::<Vec<_>>()
+    };
+    let mut ranges = Ranges {
+        features: quantise(&features),
+        drawn: quantise(&drawn),
+        ups: quantise(&ups),
+    };
     // What is joined shares one scale and zero point: the range that covers both.
     for (level, side) in net.sides[..levels - 1].iter().enumerate() {
         let up = levels - 2 - level;

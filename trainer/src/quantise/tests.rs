@@ -53,21 +53,39 @@ fn networks(
     FoldedNetworks { reconstruction, head }
 }
 
-fn network(size: usize, [channels, gives]: [usize; 2], levels: &[(usize, Kind)], random: &mut Random) -> FoldedNetwork {
+fn network(
+    size: usize,
+    [channels, gives]: [usize; 2],
+    levels: &[(usize, Kind)],
+    random: &mut Random,
+) -> FoldedNetwork {
     let (mut encoder, mut sides, mut decoder) = (vec![], vec![], vec![]);
     let mut inputs = channels;
     for (i, &(outputs, kind)) in levels.iter().enumerate() {
         let weight = random.weights(outputs * inputs * 9, inputs * 9);
         let bias = (0..outputs).map(|_| random.normal() * 0.1).collect();
-        encoder.push(Conv { outputs, inputs, weight, bias });
+        encoder.push(Conv {
+            outputs,
+            inputs,
+            weight,
+            bias,
+        });
         inputs = outputs;
         sides.push(match kind {
             Kind::None => Side::None,
             Kind::Skip => Side::Skip,
             Kind::Memory(grid, items) => {
                 let dimension = ((size >> (i + 1)) / grid).pow(2);
-                let values = (0..grid * grid * items * dimension).map(|_| random.normal() * 0.5 + 0.3).collect();
-                Side::Memory(FoldedMemory { grid, items, dimension, temperature: 0.1, values })
+                let values = (0..grid * grid * items * dimension)
+                    .map(|_| random.normal() * 0.5 + 0.3)
+                    .collect();
+                Side::Memory(FoldedMemory {
+                    grid,
+                    items,
+                    dimension,
+                    temperature: 0.1,
+                    values,
+                })
             }
         });
     }
@@ -78,19 +96,38 @@ fn network(size: usize, [channels, gives]: [usize; 2], levels: &[(usize, Kind)],
             weight.iter_mut().for_each(|w| *w *= 0.15);
         }
         let bias = (0..outputs).map(|_| random.normal() * 0.05).collect();
-        decoder.push(UpConv { inputs, outputs, weight, bias });
-        inputs = if level == 0 || matches!(levels[level - 1].1, Kind::None) { outputs } else { 2 * outputs };
+        decoder.push(UpConv {
+            inputs,
+            outputs,
+            weight,
+            bias,
+        });
+        inputs = if level == 0 || matches!(levels[level - 1].1, Kind::None) {
+            outputs
+        } else {
+            2 * outputs
+        };
     }
-    FoldedNetwork { size, channels, encoder, sides, decoder }
+    FoldedNetwork {
+        size,
+        channels,
+        encoder,
+        sides,
+        decoder,
+    }
 }
 
 fn picture(size: usize, channels: usize, random: &mut Random) -> Picture {
     let mut picture = Picture::filled(size, size, channels, 0);
-    let waves: Vec<[f64; 3]> = (0..channels * 3).map(|_| [(); 3].map(|()| random.uniform() * 0.5)).collect();
+    let waves: Vec<[f64; 3]> = (0..channels * 3)
+        .map(|_| [(); 3].map(|()| random.uniform() * 0.5))
+        .collect();
     for (i, value) in picture.data.iter_mut().enumerate() {
         let (x, y, c) = (i / channels % size, i / channels / size, i % channels);
-        let sum: f64 =
-            waves[3 * c..3 * c + 3].iter().map(|w| (w[0] * x as f64 + w[1] * y as f64 + 9.0 * w[2]).sin()).sum();
+        let sum: f64 = waves[3 * c..3 * c + 3]
+            .iter()
+            .map(|w| (w[0] * x as f64 + w[1] * y as f64 + 9.0 * w[2]).sin())
+            .sum();
         *value = (128.0 + 38.0 * sum + 4.0 * f64::from(random.normal())) as u8;
     }
     picture
@@ -103,7 +140,12 @@ fn cases() -> Vec<(FoldedNetworks, Vec<Picture>)> {
     let shapes: [(usize, usize, Levels<'_>, Levels<'_>); 7] = [
         (16, 1, &[(5, None)], &[]),
         (16, 3, &[(8, Memory(2, 5))], &[(6, None)]),
-        (32, 3, &[(8, None), (16, Skip), (12, None)], &[(8, Skip), (5, None)]),
+        (
+            32,
+            3,
+            &[(8, None), (16, Skip), (12, None)],
+            &[(8, Skip), (5, None)],
+        ),
         (32, 1, &[(16, Skip), (7, Memory(2, 6)), (24, Memory(1, 9))], &[]),
         (
             64,
@@ -111,8 +153,24 @@ fn cases() -> Vec<(FoldedNetworks, Vec<Picture>)> {
             &[(16, None), (33, None), (32, Memory(2, 20)), (64, Memory(2, 20))],
             &[(16, Skip), (32, Skip), (9, None)],
         ),
-        (64, 3, &[(16, Memory(4, 10)), (16, Skip), (32, Memory(4, 10)), (20, Skip), (40, Memory(1, 10))], &[]),
-        (48, 1, &[(10, Memory(3, 7)), (18, Memory(2, 7))], &[(4, Skip), (8, Skip), (8, None)]),
+        (
+            64,
+            3,
+            &[
+                (16, Memory(4, 10)),
+                (16, Skip),
+                (32, Memory(4, 10)),
+                (20, Skip),
+                (40, Memory(1, 10)),
+            ],
+            &[],
+        ),
+        (
+            48,
+            1,
+            &[(10, Memory(3, 7)), (18, Memory(2, 7))],
+            &[(4, Skip), (8, Skip), (8, None)],
+        ),
     ];
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let case = |(size, channels, levels, head)| {
@@ -131,7 +189,10 @@ fn float_model_equals_the_forward() {
         let same = |found: &[f32], expected: &[f32]| {
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} instead of {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                    "{found} instead of {expected}"
+                );
             }
         };
         for picture in &pictures {
@@ -140,8 +201,17 @@ fn float_model_equals_the_forward() {
             let mut expected = float.run(&input).output().clone();
             same(&drawn, &expected.data);
             let Some(head) = &net.head else { continue };
-            expected.data.iter_mut().for_each(|v| *v = v.clamp(-1.0, 127.0 / 128.0));
-            same(&log_odds, &FloatNetwork::new(head).run(&input.beside(&expected)).output().data);
+            expected
+                .data
+                .iter_mut()
+                .for_each(|v| *v = v.clamp(-1.0, 127.0 / 128.0));
+            same(
+                &log_odds,
+                &FloatNetwork::new(head)
+                    .run(&input.beside(&expected))
+                    .output()
+                    .data,
+            );
         }
     }
 }
@@ -152,7 +222,10 @@ fn device_equals_the_emulation_with_every_kernel() {
         let q = quantise(&net, &pictures[..2], &pictures[2..4]).unwrap();
         let model = export(&q);
         for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
-            let shape = InputShape { size: net.reconstruction.size, channels: net.reconstruction.channels };
+            let shape = InputShape {
+                size: net.reconstruction.size,
+                channels: net.reconstruction.channels,
+            };
             let mut device = Reconstructor::load_with(&model, shape, kernel).unwrap();
             for picture in &pictures {
                 let mut output = vec![0; picture.data.len()];
@@ -191,9 +264,15 @@ fn int8_is_close_to_float() {
             }
             let (error, spread) = ((error / count).sqrt(), (spread / count).sqrt());
             let FoldedNetwork { size, encoder, .. } = &net.reconstruction;
-            println!("{size} px, {} levels, output {output}: error {error:.2}, spread {spread:.1}", encoder.len());
+            println!(
+                "{size} px, {} levels, output {output}: error {error:.2}, spread {spread:.1}",
+                encoder.len()
+            );
             // Random items lie close together, so that a step's difference may choose another one.
-            assert!(error < 0.12 * spread + 1.0, "root mean square error {error:.2} of {spread:.1} steps");
+            assert!(
+                error < 0.12 * spread + 1.0,
+                "root mean square error {error:.2} of {spread:.1} steps"
+            );
         }
     }
 }
@@ -203,10 +282,16 @@ fn a_head_s_range_ends_where_defects_do_however_many_pictures_there_are() {
     let (net, pictures) = cases().remove(2);
     let head = net.head.as_ref().unwrap();
     for count in [1, 27, 48, 64] {
-        let (dull, loud) = (vec![Picture::filled(32, 32, 3, 120); count], vec![pictures[0].clone(); count]);
+        let (dull, loud) = (
+            vec![Picture::filled(32, 32, 3, 120); count],
+            vec![pictures[0].clone(); count],
+        );
         let q = quantise(&net, &dull, &loud).unwrap();
         let [drawn, _] = q.emulate(&loud[0].data);
-        let drawn = Picture { data: drawn, ..loud[0].clone() };
+        let drawn = Picture {
+            data: drawn,
+            ..loud[0].clone()
+        };
         let seen = FloatNetwork::new(head).run(&Map::of_picture(&loud[0]).beside(&Map::of_picture(&drawn)));
         let loudest = seen.features[0].data.iter().copied().fold(0.0, f32::max);
         let most = q.head.unwrap().encoder[0].output.value(127);
@@ -224,7 +309,10 @@ fn a_changed_model_is_caught() {
     headless.head = None;
     for other in [drawn, learned, headless] {
         let error = verify(&export(&other), &q, &pictures).unwrap_err();
-        assert!(matches!(error, QuantiseError::Mismatch { index: 0, .. }), "{error}");
+        assert!(
+            matches!(error, QuantiseError::Mismatch { index: 0, .. }),
+            "{error}"
+        );
     }
 }
 
@@ -233,25 +321,62 @@ fn wrong_inputs_are_named() {
     let (net, pictures) = cases().remove(2);
     assert!(matches!(quantise(&net, &[], &[]), Err(QuantiseError::NoPictures)));
     let wrong = [pictures[0].clone(), Picture::filled(32, 31, 3, 0)];
-    assert!(matches!(quantise(&net, &wrong, &[]), Err(QuantiseError::PictureShape { index: 1, height: 31, .. })));
+    assert!(matches!(
+        quantise(&net, &wrong, &[]),
+        Err(QuantiseError::PictureShape {
+            index: 1,
+            height: 31,
+            ..
+        })
+    ));
     let mut broken = net.clone();
     broken.reconstruction.decoder[1].bias[0] = f32::NAN;
     let error = quantise(&broken, &pictures, &[]).unwrap_err().to_string();
-    assert!(error.contains("decoder 2") && error.contains("not finite"), "{error}");
+    assert!(
+        error.contains("decoder 2") && error.contains("not finite"),
+        "{error}"
+    );
     let mut broken = net.clone();
     broken.reconstruction.encoder[1].inputs = 9;
-    assert!(quantise(&broken, &pictures, &[]).unwrap_err().to_string().contains("takes 9 channels, but 8 come in"));
+    assert!(
+        quantise(&broken, &pictures, &[])
+            .unwrap_err()
+            .to_string()
+            .contains("takes 9 channels, but 8 come in")
+    );
     let mut broken = net;
     broken.head.as_mut().unwrap().encoder[1].inputs = 9;
-    assert!(quantise(&broken, &pictures, &[]).unwrap_err().to_string().contains("head: encoder 2 takes 9"));
+    assert!(
+        quantise(&broken, &pictures, &[])
+            .unwrap_err()
+            .to_string()
+            .contains("head: encoder 2 takes 9")
+    );
 }
 
 #[test]
 fn a_float_model_is_no_int8_model() {
     let (net, _) = cases().remove(2);
-    let error = Reconstructor::load(&export_float(&net), InputShape { size: 32, channels: 3 }).unwrap_err();
-    let ReconstructError::Interface { what: "input", expected, found } = error else { panic!("{error}") };
-    assert_eq!((expected.as_str(), found.as_str()), ("int8 [1, 3, 32, 32]", "float [1, 3, 32, 32]"));
+    let error = Reconstructor::load(
+        &export_float(&net),
+        InputShape {
+            size: 32,
+            channels: 3,
+        },
+    )
+    .unwrap_err();
+    let ReconstructError::Interface {
+        what: "input",
+        expected,
+        found,
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (expected.as_str(), found.as_str()),
+        ("int8 [1, 3, 32, 32]", "float [1, 3, 32, 32]")
+    );
 }
 
 proptest! {
@@ -259,7 +384,9 @@ proptest! {
 
     /// A damaged file is refused, or it runs.
     #[test]
-    fn damaged_files_never_panic(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+    fn damaged_files_never_panic(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
         let levels = [(4, Kind::Memory(2, 2)), (4, Kind::Memory(1, 3))];
         let net = networks(16, 1, &levels, &[(3, Kind::Skip), (4, Kind::None)], &mut Random(5));
         let q = quantise(&net, &[Picture::filled(16, 16, 1, 90)], &[]).unwrap();
@@ -292,6 +419,13 @@ fn the_device_counts_the_multiply_adds_that_the_configuration_says() {
     };
     let pictures = [picture(32, 3, &mut random)];
     let model = export(&quantise(&nets, &pictures, &pictures).unwrap());
-    let device = Reconstructor::load(&model, InputShape { size: 32, channels: 3 }).unwrap();
+    let device = Reconstructor::load(
+        &model,
+        InputShape {
+            size: 32,
+            channels: 3,
+        },
+    )
+    .unwrap();
     assert_eq!(device.multiply_adds(), config.multiply_adds());
 }

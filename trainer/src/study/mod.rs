@@ -1,7 +1,8 @@
-//! `beltwatch-train study`: categories x variants x seeds, each taught and evaluated as a user would, in one table.
+//! `beltwatch-train study`: categories x variants x seeds, each taught and evaluated as a user would, in one
+//! table.
 //!
-//! A study can be stopped and started again: what is done is kept, what is under way goes on from its checkpoint. Variants
-//! that differ in nothing but `recipe` share their training.
+//! A study can be stopped and started again: what is done is kept, what is under way goes on from its
+//! checkpoint. Variants that differ in nothing but `recipe` share their training.
 
 pub mod plan;
 mod table;
@@ -140,7 +141,15 @@ pub fn study(args: &StudyArgs, stop: &AtomicBool) -> Result<(), StudyError> {
         for &seed in &plan.seeds {
             let mut decided = HashMap::new();
             for variant in &plan.variants {
-                let place = Place { args, plan: &plan, data: data.join(category), category, seed, variant, device };
+                let place = Place {
+                    args,
+                    plan: &plan,
+                    data: data.join(category),
+                    category,
+                    seed,
+                    variant,
+                    device,
+                };
                 cells.push(place.cell(&mut decided, stop)?);
                 table::write(&args.out, &plan, &cells)?;
                 say::error(format_args!("{} of {total} done", cells.len()));
@@ -148,9 +157,10 @@ pub fn study(args: &StudyArgs, stop: &AtomicBool) -> Result<(), StudyError> {
         }
     }
     match say::out(table::text(&plan, &cells)) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(StudyError::File { path: "standard output".into(), message: e.to_string() })
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(StudyError::File {
+            path: "standard output".into(),
+            message: e.to_string(),
+        }),
         _ => Ok(()),
     }
 }
@@ -172,12 +182,20 @@ impl Place<'_> {
     }
 
     fn cell(&self, decided: &mut HashMap<usize, Decided>, stop: &AtomicBool) -> Result<Cell, StudyError> {
-        let folder = self.args.out.join(self.category).join(self.variant.folder()).join(format!("seed-{}", self.seed));
+        let folder = self
+            .args
+            .out
+            .join(self.category)
+            .join(self.variant.folder())
+            .join(format!("seed-{}", self.seed));
         let results = folder.join("results.json");
         create(&folder)?;
         let (config, pictures) = self.configuration(decided)?;
         let file = folder.join("teach.toml");
-        let told = |source| StudyError::Teach { cell: self.name(), source: Box::new(source) };
+        let told = |source| StudyError::Teach {
+            cell: self.name(),
+            source: Box::new(source),
+        };
         let same = TeachConfig::read(&file).is_ok_and(|before| before == config);
         if let (true, Ok(text)) = (same, fs::read_to_string(&results)) {
             let cell: Cell = serde_json::from_str(&text).map_err(|e| StudyError::File {
@@ -192,11 +210,18 @@ impl Place<'_> {
         if let Err(e) = fs::remove_file(&results)
             && e.kind() != std::io::ErrorKind::NotFound
         {
-            return Err(StudyError::File { path: results, message: format!("cannot be removed: {e}") });
+            return Err(StudyError::File {
+                path: results,
+                message: format!("cannot be removed: {e}"),
+            });
         }
         config.write(&file).map_err(told)?;
         say::error(format_args!("\n{}", self.name()));
-        let run = self.args.out.join("runs").join(run_name(self.category, &config, &pictures));
+        let run = self
+            .args
+            .out
+            .join("runs")
+            .join(run_name(self.category, &config, &pictures));
         let fresh = !run.exists();
         let options = TeachOptions {
             data: self.data.clone(),
@@ -211,15 +236,25 @@ impl Place<'_> {
         let started = Instant::now();
         teach::teach(&options, stop).map_err(told)?;
         let seconds = started.elapsed().as_secs_f64();
-        let evaluation =
-            evaluate(&EvaluateArgs { recipe: options.out, data: self.data.clone(), json: None, report: None })
-                .map_err(|source| StudyError::Evaluate { cell: self.name(), source: Box::new(source) })?
-                .evaluation;
+        let evaluation = evaluate(&EvaluateArgs {
+            recipe: options.out,
+            data: self.data.clone(),
+            json: None,
+            report: None,
+        })
+        .map_err(|source| StudyError::Evaluate {
+            cell: self.name(),
+            source: Box::new(source),
+        })?
+        .evaluation;
         let results_of = &evaluation.results;
         let metrics = [&results_of.int8_hee, &results_of.int8_raw, &results_of.float_hee];
         let cell = self.measured(&config, pictures, metrics, fresh.then_some(seconds));
         let text = serde_json::to_string_pretty(&cell).unwrap_or_default();
-        fs::write(&results, text).map_err(|e| StudyError::File { path: results, message: e.to_string() })?;
+        fs::write(&results, text).map_err(|e| StudyError::File {
+            path: results,
+            message: e.to_string(),
+        })?;
         Ok(cell)
     }
 
@@ -249,28 +284,46 @@ impl Place<'_> {
         }
     }
 
-    /// What `teach` would decide, changed as the variant says, and the hash of its pictures; `decided` holds what it decides at
-    /// each size, so that the pictures are looked at once.
+    /// What `teach` would decide, changed as the variant says, and the hash of its pictures; `decided` holds
+    /// what it decides at each size, so that the pictures are looked at once.
     fn configuration(&self, decided: &mut HashMap<usize, Decided>) -> Result<Decided, StudyError> {
-        let size = self.variant.size.or(self.plan.size).unwrap_or(self.plan.preset.size());
+        let size = self
+            .variant
+            .size
+            .or(self.plan.size)
+            .unwrap_or(self.plan.preset.size());
         let (mut config, pictures) = match decided.entry(size) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(place) => {
                 let dataset = Dataset::open(&self.data)?;
                 let set = TeachingSet::load(dataset.for_teaching()?, size, self.seed, None)?;
-                let decided = TeachConfig::decide(self.plan.preset, self.device, &set.train, set.channels, set.shape());
+                let decided = TeachConfig::decide(
+                    self.plan.preset,
+                    self.device,
+                    &set.train,
+                    set.channels,
+                    set.shape(),
+                );
                 let hashes: Vec<&str> = set.sha256.keys().map(String::as_str).collect();
-                place.insert((decided.config, sha256_hex(hashes.concat().as_bytes()))).clone()
+                place
+                    .insert((decided.config, sha256_hex(hashes.concat().as_bytes())))
+                    .clone()
             }
         };
         config.train.seed = self.seed;
         config.train.steps = self.plan.steps.unwrap_or(config.train.steps);
-        let config = self.variant.change(&config).map_err(|message| PlanError::Variant {
-            path: self.args.plan.clone(),
-            variant: self.variant.name.clone(),
-            message,
+        let config = self
+            .variant
+            .change(&config)
+            .map_err(|message| PlanError::Variant {
+                path: self.args.plan.clone(),
+                variant: self.variant.name.clone(),
+                message,
+            })?;
+        config.validate().map_err(|source| StudyError::Teach {
+            cell: self.name(),
+            source: Box::new(source),
         })?;
-        config.validate().map_err(|source| StudyError::Teach { cell: self.name(), source: Box::new(source) })?;
         Ok((config, pictures))
     }
 }
@@ -280,11 +333,17 @@ type Decided = (TeachConfig, String);
 
 /// The same for all recipes of one training.
 fn run_name(category: &str, config: &TeachConfig, pictures: &str) -> String {
-    let folds = config.recipe.folds.map_or(String::new(), |folds| format!("{folds} folds"));
+    let folds = config
+        .recipe
+        .folds
+        .map_or(String::new(), |folds| format!("{folds} folds"));
     let hash = sha256_hex(format!("{:?}{folds}{pictures}", config.train).as_bytes());
     format!("{category}-{}-{}", config.train.seed, &hash[..12])
 }
 
 fn create(folder: &Path) -> Result<(), StudyError> {
-    fs::create_dir_all(folder).map_err(|e| StudyError::File { path: folder.to_owned(), message: e.to_string() })
+    fs::create_dir_all(folder).map_err(|e| StudyError::File {
+        path: folder.to_owned(),
+        message: e.to_string(),
+    })
 }

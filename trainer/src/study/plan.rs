@@ -71,7 +71,10 @@ pub enum PlanError {
 impl Plan {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
-        let bad = |message: String| PlanError::Read { path: path.to_owned(), message };
+        let bad = |message: String| PlanError::Read {
+            path: path.to_owned(),
+            message,
+        };
         let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         let plan: Self = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         for (list, empty) in [
@@ -84,12 +87,17 @@ impl Plan {
             }
         }
         for (place, variant) in plan.variants.iter().enumerate() {
-            if plan.variants[..place].iter().any(|other| other.folder() == variant.folder()) {
+            if plan.variants[..place]
+                .iter()
+                .any(|other| other.folder() == variant.folder())
+            {
                 return Err(bad(format!("two variants are called `{}`", variant.name)));
             }
         }
-        if let Some(category) =
-            plan.categories.iter().find(|c| c.is_empty() || c.contains(['/', '\\']) || c.starts_with('.'))
+        if let Some(category) = plan
+            .categories
+            .iter()
+            .find(|c| c.is_empty() || c.contains(['/', '\\']) || c.starts_with('.'))
         {
             return Err(bad(format!("categories: `{category}` is no name of a folder")));
         }
@@ -105,7 +113,13 @@ impl Plan {
 impl Variant {
     /// Its name as a folder's.
     pub fn folder(&self) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
         self.name.chars().map(plain).collect()
     }
 
@@ -113,13 +127,19 @@ impl Variant {
     pub fn change(&self, config: &TeachConfig) -> Result<TeachConfig, String> {
         let mut table = toml::Table::try_from(config).map_err(|e| e.to_string())?;
         for (key, value) in &self.set {
-            let (path, last) = key.rsplit_once('.').ok_or(format!("`{key}` is no key like train.steps"))?;
-            let inner = path.split('.').try_fold(&mut table, |table, part| table.get_mut(part)?.as_table_mut());
+            let (path, last) = key
+                .rsplit_once('.')
+                .ok_or(format!("`{key}` is no key like train.steps"))?;
+            let inner = path
+                .split('.')
+                .try_fold(&mut table, |table, part| table.get_mut(part)?.as_table_mut());
             inner
                 .ok_or(format!("there is no `{path}` in a teaching configuration"))?
                 .insert(last.to_owned(), value.clone());
         }
-        table.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())
+        table
+            .try_into()
+            .map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())
     }
 }
 
@@ -157,21 +177,33 @@ mod tests {
         let changed = plan.variants[1].change(&base).expect("good keys");
         assert_eq!(changed.train.network.head, Vec::<usize>::new());
         assert_eq!(changed.recipe.forms.len(), 1);
-        assert_eq!((plan.variants[1].folder().as_str(), plan.seeds), ("no-head", vec![1, 2]));
+        assert_eq!(
+            (plan.variants[1].folder().as_str(), plan.seeds),
+            ("no-head", vec![1, 2])
+        );
     }
 
     #[test]
     fn every_study_of_the_repository_can_begin() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
-        let files = std::fs::read_dir(folder).expect("studies").map(|entry| entry.expect("readable").path());
-        let studies: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+        let files = std::fs::read_dir(folder)
+            .expect("studies")
+            .map(|entry| entry.expect("readable").path());
+        let studies: Vec<PathBuf> = files
+            .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+            .collect();
         assert!(!studies.is_empty());
         for path in studies {
             let plan = Plan::read(&path).expect("a good study");
             let base = TeachConfig::decide(plan.preset, Device::Cpu, &[], 3, PictureShape::default()).config;
             for variant in &plan.variants {
                 let changed = variant.change(&base).map(|config| config.validate());
-                assert!(matches!(changed, Ok(Ok(()))), "{}, {}: {changed:?}", path.display(), variant.name);
+                assert!(
+                    matches!(changed, Ok(Ok(()))),
+                    "{}, {}: {changed:?}",
+                    path.display(),
+                    variant.name
+                );
             }
         }
     }
@@ -188,9 +220,11 @@ mod tests {
             assert!(error.contains(named) && error.contains("study.toml"), "{error}");
         }
         let base = TeachConfig::decide(Preset::Quick, Device::Cpu, &[], 1, PictureShape::default()).config;
-        for (from, named) in
-            [("train.netwrok.head", "train.netwrok"), ("train.network.haed", "haed"), ("steps", "`steps`")]
-        {
+        for (from, named) in [
+            ("train.netwrok.head", "train.netwrok"),
+            ("train.network.haed", "haed"),
+            ("steps", "`steps`"),
+        ] {
             let plan = read(&GOOD.replace("train.network.head", from)).expect("a good file");
             let error = plan.variants[1].change(&base).expect_err(from);
             assert!(error.contains(named), "{error}");

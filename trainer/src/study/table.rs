@@ -13,30 +13,71 @@ struct Measure {
 }
 
 const MEASURES: [Measure; 9] = [
-    Measure { title: "image AUROC", value: |c| c.image_auroc },
-    Measure { title: "image AUROC without HEE", value: |c| c.image_auroc_without_hee },
-    Measure { title: "image AUROC, float", value: |c| c.image_auroc_float },
-    Measure { title: "pixel AUROC", value: |c| c.pixel_auroc },
-    Measure { title: "pixel AUROC without HEE", value: |c| c.pixel_auroc_without_hee },
-    Measure { title: "AU-PRO", value: |c| c.aupro },
-    Measure { title: "AU-PRO without HEE", value: |c| c.aupro_without_hee },
-    Measure { title: "false-reject rate", value: |c| c.false_reject_rate },
-    Measure { title: "miss rate", value: |c| c.miss_rate },
+    Measure {
+        title: "image AUROC",
+        value: |c| c.image_auroc,
+    },
+    Measure {
+        title: "image AUROC without HEE",
+        value: |c| c.image_auroc_without_hee,
+    },
+    Measure {
+        title: "image AUROC, float",
+        value: |c| c.image_auroc_float,
+    },
+    Measure {
+        title: "pixel AUROC",
+        value: |c| c.pixel_auroc,
+    },
+    Measure {
+        title: "pixel AUROC without HEE",
+        value: |c| c.pixel_auroc_without_hee,
+    },
+    Measure {
+        title: "AU-PRO",
+        value: |c| c.aupro,
+    },
+    Measure {
+        title: "AU-PRO without HEE",
+        value: |c| c.aupro_without_hee,
+    },
+    Measure {
+        title: "false-reject rate",
+        value: |c| c.false_reject_rate,
+    },
+    Measure {
+        title: "miss rate",
+        value: |c| c.miss_rate,
+    },
 ];
 
 /// One table a measure: variants down, categories across; mean and, of several seeds, half the range.
 fn tables(plan: &Plan, cells: &[Cell]) -> Vec<(String, Vec<Vec<String>>)> {
     let mut tables = Vec::new();
     for measure in &MEASURES {
-        let mut rows = vec![[&["variant".to_owned()][..], &plan.categories, &["mean".to_owned()]].concat()];
+        let mut rows = vec![
+            [
+                &["variant".to_owned()][..],
+                &plan.categories,
+                &["mean".to_owned()],
+            ]
+            .concat(),
+        ];
         let values = |variant: &str, category: &str| {
-            let matching = cells.iter().filter(|c| c.variant == variant && c.category == category);
+            let matching = cells
+                .iter()
+                .filter(|c| c.variant == variant && c.category == category);
             matching.filter_map(measure.value).collect::<Vec<f64>>()
         };
-        let measured = |category: &&String| plan.variants.iter().any(|v| !values(&v.name, category).is_empty());
+        let measured = |category: &&String| {
+            plan.variants
+                .iter()
+                .any(|v| !values(&v.name, category).is_empty())
+        };
         let all = plan.categories.iter().filter(measured).count();
         for variant in &plan.variants {
-            let per_category: Vec<Vec<f64>> = plan.categories.iter().map(|c| values(&variant.name, c)).collect();
+            let per_category: Vec<Vec<f64>> =
+                plan.categories.iter().map(|c| values(&variant.name, c)).collect();
             let means: Vec<f64> = per_category.iter().filter_map(|v| mean(v)).collect();
             let mut row = vec![variant.name.clone()];
             row.extend(per_category.iter().map(|values| spread(values)));
@@ -45,15 +86,27 @@ fn tables(plan: &Plan, cells: &[Cell]) -> Vec<(String, Vec<Vec<String>>)> {
             row.push(of_all.map_or("-".to_owned(), |v| format!("{v:.3}")));
             rows.push(row);
         }
-        if rows.iter().skip(1).any(|row| row.iter().skip(1).any(|v| v != "-")) {
+        if rows
+            .iter()
+            .skip(1)
+            .any(|row| row.iter().skip(1).any(|v| v != "-"))
+        {
             tables.push((measure.title.to_owned(), rows));
         }
     }
-    let mut rows = vec![["variant", "million multiply-adds", "minutes of teaching"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["variant", "million multiply-adds", "minutes of teaching"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for variant in &plan.variants {
         let own: Vec<&Cell> = cells.iter().filter(|c| c.variant == variant.name).collect();
         let macs: Vec<f64> = own.iter().map(|c| c.multiply_adds as f64 / 1e6).collect();
-        let minutes: Vec<f64> = own.iter().filter_map(|c| c.teach_seconds).map(|s| s / 60.0).collect();
+        let minutes: Vec<f64> = own
+            .iter()
+            .filter_map(|c| c.teach_seconds)
+            .map(|s| s / 60.0)
+            .collect();
         let one = |values: &[f64]| mean(values).map_or("-".to_owned(), |v| format!("{v:.0}"));
         rows.push(vec![variant.name.clone(), one(&macs), one(&minutes)]);
     }
@@ -66,9 +119,19 @@ fn mean(values: &[f64]) -> Option<f64> {
 }
 
 fn spread(values: &[f64]) -> String {
-    let Some(mean) = mean(values) else { return "-".to_owned() };
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-    if values.len() == 1 { format!("{mean:.3}") } else { format!("{mean:.3} ± {:.3}", (high - low) / 2.0) }
+    let Some(mean) = mean(values) else {
+        return "-".to_owned();
+    };
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| {
+            (l.min(v), h.max(v))
+        });
+    if values.len() == 1 {
+        format!("{mean:.3}")
+    } else {
+        format!("{mean:.3} ± {:.3}", (high - low) / 2.0)
+    }
 }
 
 /// As aligned text, which is Markdown too.
@@ -76,8 +139,9 @@ pub(super) fn text(plan: &Plan, cells: &[Cell]) -> String {
     let mut text = format!("# {}\n", plan.title);
     for (title, rows) in tables(plan, cells) {
         let columns = rows[0].len();
-        let widths: Vec<usize> =
-            (0..columns).map(|c| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..columns)
+            .map(|c| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0))
+            .collect();
         let _ = writeln!(text, "\n## {title}\n");
         for (number, row) in rows.iter().enumerate() {
             let padded: Vec<String> = row.iter().zip(&widths).map(|(v, w)| format!("{v:<w$}")).collect();
@@ -88,15 +152,23 @@ pub(super) fn text(plan: &Plan, cells: &[Cell]) -> String {
             }
         }
     }
-    text + "\nThe int8 network with HEE through the device's own code, unless said. Mean and half the range of the seeds.\n"
+    text + "\nThe int8 network with HEE through the device's own code, unless said. Mean and half the range \
+            of the seeds.\n"
 }
 
 /// Writes `table.md`, `table.html` and `table.json`.
 pub(super) fn write(out: &Path, plan: &Plan, cells: &[Cell]) -> Result<(), StudyError> {
     let json = serde_json::to_string_pretty(cells).unwrap_or_default() + "\n";
-    for (name, content) in [("table.md", text(plan, cells)), ("table.html", html(plan, cells)), ("table.json", json)] {
+    for (name, content) in [
+        ("table.md", text(plan, cells)),
+        ("table.html", html(plan, cells)),
+        ("table.json", json),
+    ] {
         let path = out.join(name);
-        std::fs::write(&path, content).map_err(|e| StudyError::File { path, message: e.to_string() })?;
+        std::fs::write(&path, content).map_err(|e| StudyError::File {
+            path,
+            message: e.to_string(),
+        })?;
     }
     Ok(())
 }
@@ -115,12 +187,16 @@ fn html(plan: &Plan, cells: &[Cell]) -> String {
         let _ = writeln!(page, "<h2>{}</h2>\n<div><table>", escape(&title));
         for (number, row) in rows.iter().enumerate() {
             let tag = if number == 0 { "th" } else { "td" };
-            let cells: String = row.iter().map(|v| format!("<{tag}>{}</{tag}>", escape(v))).collect();
+            let cells: String = row
+                .iter()
+                .map(|v| format!("<{tag}>{}</{tag}>", escape(v)))
+                .collect();
             let _ = writeln!(page, "<tr>{cells}</tr>");
         }
         page += "</table></div>\n";
     }
-    page + "<p>The int8 network with HEE through the device's own code, unless said. Mean and half the range of the seeds.</p>\n</html>\n"
+    page + "<p>The int8 network with HEE through the device's own code, unless said. Mean and half the range \
+            of the seeds.</p>\n</html>\n"
 }
 
 #[cfg(test)]
@@ -151,15 +227,29 @@ mod tests {
     fn mean_and_half_the_range_by_hand() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("study.toml");
-        let plan = "title = \"a < b\"\ncategories = [\"x\", \"y\"]\nseeds = [1, 2]\n[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n";
+        let plan = "title = \"a < b\"\ncategories = [\"x\", \"y\"]\nseeds = [1, 2]\n[[variant]]\nname = \
+                    \"one\"\n[[variant]]\nname = \"two\"\n";
         std::fs::write(&path, plan).expect("writable");
         let plan = Plan::read(&path).expect("a good study");
-        let cells =
-            [cell("x", "one", 1, 0.9), cell("x", "one", 2, 0.94), cell("y", "one", 1, 1.0), cell("x", "two", 1, 0.5)];
+        let cells = [
+            cell("x", "one", 1, 0.9),
+            cell("x", "one", 2, 0.94),
+            cell("y", "one", 1, 1.0),
+            cell("x", "two", 1, 0.5),
+        ];
         let text = text(&plan, &cells);
-        assert!(text.contains("| one     | 0.920 ± 0.020 | 1.000 | 0.960 |"), "{text}");
-        assert!(text.contains("| two     | 0.500         | -     | -     |"), "{text}");
-        assert!(text.contains("| one     | 152                   | 10                  |"), "{text}");
+        assert!(
+            text.contains("| one     | 0.920 ± 0.020 | 1.000 | 0.960 |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| two     | 0.500         | -     | -     |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| one     | 152                   | 10                  |"),
+            "{text}"
+        );
         assert!(!text.contains("AU-PRO"), "nothing to show: {text}");
         write(folder.path(), &plan, &cells).expect("writable");
         let html = std::fs::read_to_string(folder.path().join("table.html")).expect("a page");

@@ -24,16 +24,16 @@ use crate::train::{Augmentation, Device, TrainConfig};
 
 /// Pictures a step: as many steps as the time allows matter more than what each of them sees.
 const BATCH: usize = 4;
-/// The anomaly map's smoothing, as a part of the picture's side: 2 pixels at 256. It need not be wider, the score is a mean
-/// over many pixels anyway, and thin defects would fade.
+/// The anomaly map's smoothing, as a part of the picture's side: 2 pixels at 256. It need not be wider, the
+/// score is a mean over many pixels anyway, and thin defects would fade.
 const SMOOTHING_ONE_IN: f64 = 128.0;
-/// Part of the pictures that only the learned difference learns from, where there are few: the reconstruction knows those by
-/// heart, and how it draws them says nothing of how it draws others.
+/// Part of the pictures that only the learned difference learns from, where there are few: the reconstruction
+/// knows those by heart, and how it draws them says nothing of how it draws others.
 const SET_ASIDE: f64 = 0.25;
 /// Fewer are few.
 pub(super) const FEW: usize = 100;
-/// No more steps a picture than this: a network that has seen few pictures too often knows them by heart, and takes every new one
-/// for a defect.
+/// No more steps a picture than this: a network that has seen few pictures too often knows them by heart, and
+/// takes every new one for a defect.
 const STEPS_A_PICTURE: usize = 50;
 /// Steps that pay however few pictures there are, and the most that do however many there are.
 const STEPS: [usize; 2] = [1500, 20_000];
@@ -60,7 +60,8 @@ pub struct TeachConfig {
 pub struct RecipeConfig {
     /// Whether parts are brought to the place of a reference before anything else.
     pub position: bool,
-    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise maps.
+    /// The difference images, which are averaged: `learned` needs `train.network.head`, several need noise
+    /// maps.
     pub forms: Vec<Form>,
     /// What they are measured against.
     pub noise: Noise,
@@ -71,11 +72,12 @@ pub struct RecipeConfig {
     pub pooling: Pooling,
     /// Share of good parts that may be rejected, above 0 and below 0.5.
     pub false_reject: f64,
-    /// Cross-fitting: so many further networks are trained, each without its share of the pictures, so that all pictures can
-    /// set the threshold. Left out: a share of the pictures is held out.
+    /// Cross-fitting: so many further networks are trained, each without its share of the pictures, so that
+    /// all pictures can set the threshold. Left out: a share of the pictures is held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
-    /// What of the picture counts, as polygons in pixels of the network's picture, after position correction. Left out: all.
+    /// What of the picture counts, as polygons in pixels of the network's picture, after position correction.
+    /// Left out: all.
     #[serde(default, skip_serializing_if = "Regions::is_everything")]
     pub regions: Regions,
     /// Pictures of no good parts: nothing is measured on them.
@@ -176,14 +178,16 @@ impl fmt::Display for Decided {
         match &self.places {
             Some(places) if self.config.recipe.position => write!(
                 f,
-                "; position is corrected, up to {} pixels and {} degrees, which leaves {:.0} % of what pictures differ by, and of \
-                 each at least {:.0} % in view",
+                "; position is corrected, up to {} pixels and {} degrees, which leaves {:.0} % of what \
+                 pictures differ by, and of each at least {:.0} % in view",
                 places.limits.shift,
                 places.limits.turn,
                 100.0 * places.left,
                 100.0 * places.in_view
             ),
-            Some(places) if places.held() => write!(f, "; parts hold their place within {:.1} pixels", places.off),
+            Some(places) if places.held() => {
+                write!(f, "; parts hold their place within {:.1} pixels", places.off)
+            }
             Some(_) => write!(f, "; correcting their position would not bring pictures together"),
             None => Ok(()),
         }
@@ -191,8 +195,8 @@ impl fmt::Display for Decided {
 }
 
 impl TeachConfig {
-    /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet; `shape` is that of
-    /// the camera's.
+    /// Decides by the preprocessed teaching pictures, all of one size, whose position is not corrected yet;
+    /// `shape` is that of the camera's.
     pub fn decide(
         preset: Preset,
         device: Device,
@@ -207,7 +211,10 @@ impl TeachConfig {
         train.steps = preset.steps(device).min(steps_that_pay(pictures.len()));
         train.batch = BATCH;
         train.set_aside = if pictures.len() < FEW { SET_ASIDE } else { 0.0 };
-        let seen = Augmentation { aspect: shape.aspect(), ..Augmentation::default() };
+        let seen = Augmentation {
+            aspect: shape.aspect(),
+            ..Augmentation::default()
+        };
         let mut shown = natural(pictures, &seen);
         let may_have_a_place = !shown.texture && !pictures.is_empty();
         let places = may_have_a_place.then(|| Places::find(pictures, shape));
@@ -220,7 +227,11 @@ impl TeachConfig {
         }
         train.augmentation = shown.augmentation.clone();
         // where nothing has a place, no pixel has a past
-        let noise = if places.is_some() { Noise::Pixel } else { Noise::Even };
+        let noise = if places.is_some() {
+            Noise::Pixel
+        } else {
+            Noise::Even
+        };
         let recipe = RecipeConfig {
             position,
             forms: vec![Form::Learned],
@@ -232,21 +243,33 @@ impl TeachConfig {
             regions: Regions::default(),
             leave_out: Vec::new(),
         };
-        Decided { config: Self { recipe, train }, shown, places }
+        Decided {
+            config: Self { recipe, train },
+            shown,
+            places,
+        }
     }
 
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, TeachError> {
-        let bad = |message: String| TeachError::Config { path: path.to_owned(), message };
+        let bad = |message: String| TeachError::Config {
+            path: path.to_owned(),
+            message,
+        };
         let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         toml::from_str(&text).map_err(|e| bad(e.to_string()))
     }
 
     /// Writes a file.
     pub fn write(&self, path: &Path) -> Result<(), TeachError> {
-        let text =
-            toml::to_string(self).map_err(|e| TeachError::Config { path: path.to_owned(), message: e.to_string() })?;
-        std::fs::write(path, text).map_err(|source| TeachError::Write { path: PathBuf::from(path), source })
+        let text = toml::to_string(self).map_err(|e| TeachError::Config {
+            path: path.to_owned(),
+            message: e.to_string(),
+        })?;
+        std::fs::write(path, text).map_err(|source| TeachError::Write {
+            path: PathBuf::from(path),
+            source,
+        })
     }
 
     /// The keys under `train` that differ from those of the run that was begun, with both values.
@@ -264,12 +287,22 @@ impl TeachConfig {
         if !is_size(size) {
             return Err(TeachError::Size { size });
         }
-        let RecipeConfig { forms, noise, smoothing, false_reject, folds, regions, .. } = &self.recipe;
+        let RecipeConfig {
+            forms,
+            noise,
+            smoothing,
+            false_reject,
+            folds,
+            regions,
+            ..
+        } = &self.recipe;
         let (smoothing, false_reject) = (*smoothing, *false_reject);
         let together = Form::go_together(forms, *noise != Noise::None);
         if !together || (forms.contains(&Form::Learned) && self.train.network.head.is_empty()) {
             let named: Vec<_> = forms.iter().map(|f| f.name()).collect();
-            return Err(TeachError::Forms { forms: named.join(", ") });
+            return Err(TeachError::Forms {
+                forms: named.join(", "),
+            });
         }
         if !regions.fit(size) {
             return Err(TeachError::Regions { size });
@@ -294,7 +327,8 @@ fn differing(key: &str, now: Option<&toml::Value>, begun: Option<&toml::Value>, 
             differing(&format!("{key}.{name}"), now.get(name), begun.get(name), found);
         }
     } else if now != begun {
-        let [now, begun] = [now, begun].map(|value| value.map_or("nothing".to_owned(), toml::Value::to_string));
+        let [now, begun] =
+            [now, begun].map(|value| value.map_or("nothing".to_owned(), toml::Value::to_string));
         found.push(format!("{key} is {now} and was {begun}"));
     }
 }
@@ -306,8 +340,22 @@ mod tests {
     #[test]
     fn a_budget_is_a_number_and_a_unit() {
         let seconds = |text: &str| text.parse::<Budget>().map(|b| b.0.as_secs());
-        assert_eq!([seconds("90s"), seconds("20m"), seconds("2h")], [Ok(90), Ok(1200), Ok(7200)]);
-        for bad in ["", "20", "m", "1.5h", "-3m", "20min", "59s", "169h", "99999999999999999999h", "20ü"] {
+        assert_eq!(
+            [seconds("90s"), seconds("20m"), seconds("2h")],
+            [Ok(90), Ok(1200), Ok(7200)]
+        );
+        for bad in [
+            "",
+            "20",
+            "m",
+            "1.5h",
+            "-3m",
+            "20min",
+            "59s",
+            "169h",
+            "99999999999999999999h",
+            "20ü",
+        ] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
     }
@@ -316,9 +364,15 @@ mod tests {
     fn few_pictures_are_not_learned_by_heart() {
         let steps = |preset: Preset, count| {
             let pictures = vec![Picture::filled(32, 32, 1, 90); count];
-            TeachConfig::decide(preset, Device::Cpu, &pictures, 1, PictureShape::default()).config.train.steps
+            TeachConfig::decide(preset, Device::Cpu, &pictures, 1, PictureShape::default())
+                .config
+                .train
+                .steps
         };
-        assert_eq!([10, 27, 72, 300].map(|count| steps(Preset::Standard, count)), [1500, 1500, 3600, 5000]);
+        assert_eq!(
+            [10, 27, 72, 300].map(|count| steps(Preset::Standard, count)),
+            [1500, 1500, 3600, 5000]
+        );
         assert_eq!([10, 300].map(|count| steps(Preset::Quick, count)), [1000; 2]);
     }
 
@@ -334,7 +388,9 @@ mod tests {
             assert_eq!(TeachConfig::read(&path).expect("readable"), decided.config);
         }
         std::fs::write(&path, "[recipe]\nnoise = \"pixle\"\n").expect("writable");
-        let error = TeachConfig::read(&path).expect_err("a typing mistake").to_string();
+        let error = TeachConfig::read(&path)
+            .expect_err("a typing mistake")
+            .to_string();
         assert!(error.contains("line 2") && error.contains("pixle"), "{error}");
     }
 }

@@ -35,13 +35,17 @@ const MOST_SIZES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// too few
-    #[error("{found} good pictures are too few to teach on: at least {LEAST_PICTURES} are needed, 100 to 300 are good")]
+    #[error(
+        "{found} good pictures are too few to teach on: at least {LEAST_PICTURES} are needed, 100 to 300 are \
+         good"
+    )]
     TooFew {
         /// How many there were.
         found: usize,
     },
     /// too many cannot be read
-    #[error("{} pictures cannot be read, more than one in {UNREADABLE_ONE_IN}. Remove or replace them, then teach again:\n{}",
+    #[error("{} pictures cannot be read, more than one in {UNREADABLE_ONE_IN}. Remove or replace them, then \
+             teach again:\n{}",
         .0.len(), list(.0))]
     Unreadable(Vec<PictureError>),
     /// shapes differ
@@ -54,14 +58,19 @@ pub enum DataError {
     },
     /// sizes differ
     #[error(
-        "the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to one size"
+        "the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to \
+         one size"
     )]
     Sizes,
 }
 
 /// One a line.
 fn list(errors: &[PictureError]) -> String {
-    errors.iter().map(PictureError::to_string).collect::<Vec<_>>().join("\n")
+    errors
+        .iter()
+        .map(PictureError::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A file that the engineer should look at.
@@ -82,8 +91,8 @@ pub struct TeachingSet {
     pub train_files: Vec<PathBuf>,
     /// Where the parts of `train` lay before they were brought to one place.
     pub poses: Vec<Pose>,
-    /// Never taught on: file and preprocessed picture. With cross-fitting those of `train`, in the same order: each is held out
-    /// from the network of its fold.
+    /// Never taught on: file and preprocessed picture. With cross-fitting those of `train`, in the same
+    /// order: each is held out from the network of its fold.
     pub held_out: Vec<(PathBuf, Picture)>,
     /// Where the parts of `held_out` lay.
     pub held_out_poses: Vec<Pose>,
@@ -107,17 +116,28 @@ pub fn held_out_count(count: usize) -> usize {
 }
 
 impl TeachingSet {
-    /// Reads the pictures and holds out a share of them, the same ones for the same seed; with `folds`, that many shares in
-    /// turn. `size` is the side of the network's picture. A few unreadable pictures, and those that come twice, are left
-    /// out and listed as odd.
+    /// Reads the pictures and holds out a share of them, the same ones for the same seed; with `folds`, that
+    /// many shares in turn. `size` is the side of the network's picture. A few unreadable pictures, and those
+    /// that come twice, are left out and listed as odd.
     pub fn load(files: &[PathBuf], size: usize, seed: u64, folds: Option<usize>) -> Result<Self, DataError> {
         if files.len() < LEAST_PICTURES {
             return Err(DataError::TooFew { found: files.len() });
         }
-        let Readable { files, inputs, channels, sizes, sha256, mut odd } = readable(files, size)?;
+        let Readable {
+            files,
+            inputs,
+            channels,
+            sizes,
+            sha256,
+            mut odd,
+        } = readable(files, size)?;
         let sizes = sizes.into_iter().collect();
         let order = Rng::new(&[seed, u64::from_le_bytes(*b"held-out")]).permutation(files.len());
-        let held = if folds.is_some() { files.len() } else { held_out_count(files.len()) };
+        let held = if folds.is_some() {
+            files.len()
+        } else {
+            held_out_count(files.len())
+        };
         let sharpness: Vec<f64> = inputs.iter().map(sharpness_of).collect();
         let (mut train, mut train_files, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (file, input)) in files.iter().zip(inputs).enumerate() {
@@ -131,14 +151,30 @@ impl TeachingSet {
             }
         }
         let golden = held_out.iter().take(GOLDEN).map(|(file, _)| Picture::open(file));
-        let golden = golden.collect::<Result<_, _>>().map_err(|e| DataError::Unreadable(vec![e]))?;
+        let golden = golden
+            .collect::<Result<_, _>>()
+            .map_err(|e| DataError::Unreadable(vec![e]))?;
         odd.extend(blurred(&sharpness).into_iter().map(|place| Odd {
             path: files[place].clone(),
             why: "far less sharp than the others; taught on all the same".to_owned(),
         }));
         let [poses, held_out_poses] = [train.len(), held_out.len()].map(|count| vec![Pose::default(); count]);
-        let folds = folds.map_or(Vec::new(), |folds| order.iter().map(|place| place % folds).collect());
-        Ok(Self { train, train_files, poses, held_out, held_out_poses, golden, folds, channels, sizes, odd, sha256 })
+        let folds = folds.map_or(Vec::new(), |folds| {
+            order.iter().map(|place| place % folds).collect()
+        });
+        Ok(Self {
+            train,
+            train_files,
+            poses,
+            held_out,
+            held_out_poses,
+            golden,
+            folds,
+            channels,
+            sizes,
+            odd,
+            sha256,
+        })
     }
 
     /// Brings the parts of all pictures to one place.
@@ -165,11 +201,15 @@ impl TeachingSet {
     /// The picture's file as the set names it.
     pub fn file(&self, path: &Path) -> Option<&PathBuf> {
         let wanted = path.canonicalize().ok()?;
-        let mut files = self.train_files.iter().chain(self.held_out.iter().map(|(file, _)| file));
+        let mut files = self
+            .train_files
+            .iter()
+            .chain(self.held_out.iter().map(|(file, _)| file));
         files.find(|file| file.canonicalize().is_ok_and(|file| file == wanted))
     }
 
-    /// With cross-fitting: places of the pictures that the network of `fold` is taught on, and of those that it is not.
+    /// With cross-fitting: places of the pictures that the network of `fold` is taught on, and of those that
+    /// it is not.
     pub fn split(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
         (0..self.folds.len()).partition(|&place| self.folds[place] != fold)
     }
@@ -187,7 +227,8 @@ struct Readable {
     odd: Vec<Odd>,
 }
 
-/// Opens the files for a network of `size` pixels. One in twenty may be unreadable, and of equal pictures the first is taken.
+/// Opens the files for a network of `size` pixels. One in twenty may be unreadable, and of equal pictures the
+/// first is taken.
 fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
     let mut readable = Readable::default();
     let mut seen: HashMap<[u8; 32], usize> = HashMap::new();
@@ -195,35 +236,47 @@ fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
     let (mut preprocessors, mut all_grey) = (None, true);
     let mut grey = Vec::new();
     for file in files {
-        let read = Picture::read(file).and_then(|bytes| Ok((sha256_hex(&bytes), Picture::decode(&bytes, file)?)));
+        let read =
+            Picture::read(file).and_then(|bytes| Ok((sha256_hex(&bytes), Picture::decode(&bytes, file)?)));
         let (sha256, picture) = match read {
             Ok(read) => read,
             Err(error) => {
-                readable.odd.push(Odd { path: file.clone(), why: format!("left out: {error}") });
+                readable.odd.push(Odd {
+                    path: file.clone(),
+                    why: format!("left out: {error}"),
+                });
                 unreadable.push(error);
                 continue;
             }
         };
         readable.sha256.insert(sha256, file_name(file));
         let shape = [picture.width, picture.height, picture.channels].map(|v| v as u64);
-        let hash = Sha256::new().chain_update(shape.map(u64::to_le_bytes).concat()).chain_update(&picture.data);
+        let hash = Sha256::new()
+            .chain_update(shape.map(u64::to_le_bytes).concat())
+            .chain_update(&picture.data);
         match seen.entry(hash.finalize().into()) {
             Entry::Occupied(first) => {
                 let first = &readable.files[*first.get()];
                 let why = format!("left out: the same picture as {}", first.display());
-                readable.odd.push(Odd { path: file.clone(), why });
+                readable.odd.push(Odd {
+                    path: file.clone(),
+                    why,
+                });
                 continue;
             }
             Entry::Vacant(place) => place.insert(readable.files.len()),
         };
         let size_of = [picture.width, picture.height];
-        let [in_grey, in_colour] =
-            preprocessors.get_or_insert_with(|| [1, 3].map(|channels| Preprocessor::new(size, channels, &[size_of])));
+        let [in_grey, in_colour] = preprocessors
+            .get_or_insert_with(|| [1, 3].map(|channels| Preprocessor::new(size, channels, &[size_of])));
         all_grey &= is_grey(&picture);
         let mut apply = |preprocessor: &mut Preprocessor| {
             let mut input = Picture::default();
             if let Err(source) = preprocessor.apply(&picture, &mut input) {
-                unlike.get_or_insert(DataError::Shape { path: file.clone(), source });
+                unlike.get_or_insert(DataError::Shape {
+                    path: file.clone(),
+                    source,
+                });
             }
             input
         };
@@ -238,7 +291,9 @@ fn readable(files: &[PathBuf], size: usize) -> Result<Readable, DataError> {
         return Err(DataError::Unreadable(unreadable));
     }
     if readable.files.len() < LEAST_PICTURES {
-        return Err(DataError::TooFew { found: readable.files.len() });
+        return Err(DataError::TooFew {
+            found: readable.files.len(),
+        });
     }
     if readable.sizes.len() > MOST_SIZES {
         return Err(DataError::Sizes);
@@ -261,9 +316,16 @@ fn is_grey(picture: &Picture) -> bool {
 
 /// Mean absolute Laplacian of the channels, in levels.
 fn sharpness_of(picture: &Picture) -> f64 {
-    let Picture { width, height, channels, .. } = *picture;
+    let Picture {
+        width,
+        height,
+        channels,
+        ..
+    } = *picture;
     let mut sum = 0;
-    for (y, x) in (1..height.saturating_sub(1)).flat_map(|y| (1..width.saturating_sub(1)).map(move |x| (y, x))) {
+    for (y, x) in
+        (1..height.saturating_sub(1)).flat_map(|y| (1..width.saturating_sub(1)).map(move |x| (y, x)))
+    {
         for c in 0..channels {
             let at = |x, y| i64::from(picture.at(x, y, c));
             sum += (4 * at(x, y) - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1)).abs();
@@ -275,7 +337,9 @@ fn sharpness_of(picture: &Picture) -> f64 {
 /// Places of the pictures that have less than half of the usual sharpness.
 fn blurred(sharpness: &[f64]) -> Vec<usize> {
     let usual = median(&mut sharpness.to_vec()).unwrap_or(0.0);
-    (0..sharpness.len()).filter(|&i| sharpness[i] < BLURRED * usual).collect()
+    (0..sharpness.len())
+        .filter(|&i| sharpness[i] < BLURRED * usual)
+        .collect()
 }
 
 #[cfg(test)]
@@ -283,9 +347,13 @@ mod tests {
     use super::*;
 
     fn write(dir: &Path, count: usize, channels: usize, width: usize) -> Vec<PathBuf> {
-        let files: Vec<PathBuf> = (0..count).map(|i| dir.join(format!("{channels}-{width}-{i:03}.png"))).collect();
+        let files: Vec<PathBuf> = (0..count)
+            .map(|i| dir.join(format!("{channels}-{width}-{i:03}.png")))
+            .collect();
         for (i, file) in files.iter().enumerate() {
-            Picture::filled(width, 40, channels, i as u8).save_png(file).expect("writable");
+            Picture::filled(width, 40, channels, i as u8)
+                .save_png(file)
+                .expect("writable");
         }
         files
     }
@@ -297,7 +365,10 @@ mod tests {
         let files = write(dir.path(), 40, 1, 40);
         let load = |seed| TeachingSet::load(&files, 32, seed, None).expect("readable");
         let names = |set: &TeachingSet| set.held_out.iter().map(|h| h.0.clone()).collect::<Vec<_>>();
-        assert_eq!((load(1).train.len(), load(1).held_out.len(), load(1).channels), (32, 8, 1));
+        assert_eq!(
+            (load(1).train.len(), load(1).held_out.len(), load(1).channels),
+            (32, 8, 1)
+        );
         assert_eq!(names(&load(1)), names(&load(1)));
         assert_ne!(names(&load(1)), names(&load(2)));
     }
@@ -328,7 +399,10 @@ mod tests {
             let mut picture = Picture::filled(32, 32, 3, 0);
             // grey in three channels; one of them without any detail
             let mut levels = (0..1024).map(|_| if i == 5 { 90 } else { 60 + rng.below(60) as u8 });
-            picture.data.chunks_exact_mut(3).for_each(|p| p.fill(levels.next().unwrap_or(0)));
+            picture
+                .data
+                .chunks_exact_mut(3)
+                .for_each(|p| p.fill(levels.next().unwrap_or(0)));
             files.push(dir.path().join(format!("{i:02}.png")));
             picture.save_png(&files[i]).expect("writable");
         }
@@ -338,14 +412,23 @@ mod tests {
         let odd: Vec<_> = set.odd.iter().map(|o| (o.path.clone(), o.why.as_str())).collect();
         assert_eq!(odd.len(), 3, "{odd:?}");
         assert!(odd[0].0 == files[20] && odd[0].1.contains("03.png"), "{odd:?}");
-        assert!(odd[1].0 == files[30] && odd[1].1.starts_with("left out"), "{odd:?}");
+        assert!(
+            odd[1].0 == files[30] && odd[1].1.starts_with("left out"),
+            "{odd:?}"
+        );
         assert!(odd[2].0 == files[5] && odd[2].1.contains("sharp"), "{odd:?}");
         assert_eq!(
-            (set.channels, set.train.len() + set.held_out.len(), set.train_files.len()),
+            (
+                set.channels,
+                set.train.len() + set.held_out.len(),
+                set.train_files.len()
+            ),
             (1, 38, set.train.len())
         );
         (31..34).for_each(|i| std::fs::write(&files[i], b"not a picture").expect("writable"));
-        let error = TeachingSet::load(&files, 32, 1, None).expect_err("too many are broken").to_string();
+        let error = TeachingSet::load(&files, 32, 1, None)
+            .expect_err("too many are broken")
+            .to_string();
         assert!(error.contains("32.png"), "{error}");
     }
 
@@ -353,7 +436,11 @@ mod tests {
     fn bad_sets_say_what_is_wrong() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut files = write(dir.path(), 12, 3, 40);
-        let error = |files: &[PathBuf]| TeachingSet::load(files, 32, 0, None).expect_err("bad").to_string();
+        let error = |files: &[PathBuf]| {
+            TeachingSet::load(files, 32, 0, None)
+                .expect_err("bad")
+                .to_string()
+        };
         assert!(error(&files[..9]).contains("9 good pictures are too few"));
         files.extend(write(dir.path(), 1, 3, 90));
         assert!(error(&files).contains("3-90-000.png"), "{}", error(&files));

@@ -44,7 +44,10 @@ pub enum TeachError {
         path: PathBuf,
     },
     /// something is there that --force must not delete
-    #[error("{path} holds `{other}`, which is no part of a recipe: only recipes are replaced; choose another --out")]
+    #[error(
+        "{path} holds `{other}`, which is no part of a recipe: only recipes are replaced; choose another \
+         --out"
+    )]
     NotARecipe {
         /// The folder.
         path: PathBuf,
@@ -65,8 +68,8 @@ pub enum TeachError {
     },
     /// the run that is there was begun otherwise
     #[error(
-        "{run} holds a run that was begun with other settings: {keys}. To go on with it give the same ones (or --config \
-         {run}/teach.toml); to begin anew choose another --out, or remove the folder"
+        "{run} holds a run that was begun with other settings: {keys}. To go on with it give the same ones \
+         (or --config {run}/teach.toml); to begin anew choose another --out, or remove the folder"
     )]
     OtherRun {
         /// Its folder.
@@ -76,8 +79,9 @@ pub enum TeachError {
     },
     /// the threshold came out at the end of the scale
     #[error(
-        "{held_out} held-out pictures scatter too much to promise a false-reject share of {target}: nothing would ever be \
-         rejected. Collect more pictures of good parts (100 to 300), or allow a larger --false-reject"
+        "{held_out} held-out pictures scatter too much to promise a false-reject share of {target}: nothing \
+         would ever be rejected. Collect more pictures of good parts (100 to 300), or allow a larger \
+         --false-reject"
     )]
     NoThreshold {
         /// How many there were.
@@ -95,7 +99,8 @@ pub enum TeachError {
     },
     /// the user stopped it
     #[error(
-        "stopped after step {step}; the same command goes on from there, and with --export-now it makes a recipe of what is learned so far"
+        "stopped after step {step}; the same command goes on from there, and with --export-now it makes a \
+         recipe of what is learned so far"
     )]
     Stopped {
         /// Steps done.
@@ -109,8 +114,8 @@ pub enum TeachError {
     },
     /// forms that do not go together
     #[error(
-        "recipe.forms [{forms}] with this noise and network: give at least one form and none twice, several only with noise \
-         `pixel` or `even`, `learned` only where train.network.head has levels"
+        "recipe.forms [{forms}] with this noise and network: give at least one form and none twice, several \
+         only with noise `pixel` or `even`, `learned` only where train.network.head has levels"
     )]
     Forms {
         /// As configured.
@@ -121,15 +126,18 @@ pub enum TeachError {
     Mask(#[from] MaskError),
     /// polygons that do not fit
     #[error(
-        "recipe.regions: polygons have three corners or more, in whole pixels of the network's picture from 0 to {size}, and \
-         leave something to look at"
+        "recipe.regions: polygons have three corners or more, in whole pixels of the network's picture from \
+         0 to {size}, and leave something to look at"
     )]
     Regions {
         /// Width and height of the network's picture.
         size: usize,
     },
     /// a size beside a file that has one
-    #[error("--size {size}: the --config has a network for {configured} pixels; change the file or leave --size out")]
+    #[error(
+        "--size {size}: the --config has a network for {configured} pixels; change the file or leave --size \
+         out"
+    )]
     TwoSizes {
         /// The option's.
         size: usize,

@@ -25,7 +25,11 @@ impl Learn<'_> {
     /// The network that is deployed.
     pub(super) fn all(&self, set: &TeachingSet) -> Result<Outcome, TeachError> {
         let outcome = self.train(&set.train, self.run_folder)?;
-        let time = if self.export_now { String::new() } else { format!(" in {:.0} s", outcome.seconds) };
+        let time = if self.export_now {
+            String::new()
+        } else {
+            format!(" in {:.0} s", outcome.seconds)
+        };
         say::error(format_args!("taught {} steps{time}", outcome.steps_done));
         Ok(outcome)
     }
@@ -35,7 +39,11 @@ impl Learn<'_> {
         let mut networks = Vec::new();
         for fold in 0..count {
             let (taught, held_out) = set.split(fold);
-            say::error(format_args!("fold {} of {count}: without {} pictures", fold + 1, held_out.len()));
+            say::error(format_args!(
+                "fold {} of {count}: without {} pictures",
+                fold + 1,
+                held_out.len()
+            ));
             let pictures: Vec<Picture> = taught.into_iter().map(|place| set.train[place].clone()).collect();
             let folder = self.run_folder.join(format!("fold-{}", fold + 1));
             networks.push(self.train(&pictures, &folder)?.networks);
@@ -45,19 +53,31 @@ impl Learn<'_> {
 
     fn train(&self, pictures: &[Picture], folder: &Path) -> Result<Outcome, TeachError> {
         match train::steps_saved(folder) {
-            None if self.export_now => return Err(TeachError::NoCheckpoint { run: folder.to_owned() }),
+            None if self.export_now => {
+                return Err(TeachError::NoCheckpoint {
+                    run: folder.to_owned(),
+                });
+            }
             Some(steps) if !self.export_now => {
-                say::error(format_args!("goes on after step {steps} of {}: {}", self.config.steps, folder.display()));
+                say::error(format_args!(
+                    "goes on after step {steps} of {}: {}",
+                    self.config.steps,
+                    folder.display()
+                ));
             }
             _ => {}
         }
         let stop = AtomicBool::new(true);
         let stop = if self.export_now { &stop } else { self.stop };
         let mut line = ProgressLine::new();
-        let outcome = train::train(self.config, pictures, folder, self.device, stop, &mut |p| line.show(p))?;
+        let outcome = train::train(self.config, pictures, folder, self.device, stop, &mut |p| {
+            line.show(p)
+        })?;
         drop(line);
         if !outcome.finished && !self.export_now {
-            return Err(TeachError::Stopped { step: outcome.steps_done });
+            return Err(TeachError::Stopped {
+                step: outcome.steps_done,
+            });
         }
         Ok(outcome)
     }

@@ -24,8 +24,8 @@ pub enum MaskError {
     },
     /// drawn where parts lie elsewhere
     #[error(
-        "{path}: the mask is {found}, but parts are brought to one place first: draw it over position.png of a recipe that was \
-         taught without it, {size}x{size}"
+        "{path}: the mask is {found}, but parts are brought to one place first: draw it over position.png of \
+         a recipe that was taught without it, {size}x{size}"
     )]
     Corrected {
         /// The mask.
@@ -44,15 +44,19 @@ pub enum MaskError {
         colour: &'static str,
     },
     /// as ragged as noise
-    #[error("{path}: its areas are too many or too ragged: paint white what is to be looked at, with plain outlines")]
+    #[error(
+        "{path}: its areas are too many or too ragged: paint white what is to be looked at, with plain \
+         outlines"
+    )]
     Ragged {
         /// The mask.
         path: PathBuf,
     },
 }
 
-/// The regions of a mask picture, white where the part is looked at, black where it is not: drawn over a picture as the
-/// camera gives it (`taught` sizes; none where positions are corrected), or over one as the network sees it.
+/// The regions of a mask picture, white where the part is looked at, black where it is not: drawn over a
+/// picture as the camera gives it (`taught` sizes; none where positions are corrected), or over one as the
+/// network sees it.
 pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Regions, MaskError> {
     let picture = Picture::open(path)?;
     let sizes: Vec<[usize; 2]> = taught.iter().copied().chain([[size, size]]).collect();
@@ -60,21 +64,35 @@ pub fn regions(path: &Path, size: usize, taught: &[[usize; 2]]) -> Result<Region
     let path = path.to_owned();
     // a square camera's picture has the shape of the network's, but not its places
     let is_elsewhere = taught.is_empty() && [picture.width, picture.height] != [size; 2];
-    if is_elsewhere || Preprocessor::new(size, 1, &sizes).apply(&picture, &mut mask).is_err() {
+    if is_elsewhere
+        || Preprocessor::new(size, 1, &sizes)
+            .apply(&picture, &mut mask)
+            .is_err()
+    {
         let named = |[width, height]: [usize; 2]| format!("{width}x{height}");
         let found = named([picture.width, picture.height]);
         return Err(match taught.first() {
-            Some(&taught) => MaskError::Shape { path, found, taught: named(taught) },
+            Some(&taught) => MaskError::Shape {
+                path,
+                found,
+                taught: named(taught),
+            },
             None => MaskError::Corrected { path, found, size },
         });
     }
     let white = mask.data.iter().filter(|&&level| level >= WHITE).count();
-    let plain = [(0, "black"), (mask.data.len(), "white")].into_iter().find(|(count, _)| *count == white);
+    let plain = [(0, "black"), (mask.data.len(), "white")]
+        .into_iter()
+        .find(|(count, _)| *count == white);
     if let Some((_, colour)) = plain {
         return Err(MaskError::Plain { path, colour });
     }
     let regions = Regions::trace(&mask.data, size);
-    if regions.fit(size) { Ok(regions) } else { Err(MaskError::Ragged { path }) }
+    if regions.fit(size) {
+        Ok(regions)
+    } else {
+        Err(MaskError::Ragged { path })
+    }
 }
 
 #[cfg(test)]
@@ -94,13 +112,24 @@ mod tests {
         let mut corners = found.look.concat();
         corners.sort_unstable();
         assert_eq!(corners, [[16, 8], [16, 24], [32, 8], [32, 24]]);
-        assert!(matches!(regions(&path, 32, &[[100, 100]]), Err(MaskError::Shape { .. })));
+        assert!(matches!(
+            regions(&path, 32, &[[100, 100]]),
+            Err(MaskError::Shape { .. })
+        ));
         // of a part that is not in its place yet, drawn over pictures of a wide camera and of a square one
-        assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Corrected { .. })));
+        assert!(matches!(
+            regions(&path, 32, &[]),
+            Err(MaskError::Corrected { .. })
+        ));
         Picture::filled(48, 48, 1, 255).save_png(&path).expect("writable");
-        assert!(matches!(regions(&path, 32, &[]), Err(MaskError::Corrected { .. })));
+        assert!(matches!(
+            regions(&path, 32, &[]),
+            Err(MaskError::Corrected { .. })
+        ));
         for (level, colour) in [(0, "all black"), (255, "all white")] {
-            Picture::filled(32, 32, 1, level).save_png(&path).expect("writable");
+            Picture::filled(32, 32, 1, level)
+                .save_png(&path)
+                .expect("writable");
             let error = regions(&path, 32, &[]).expect_err("nothing to trace").to_string();
             assert!(error.contains(colour), "{error}");
         }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::recipe::{
-    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, PARTIAL, POSITION_FILE, Training, is_false_reject_target,
-    is_size,
+    FLOAT_MODEL_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, PARTIAL, POSITION_FILE, Training,
+    is_false_reject_target, is_size,
 };
 
 use crate::calibrate::BEFORE;
@@ -89,7 +89,8 @@ pub struct TeachOptions {
     pub export_now: bool,
 }
 
-/// Teaches and returns the manifest of the recipe that was written. `stop` ends the run at the next step, with a checkpoint.
+/// Teaches and returns the manifest of the recipe that was written. `stop` ends the run at the next step,
+/// with a checkpoint.
 pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, TeachError> {
     let started = Instant::now();
     check_out(options)?;
@@ -103,7 +104,10 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     }
     let dataset = Dataset::open(&options.data)?;
     let (device, why) = Device::choose(options.device)?;
-    let size = options.size.or(told.as_ref().map(|t| t.train.network.size)).unwrap_or(options.preset.size());
+    let size = options
+        .size
+        .or(told.as_ref().map(|t| t.train.network.size))
+        .unwrap_or(options.preset.size());
     if !is_size(size) {
         return Err(TeachError::Size { size });
     }
@@ -112,10 +116,16 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     if let Some(folds) = folds.filter(|folds| !FOLDS.contains(folds)) {
         return Err(TeachError::Folds(folds));
     }
-    if let Some(target) = options.false_reject.filter(|&target| !is_false_reject_target(target)) {
+    if let Some(target) = options
+        .false_reject
+        .filter(|&target| !is_false_reject_target(target))
+    {
         return Err(TeachError::Target(target));
     }
-    let run_folder = options.run.clone().unwrap_or_else(|| beside(&options.out, ".run"));
+    let run_folder = options
+        .run
+        .clone()
+        .unwrap_or_else(|| beside(&options.out, ".run"));
     if options.export_now && train::steps_saved(&run_folder).is_none() {
         return Err(TeachError::NoCheckpoint { run: run_folder });
     }
@@ -128,14 +138,26 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
         Some(folds) => format!("each held out from one of {folds} further networks"),
         None => format!("{} held out", set.held_out.len()),
     };
-    say::error(format_args!("teaching {product} on {} pictures, {held_out}; {why}", set.train.len()));
+    say::error(format_args!(
+        "teaching {product} on {} pictures, {held_out}; {why}",
+        set.train.len()
+    ));
     let (config, places) = configure(options, told, device, &set, seed, &run_folder, stop)?;
     if let Some(places) = &places {
         set.correct(places);
     }
-    let TeachConfig { recipe: judged, train: config } = &config;
+    let TeachConfig {
+        recipe: judged,
+        train: config,
+    } = &config;
 
-    let learn = Learn { config, run_folder: &run_folder, device, stop, export_now: options.export_now };
+    let learn = Learn {
+        config,
+        run_folder: &run_folder,
+        device,
+        stop,
+        export_now: options.export_now,
+    };
     let outcome = learn.all(&set)?;
     let folds = learn.folds(&set, judged.folds.unwrap_or(0))?;
     say::error(format_args!("quantising and calibrating"));
@@ -163,12 +185,21 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     };
     let partial = beside(&options.out, BEING_TAUGHT);
     remove(&partial)?;
-    let Exported { manifest, suspicious, highest } =
-        export::export(&outcome.networks, &folds, &set, &settings, &partial)?;
+    let Exported {
+        manifest,
+        suspicious,
+        highest,
+    } = export::export(&outcome.networks, &folds, &set, &settings, &partial)?;
     if manifest.score.threshold == Score(u16::MAX) {
-        return Err(TeachError::NoThreshold { held_out: set.held_out.len(), target: judged.false_reject });
+        return Err(TeachError::NoThreshold {
+            held_out: set.held_out.len(),
+            target: judged.false_reject,
+        });
     }
-    let write = |path: &Path, source| TeachError::Write { path: path.to_owned(), source };
+    let write = |path: &Path, source| TeachError::Write {
+        path: path.to_owned(),
+        source,
+    };
     // whoever is killed here leaves the old recipe or the new one, whole, under one of three names
     let old = beside(&options.out, REPLACED);
     remove(&old)?;
@@ -179,13 +210,18 @@ pub fn teach(options: &TeachOptions, stop: &AtomicBool) -> Result<Manifest, Teac
     remove(&old)?;
     let score = &manifest.score;
     tell::written(&options.out, score, started.elapsed());
-    tell::promise(score, judged.false_reject, folds.len(), set.train.len() + set.held_out.len());
+    tell::promise(
+        score,
+        judged.false_reject,
+        folds.len(),
+        set.train.len() + set.held_out.len(),
+    );
     tell::pictures(&options.out, &run_folder, score.threshold, &highest, &suspicious)?;
     Ok(manifest)
 }
 
-/// What is taught with: the file that was given, or what `teach` decides, and over both the options. It is written to the
-/// run's folder and said. With it, where parts lie if their position is to be corrected.
+/// What is taught with: the file that was given, or what `teach` decides, and over both the options. It is
+/// written to the run's folder and said. With it, where parts lie if their position is to be corrected.
 fn configure(
     options: &TeachOptions,
     told: Option<TeachConfig>,
@@ -200,7 +236,10 @@ fn configure(
     let (mut config, places) = match told {
         Some(mut config) => {
             config.train.network.channels = set.channels;
-            let places = config.recipe.position.then(|| Places::find(&set.train, set.shape()));
+            let places = config
+                .recipe
+                .position
+                .then(|| Places::find(&set.train, set.shape()));
             (config, places)
         }
         None => {
@@ -216,14 +255,22 @@ fn configure(
     config.recipe.false_reject = options.false_reject.unwrap_or(config.recipe.false_reject);
     config.recipe.folds = options.folds.or(config.recipe.folds);
     if let Some(mask) = &options.mask {
-        let drawn_over = if config.recipe.position { &[][..] } else { &set.sizes };
+        let drawn_over = if config.recipe.position {
+            &[][..]
+        } else {
+            &set.sizes
+        };
         config.recipe.regions = mask::regions(mask, config.train.network.size, drawn_over)?;
     }
     config.recipe.leave_out.extend(options.leave_out.iter().cloned());
     config.recipe.leave_out = left_out(set, &config.recipe.leave_out)?;
     config.validate()?;
-    fs::create_dir_all(run_folder).map_err(|source| TeachError::Write { path: run_folder.to_owned(), source })?;
-    // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room and time for now
+    fs::create_dir_all(run_folder).map_err(|source| TeachError::Write {
+        path: run_folder.to_owned(),
+        source,
+    })?;
+    // a run that goes on keeps the batch and the number of steps that it began with, whatever there is room
+    // and time for now
     let begun = train::steps_saved(run_folder).and_then(|_| TeachConfig::read(&file).ok());
     let wanted = config.train.batch;
     config.train.batch = match (&begun, device) {
@@ -231,12 +278,17 @@ fn configure(
         _ => train::batch_with_room(&config.train, &set.train, device)?,
     };
     if config.train.batch < wanted {
-        say::error(format_args!("{} pictures a step in place of {wanted}: memory is short", config.train.batch));
+        say::error(format_args!(
+            "{} pictures a step in place of {wanted}: memory is short",
+            config.train.batch
+        ));
     }
     if let Some(Budget(budget)) = options.budget {
         config.train.steps = match &begun {
             Some(begun) => {
-                say::error(format_args!("--budget is left out: the run that is there goes on with its steps"));
+                say::error(format_args!(
+                    "--budget is left out: the run that is there goes on with its steps"
+                ));
                 begun.train.steps
             }
             None => steps_within(
@@ -252,11 +304,18 @@ fn configure(
     // the file stays that of the checkpoint beside it
     if let Some(begun) = begun.filter(|begun| begun.train != config.train) {
         let keys = config.unlike(&begun).join("; ");
-        return Err(TeachError::OtherRun { run: run_folder.to_owned(), keys });
+        return Err(TeachError::OtherRun {
+            run: run_folder.to_owned(),
+            keys,
+        });
     }
     config.write(&file)?;
     if let Some(shown) = shown {
-        let decided = Decided { config: config.clone(), shown, places: places.clone() };
+        let decided = Decided {
+            config: config.clone(),
+            shown,
+            places: places.clone(),
+        };
         say::error(format_args!(
             "decided: {decided}\nto decide otherwise, change {} and give it as --config",
             file.display()
@@ -268,11 +327,16 @@ fn configure(
 
 /// The files as the set names them.
 fn left_out(set: &TeachingSet, paths: &[PathBuf]) -> Result<Vec<PathBuf>, TeachError> {
-    let file = |path: &PathBuf| set.file(path).cloned().ok_or_else(|| TeachError::LeaveOut { path: path.clone() });
+    let file = |path: &PathBuf| {
+        set.file(path)
+            .cloned()
+            .ok_or_else(|| TeachError::LeaveOut { path: path.clone() })
+    };
     paths.iter().map(file).collect()
 }
 
-/// As many steps as this machine does within `budget`, a tenth of which is left for reading, quantising and calibrating.
+/// As many steps as this machine does within `budget`, a tenth of which is left for reading, quantising and
+/// calibrating.
 fn steps_within(
     budget: Duration,
     config: &TrainConfig,
@@ -283,7 +347,10 @@ fn steps_within(
 ) -> Result<usize, TeachError> {
     let folder = run_folder.join("speed");
     remove(&folder)?;
-    let trial = TrainConfig { steps: SPEED_STEPS, ..config.clone() };
+    let trial = TrainConfig {
+        steps: SPEED_STEPS,
+        ..config.clone()
+    };
     let (mut seconds, mut last) = (Vec::new(), Instant::now());
     train::train(&trial, &set.train, &folder, device, stop, &mut |_| {
         seconds.push(last.elapsed().as_secs_f64());
@@ -293,17 +360,27 @@ fn steps_within(
     // steps in which all learns take longer than those of the head alone
     let count = seconds.len();
     let (all, alone) = seconds.split_at_mut(count.min(trial.head_alone_from()));
-    let sum = [all, alone].map(|part| part.len() as f64 * median(part).unwrap_or(0.0)).iter().sum::<f64>();
-    let step = if count == 0 { f64::INFINITY } else { (sum / count as f64).max(1e-4) };
+    let sum = [all, alone]
+        .map(|part| part.len() as f64 * median(part).unwrap_or(0.0))
+        .iter()
+        .sum::<f64>();
+    let step = if count == 0 {
+        f64::INFINITY
+    } else {
+        (sum / count as f64).max(1e-4)
+    };
     Ok(((0.9 * budget.as_secs_f64() / step) as usize).clamp(SPEED_STEPS, steps_that_pay(set.train.len())))
 }
 
-/// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe; nor does anything else lie
-/// where the recipe is while it is written. Neither the data nor anything else of the user's is ever in their place.
+/// What lies at `--out` may be replaced: nothing, or with `--force` a recipe and nothing but a recipe; nor
+/// does anything else lie where the recipe is while it is written. Neither the data nor anything else of the
+/// user's is ever in their place.
 fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
     let out = &options.out;
     let folders = [out.clone(), beside(out, BEING_TAUGHT), beside(out, REPLACED)];
-    folders.iter().try_for_each(|folder| check_place(folder, &options.data))?;
+    folders
+        .iter()
+        .try_for_each(|folder| check_place(folder, &options.data))?;
     if out.exists() && !options.force {
         return Err(TeachError::Exists { path: out.clone() });
     }
@@ -312,9 +389,14 @@ fn check_out(options: &TeachOptions) -> Result<(), TeachError> {
 
 /// The folder has a name, and neither it nor the data lies in the other.
 fn check_place(folder: &Path, data: &Path) -> Result<(), TeachError> {
-    let misplaced = || TeachError::Out { path: folder.to_owned() };
+    let misplaced = || TeachError::Out {
+        path: folder.to_owned(),
+    };
     let name = folder.file_name().ok_or_else(misplaced)?;
-    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     if let (Ok(parent), Ok(data)) = (parent.canonicalize(), data.canonicalize()) {
         let place = parent.join(name);
         let place = place.canonicalize().unwrap_or(place);
@@ -330,11 +412,30 @@ fn check_replaceable(folder: &Path) -> Result<(), TeachError> {
     if !folder.exists() {
         return Ok(());
     }
-    let entries = fs::read_dir(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
-    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-    let own = [MANIFEST_FILE, MODEL_FILE, FLOAT_MODEL_FILE, POSITION_FILE, PARTIAL, "golden", BEFORE];
-    match names.into_iter().find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_")) {
-        Some(other) => Err(TeachError::NotARecipe { path: folder.to_owned(), other }),
+    let entries = fs::read_dir(folder).map_err(|source| TeachError::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let names = entries
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned());
+    let own = [
+        MANIFEST_FILE,
+        MODEL_FILE,
+        FLOAT_MODEL_FILE,
+        POSITION_FILE,
+        PARTIAL,
+        "golden",
+        BEFORE,
+    ];
+    match names
+        .into_iter()
+        .find(|name| !own.contains(&name.as_str()) && !name.starts_with("noise_"))
+    {
+        Some(other) => Err(TeachError::NotARecipe {
+            path: folder.to_owned(),
+            other,
+        }),
         None => Ok(()),
     }
 }
@@ -348,9 +449,10 @@ fn beside(folder: &Path, ending: &str) -> PathBuf {
 
 fn remove(folder: &Path) -> Result<(), TeachError> {
     match fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(TeachError::Write { path: folder.to_owned(), source })
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(TeachError::Write {
+            path: folder.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -391,16 +493,31 @@ mod tests {
         assert!(check(home, true).is_err_and(|e| e.to_string().contains("diary.txt")));
         for ending in [BEING_TAUGHT, REPLACED] {
             let beside = folder(&format!("motor{ending}"));
-            assert!(check(dir.path().join("motor"), false).is_ok(), "a killed run's, with nothing in it");
+            assert!(
+                check(dir.path().join("motor"), false).is_ok(),
+                "a killed run's, with nothing in it"
+            );
             fs::write(beside.join("diary.txt"), "today").expect("writable");
-            assert!(check(dir.path().join("motor"), false).is_err_and(|e| e.to_string().contains("diary.txt")));
+            assert!(
+                check(dir.path().join("motor"), false).is_err_and(|e| e.to_string().contains("diary.txt"))
+            );
             let data = options(&beside, dir.path().join("motor"), true);
             assert!(matches!(check_out(&data), Err(TeachError::Out { .. })));
             fs::remove_dir_all(beside).expect("writable");
         }
-        for out in [data.clone(), data.join("recipe"), dir.path().to_owned(), data.join(".."), "/".into(), "..".into()]
-        {
-            assert!(matches!(check(out.clone(), true), Err(TeachError::Out { .. })), "{}", out.display());
+        for out in [
+            data.clone(),
+            data.join("recipe"),
+            dir.path().to_owned(),
+            data.join(".."),
+            "/".into(),
+            "..".into(),
+        ] {
+            assert!(
+                matches!(check(out.clone(), true), Err(TeachError::Out { .. })),
+                "{}",
+                out.display()
+            );
         }
     }
 
@@ -411,10 +528,17 @@ mod tests {
         fs::create_dir(&data).expect("writable");
         for i in 0..12u8 {
             let picture = beltwatch_vision::picture::Picture::filled(32, 32, 1, 100 + i);
-            picture.save_png(&data.join(format!("{i}.png"))).expect("writable");
+            picture
+                .save_png(&data.join(format!("{i}.png")))
+                .expect("writable");
         }
-        let options = TeachOptions { export_now: true, ..options(&data, dir.path().join("out"), false) };
-        let error = teach(&options, &AtomicBool::new(false)).expect_err("nothing was taught").to_string();
+        let options = TeachOptions {
+            export_now: true,
+            ..options(&data, dir.path().join("out"), false)
+        };
+        let error = teach(&options, &AtomicBool::new(false))
+            .expect_err("nothing was taught")
+            .to_string();
         assert!(error.contains("no checkpoint"), "{error}");
         assert!(!options.out.exists());
     }

@@ -1,8 +1,9 @@
 //! Which changes good parts show among themselves: by these the teaching pictures may be varied.
 //!
-//! A change (a flip, a turn, a shift) is *natural* where a changed picture is about as near to its nearest other teaching
-//! picture as an unchanged one is; a flip or a turn onto itself also where the two differ most. So a part that always lies the
-//! same way is never shown to the network upside down, and one that lies as it likes is.
+//! A change (a flip, a turn, a shift) is *natural* where a changed picture is about as near to its nearest
+//! other teaching picture as an unchanged one is; a flip or a turn onto itself also where the two differ
+//! most. So a part that always lies the same way is never shown to the network upside down, and one that lies
+//! as it likes is.
 
 use beltwatch_vision::picture::Picture;
 
@@ -13,7 +14,8 @@ use crate::train::augment::{Rows, STRAIGHT, resample, turned};
 
 /// A changed picture may be this much farther from its nearest neighbour than an unchanged one.
 const NATURAL: f64 = 1.25;
-/// And where a flipped or turned one differs most, by this much more: a mark that lies on one side only is a spot in the mean.
+/// And where a flipped or turned one differs most, by this much more: a mark that lies on one side only is a
+/// spot in the mean.
 const ALIKE: f64 = 1.5;
 /// It is looked for in so many of a thousand values.
 const SPOTS: usize = 5;
@@ -47,19 +49,28 @@ pub struct Natural {
     pub any_angle: bool,
 }
 
-/// Looks for the natural changes of preprocessed, square `pictures` of one shape. `base` has the amounts that pictures do
-/// not tell (gain, brightness) and the shape of the camera's. At least two pictures; with fewer nothing is natural.
+/// Looks for the natural changes of preprocessed, square `pictures` of one shape. `base` has the amounts that
+/// pictures do not tell (gain, brightness) and the shape of the camera's. At least two pictures; with fewer
+/// nothing is natural.
 pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let size = pictures.first().map_or(0, |p| p.width);
     let small: Vec<Picture> = pictures.iter().map(|p| reduce(p, CHANGED)).collect();
     let compared: Vec<Vec<f32>> = small.iter().map(thumbnail).collect();
     let nearest = |of: usize, thumbnail: &[f32], distance: Distance| {
         let others = compared.iter().enumerate().filter(|(other, _)| *other != of);
-        others.map(|(_, other)| distance(thumbnail, other)).fold(f32::INFINITY, f32::min)
+        others
+            .map(|(_, other)| distance(thumbnail, other))
+            .fold(f32::INFINITY, f32::min)
     };
     let chosen: Vec<usize> = evenly(pictures.len(), MOST_CHANGED).collect();
     let by = |distance: Distance| -> (Distance, Vec<f32>) {
-        (distance, chosen.iter().map(|&i| nearest(i, &compared[i], distance)).collect())
+        (
+            distance,
+            chosen
+                .iter()
+                .map(|&i| nearest(i, &compared[i], distance))
+                .collect(),
+        )
     };
     let (by_mean, by_spots) = (by(mean), by(spots));
     let farther = |rows: Rows, shift: [f32; 2], (distance, unchanged): &(Distance, Vec<f32>)| {
@@ -75,7 +86,11 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
     let is_natural = |rows, shift| several && farther(rows, shift, &by_mean) <= NATURAL;
     let looks_alike = |rows| is_natural(rows, [0.0; 2]) && farther(rows, [0.0; 2], &by_spots) <= ALIKE;
     let shifted = |s: f32| is_natural(STRAIGHT, [s, 0.0]) && is_natural(STRAIGHT, [0.0, s]);
-    let either_way = |degrees: f32| [degrees, -degrees].iter().all(|&d| is_natural(turned(d, base.aspect), [0.0; 2]));
+    let either_way = |degrees: f32| {
+        [degrees, -degrees]
+            .iter()
+            .all(|&d| is_natural(turned(d, base.aspect), [0.0; 2]))
+    };
     let texture = shifted(NO_PLACE);
     let any_angle = !texture && either_way(90.0) && either_way(45.0);
     let is_square = (1.0 / SQUARE..=SQUARE).contains(&base.aspect);
@@ -93,23 +108,38 @@ pub fn natural(pictures: &[Picture], base: &Augmentation) -> Natural {
         flip_horizontal: looks_alike([[-1.0, 0.0], [0.0, 1.0]]),
         flip_vertical: looks_alike([[1.0, 0.0], [0.0, -1.0]]),
         half_turn: any_angle || looks_alike([[-1.0, 0.0], [0.0, -1.0]]),
-        quarter_turn: is_square && (any_angle || [90.0, -90.0].iter().all(|&d| looks_alike(turned(d, base.aspect)))),
+        quarter_turn: is_square
+            && (any_angle || [90.0, -90.0].iter().all(|&d| looks_alike(turned(d, base.aspect)))),
         ..base.clone()
     };
-    Natural { augmentation, texture, any_angle }
+    Natural {
+        augmentation,
+        texture,
+        any_angle,
+    }
 }
 
-/// How much colours drift: by the spread of each channel's share in the picture's light. Nothing where there is no colour.
+/// How much colours drift: by the spread of each channel's share in the picture's light. Nothing where there
+/// is no colour.
 fn tint(pictures: &[Picture]) -> f32 {
     let channels = pictures.first().map_or(1, |p| p.channels);
     if channels == 1 {
         return 0.0;
     }
     let light = |p: &Picture, first: usize, step: usize| {
-        p.data.iter().skip(first).step_by(step).map(|&v| u32::from(v)).sum::<u32>() as f32 + 1.0
+        p.data
+            .iter()
+            .skip(first)
+            .step_by(step)
+            .map(|&v| u32::from(v))
+            .sum::<u32>() as f32
+            + 1.0
     };
     let spread = |c: usize| {
-        let shares: Vec<f32> = pictures.iter().map(|p| light(p, c, channels) / light(p, 0, 1)).collect();
+        let shares: Vec<f32> = pictures
+            .iter()
+            .map(|p| light(p, c, channels) / light(p, 0, 1))
+            .collect();
         let mean = shares.iter().sum::<f32>() / shares.len() as f32;
         (shares.iter().map(|s| (s / mean - 1.0).powi(2)).sum::<f32>() / shares.len() as f32).sqrt()
     };
@@ -146,16 +176,28 @@ pub(super) fn reduce(picture: &Picture, side: usize) -> Picture {
     let factor = (picture.width / side).max(1);
     let (width, height, channels) = (picture.width / factor, picture.height / factor, picture.channels);
     let mut data = Vec::with_capacity(width * height * channels);
-    for (y, x, c) in (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
-        let box_of = (0..factor * factor).map(|i| picture.at(x * factor + i % factor, y * factor + i / factor, c));
+    for (y, x, c) in
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| (y, x, c))))
+    {
+        let box_of =
+            (0..factor * factor).map(|i| picture.at(x * factor + i % factor, y * factor + i / factor, c));
         let sum: usize = box_of.map(usize::from).sum();
         data.push((sum / (factor * factor)) as u8);
     }
-    Picture { width, height, channels, data }
+    Picture {
+        width,
+        height,
+        channels,
+        data,
+    }
 }
 
 fn thumbnail(picture: &Picture) -> Vec<f32> {
-    reduce(picture, COMPARED).data.into_iter().map(f32::from).collect()
+    reduce(picture, COMPARED)
+        .data
+        .into_iter()
+        .map(f32::from)
+        .collect()
 }
 
 /// How far two thumbnails differ, in levels.
@@ -178,8 +220,13 @@ mod tests {
     use super::*;
     use crate::rng::Rng;
 
-    /// `count` pictures of what `at` draws at (x, y), each in [-1, 1] from the picture's centre, with a little noise.
-    fn drawn(count: u64, noise: f32, mut at: impl FnMut(&mut Rng) -> Box<dyn Fn(f32, f32) -> f32>) -> Vec<Picture> {
+    /// `count` pictures of what `at` draws at (x, y), each in [-1, 1] from the picture's centre, with a
+    /// little noise.
+    fn drawn(
+        count: u64,
+        noise: f32,
+        mut at: impl FnMut(&mut Rng) -> Box<dyn Fn(f32, f32) -> f32>,
+    ) -> Vec<Picture> {
         let one = |key| {
             let mut rng = Rng::new(&[key]);
             let level = at(&mut rng);
@@ -188,7 +235,12 @@ mod tests {
                 .map(|i| level(from_centre(i % 128), from_centre(i / 128)) + rng.range(-noise, noise))
                 .map(|v| v as u8)
                 .collect();
-            Picture { width: 128, height: 128, channels: 1, data }
+            Picture {
+                width: 128,
+                height: 128,
+                channels: 1,
+                data,
+            }
         };
         (0..count).map(one).collect()
     }
@@ -196,7 +248,11 @@ mod tests {
     /// An L: no symmetry of the square maps it onto itself.
     fn angle(x: f32, y: f32) -> f32 {
         let inside = |x0, x1, y0, y1| (x0..x1).contains(&x) && (y0..y1).contains(&y);
-        if inside(-0.5, -0.2, -0.7, 0.6) || inside(-0.2, 0.5, 0.3, 0.6) { 200.0 } else { 60.0 }
+        if inside(-0.5, -0.2, -0.7, 0.6) || inside(-0.2, 0.5, 0.3, 0.6) {
+            200.0
+        } else {
+            60.0
+        }
     }
 
     fn symmetries(a: &Augmentation) -> [bool; 4] {
@@ -206,9 +262,18 @@ mod tests {
     #[test]
     fn a_part_that_holds_its_place_is_left_alone() {
         let found = natural(&drawn(12, 4.0, |_| Box::new(angle)), &Augmentation::default());
-        assert_eq!((found.texture, found.any_angle, found.augmentation.rotation), (false, false, 0.0));
-        assert_eq!((symmetries(&found.augmentation), found.augmentation.shift), ([false; 4], 1.0));
-        assert!(found.to_string().starts_with("parts that lie one way; none"), "{found}");
+        assert_eq!(
+            (found.texture, found.any_angle, found.augmentation.rotation),
+            (false, false, 0.0)
+        );
+        assert_eq!(
+            (symmetries(&found.augmentation), found.augmentation.shift),
+            ([false; 4], 1.0)
+        );
+        assert!(
+            found.to_string().starts_with("parts that lie one way; none"),
+            "{found}"
+        );
     }
 
     #[test]
@@ -223,7 +288,11 @@ mod tests {
     fn a_small_mark_says_which_way_a_part_lies() {
         let marked = |x: f32, y: f32| {
             let is_mark = (x - 0.4).abs() < 0.05 && y.abs() < 0.05;
-            if x.hypot(y * 2.0) >= 0.6 { 60.0 } else { [200.0, 80.0][usize::from(is_mark)] }
+            if x.hypot(y * 2.0) >= 0.6 {
+                60.0
+            } else {
+                [200.0, 80.0][usize::from(is_mark)]
+            }
         };
         let found = natural(&drawn(12, 24.0, |_| Box::new(marked)), &Augmentation::default());
         assert_eq!(symmetries(&found.augmentation), [false, true, false, false]);
@@ -232,12 +301,18 @@ mod tests {
     #[test]
     fn a_part_that_lies_askew_may_be_turned_a_little() {
         let askew = |rng: &mut Rng| -> Box<dyn Fn(f32, f32) -> f32> {
-            let ((sin, cos), shift) = (rng.range(-0.12, 0.12).sin_cos(), [0, 1].map(|_| rng.range(-0.06, 0.06)));
+            let ((sin, cos), shift) = (
+                rng.range(-0.12, 0.12).sin_cos(),
+                [0, 1].map(|_| rng.range(-0.06, 0.06)),
+            );
             Box::new(move |x, y| angle(cos * x + sin * y + shift[0], cos * y - sin * x + shift[1]))
         };
         let found = natural(&drawn(40, 4.0, askew), &Augmentation::default());
         assert!((2.0..=8.0).contains(&found.augmentation.rotation), "{found:?}");
-        assert!(found.augmentation.shift > 1.0 && !found.any_angle && !found.texture, "{found:?}");
+        assert!(
+            found.augmentation.shift > 1.0 && !found.any_angle && !found.texture,
+            "{found:?}"
+        );
         assert_eq!(symmetries(&found.augmentation), [false; 4]);
     }
 
@@ -248,7 +323,11 @@ mod tests {
             Box::new(move |x, y| angle(cos * x + sin * y, cos * y - sin * x))
         };
         let found = natural(&drawn(48, 4.0, turned), &Augmentation::default());
-        assert_eq!((found.any_angle, found.augmentation.rotation), (true, 180.0), "{found:?}");
+        assert_eq!(
+            (found.any_angle, found.augmentation.rotation),
+            (true, 180.0),
+            "{found:?}"
+        );
         assert!(found.augmentation.half_turn && !found.texture);
     }
 
@@ -258,27 +337,50 @@ mod tests {
             let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
             Box::new(move |x, y| angle(1.5 * cos * x + sin * y, cos * y - 1.5 * sin * x))
         };
-        let (pictures, wide) = (drawn(48, 4.0, turned), Augmentation { aspect: 1.5, ..Augmentation::default() });
+        let (pictures, wide) = (
+            drawn(48, 4.0, turned),
+            Augmentation {
+                aspect: 1.5,
+                ..Augmentation::default()
+            },
+        );
         let found = natural(&pictures, &wide);
-        assert!(found.any_angle && found.augmentation.half_turn && !found.augmentation.quarter_turn, "{found:?}");
+        assert!(
+            found.any_angle && found.augmentation.half_turn && !found.augmentation.quarter_turn,
+            "{found:?}"
+        );
         assert!(!natural(&pictures, &Augmentation::default()).any_angle);
     }
 
     #[test]
     fn a_texture_has_no_place() {
-        let found = natural(&drawn(20, 60.0, |_| Box::new(|_, _| 128.0)), &Augmentation::default());
+        let found = natural(
+            &drawn(20, 60.0, |_| Box::new(|_, _| 128.0)),
+            &Augmentation::default(),
+        );
         assert!(found.texture && symmetries(&found.augmentation) == [true; 4]);
-        assert_eq!((found.augmentation.rotation, found.augmentation.shift), (0.0, 4.0));
+        assert_eq!(
+            (found.augmentation.rotation, found.augmentation.shift),
+            (0.0, 4.0)
+        );
     }
 
     #[test]
     fn colours_drift_as_far_as_among_the_pictures() {
-        let lit = |blue: u8| Picture { width: 64, height: 64, channels: 3, data: [100, 100, blue].repeat(64 * 64) };
+        let lit = |blue: u8| Picture {
+            width: 64,
+            height: 64,
+            channels: 3,
+            data: [100, 100, blue].repeat(64 * 64),
+        };
         let tint = |blues: &[u8]| tint(&blues.iter().map(|&blue| lit(blue)).collect::<Vec<_>>());
         // blue's share of the light is 0.887 and 1.103 of a third: 10.9 % either way of its mean
         assert!((tint(&[84, 116]) - 0.2).abs() < 1e-6 && (tint(&[95, 105]) - 0.067).abs() < 1e-3);
         assert_eq!([tint(&[100, 100]), tint(&[])], [0.02, 0.0]);
-        assert_eq!(super::tint(&[Picture::filled(64, 64, 1, 9), Picture::filled(64, 64, 1, 90)]), 0.0);
+        assert_eq!(
+            super::tint(&[Picture::filled(64, 64, 1, 9), Picture::filled(64, 64, 1, 90)]),
+            0.0
+        );
     }
 
     #[test]

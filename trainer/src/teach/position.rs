@@ -16,15 +16,15 @@ const CANDIDATES: usize = 40;
 const ROUNDS: usize = 3;
 /// Parts whose corners lie within this many pixels of where the others' lie hold their place.
 const HELD: f64 = 1.0;
-/// Correction pays where it leaves no more than this of what pictures differ by: parts that lie askew come to a half, while the
-/// best pose of parts that differ otherwise is a guess, which turns good pictures about.
+/// Correction pays where it leaves no more than this of what pictures differ by: parts that lie askew come to
+/// a half, while the best pose of parts that differ otherwise is a guess, which turns good pictures about.
 const PAYS: f64 = 0.75;
 /// Parts that are not turned further than this, in degrees, lie askew.
 const MOST_ASKEW: f64 = 20.0;
 /// A turn of more than this part of the largest is about as large.
 const NEARLY: f64 = 0.9;
-/// Where one in five is turned by about as much as that, more of them lie farther: a hexagon is never more than 30 degrees from
-/// its place, and looks near to it within 20.
+/// Where one in five is turned by about as much as that, more of them lie farther: a hexagon is never more
+/// than 30 degrees from its place, and looks near to it within 20.
 const AT_THE_END: f64 = 0.2;
 /// Parts on the line may lie this much farther off than those that were taught,
 const MARGIN: f64 = 1.5;
@@ -53,10 +53,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// Looks at preprocessed, square `pictures` of one shape; at least one. Turns of any angle are allowed for where they bring
-    /// pictures together that small ones do not.
+    /// Looks at preprocessed, square `pictures` of one shape; at least one. Turns of any angle are allowed
+    /// for where they bring pictures together that small ones do not.
     pub fn find(pictures: &[Picture], shape: PictureShape) -> Self {
-        let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT).map(|i| pictures[i].with_channels(1)).collect();
+        let grey: Vec<Picture> = evenly(pictures.len(), MOST_LOOKED_AT)
+            .map(|i| pictures[i].with_channels(1))
+            .collect();
         let (first, before) = (&grey[middle(&grey)], scatter(&grey));
         let within = |turn| Self::within(&grey, first, before, shape, turn);
         let askew = within(MOST_ASKEW);
@@ -65,13 +67,21 @@ impl Places {
         }
         let turned = within(MOST_TURN);
         let enough = if askew.at_the_end > AT_THE_END { 1.0 } else { PAYS };
-        if turned.left < enough * askew.left { turned } else { askew }
+        if turned.left < enough * askew.left {
+            turned
+        } else {
+            askew
+        }
     }
 
-    /// By turns of up to `turn` degrees; the reference begins as `first`, and the pictures' scatter is `before`.
+    /// By turns of up to `turn` degrees; the reference begins as `first`, and the pictures' scatter is
+    /// `before`.
     fn within(grey: &[Picture], first: &Picture, before: f64, shape: PictureShape, turn: f64) -> Self {
         let side = first.width;
-        let widest = PositionLimits { shift: (side / MOST_SHIFT_ONE_IN) as f64, turn };
+        let widest = PositionLimits {
+            shift: (side / MOST_SHIFT_ONE_IN) as f64,
+            turn,
+        };
         let mut reference = first.clone();
         let (mut poses, mut corrected) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
@@ -80,7 +90,10 @@ impl Places {
             }
             let mut corrector = Corrector::new(&reference, shape, widest);
             corrected = grey.to_vec();
-            poses = corrected.iter_mut().map(|picture| corrector.correct(picture)).collect();
+            poses = corrected
+                .iter_mut()
+                .map(|picture| corrector.correct(picture))
+                .collect();
             reference = mean(&corrected);
         }
         let most = |of: &dyn Fn(&Pose) -> f64| poses.iter().map(of).fold(0.0, f64::max);
@@ -95,10 +108,17 @@ impl Places {
                 turn: limit(most(&|pose| pose.degrees().abs()), LEAST_TURN, widest.turn),
             },
             off: corners.get(corners.len() * 9 / 10).copied().unwrap_or(0.0),
-            at_the_end: poses.iter().filter(|pose| pose.degrees().abs() > NEARLY * turn).count() as f64
+            at_the_end: poses
+                .iter()
+                .filter(|pose| pose.degrees().abs() > NEARLY * turn)
+                .count() as f64
                 / poses.len().max(1) as f64,
             in_view: poses.iter().map(|pose| pose.in_view(side)).fold(1.0, f64::min),
-            left: if before > 0.0 { scatter(&corrected) / before } else { 1.0 },
+            left: if before > 0.0 {
+                scatter(&corrected) / before
+            } else {
+                1.0
+            },
             reference,
         }
     }
@@ -126,36 +146,55 @@ fn off(pose: Pose, side: usize) -> f64 {
     x.hypot(y) + pose.degrees().to_radians().abs() * side as f64 * std::f64::consts::FRAC_1_SQRT_2
 }
 
-/// Where a reference is to lie so that the pictures lie about it, and the least of each is moved out of view: a part that is
-/// turned about the middle stays there.
+/// Where a reference is to lie so that the pictures lie about it, and the least of each is moved out of view:
+/// a part that is turned about the middle stays there.
 fn to_the_middle(poses: &[Pose]) -> Pose {
     let back: Vec<[f64; 2]> = poses.iter().map(|pose| pose.inverse().shift()).collect();
-    let [x, y] = [0, 1].map(|axis| back.iter().map(|shift| shift[axis]).sum::<f64>() / back.len().max(1) as f64);
+    let [x, y] =
+        [0, 1].map(|axis| back.iter().map(|shift| shift[axis]).sum::<f64>() / back.len().max(1) as f64);
     Pose::new(x, y, 0.0)
 }
 
 /// The picture that is nearest to the others.
 fn middle(pictures: &[Picture]) -> usize {
     let chosen: Vec<usize> = evenly(pictures.len(), CANDIDATES).collect();
-    let distances = |i: usize| chosen.iter().map(|&j| distance(&pictures[i], &pictures[j])).sum::<u64>();
+    let distances = |i: usize| {
+        chosen
+            .iter()
+            .map(|&j| distance(&pictures[i], &pictures[j]))
+            .sum::<u64>()
+    };
     chosen.iter().copied().min_by_key(|&i| distances(i)).unwrap_or(0)
 }
 
 fn distance(a: &Picture, b: &Picture) -> u64 {
-    a.data.iter().zip(&b.data).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+    a.data
+        .iter()
+        .zip(&b.data)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum()
 }
 
 fn mean(pictures: &[Picture]) -> Picture {
     let mut sums = vec![0u32; pictures.first().map_or(0, |p| p.data.len())];
     for picture in pictures {
-        sums.iter_mut().zip(&picture.data).for_each(|(sum, &v)| *sum += u32::from(v));
+        sums.iter_mut()
+            .zip(&picture.data)
+            .for_each(|(sum, &v)| *sum += u32::from(v));
     }
     let count = pictures.len().max(1) as u32;
-    let data = sums.into_iter().map(|sum| ((sum + count / 2) / count) as u8).collect();
-    Picture { data, ..pictures.first().cloned().unwrap_or_default() }
+    let data = sums
+        .into_iter()
+        .map(|sum| ((sum + count / 2) / count) as u8)
+        .collect();
+    Picture {
+        data,
+        ..pictures.first().cloned().unwrap_or_default()
+    }
 }
 
-/// Mean distance of pictures from their mean, in levels; so small that what resampling does to fine grain does not count.
+/// Mean distance of pictures from their mean, in levels; so small that what resampling does to fine grain
+/// does not count.
 fn scatter(pictures: &[Picture]) -> f64 {
     let pictures: Vec<Picture> = pictures.iter().map(|p| reduce(p, COMPARED)).collect();
     let mean = mean(&pictures);
@@ -173,7 +212,10 @@ mod tests {
     }
 
     fn hexagon(x: f64, y: f64) -> bool {
-        [0.0, 60.0, 120.0].into_iter().map(f64::to_radians).all(|a| (x * a.cos() + y * a.sin()).abs() < 40.0)
+        [0.0, 60.0, 120.0]
+            .into_iter()
+            .map(f64::to_radians)
+            .all(|a| (x * a.cos() + y * a.sin()).abs() < 40.0)
     }
 
     /// Pictures of a part with some noise, each at a pose of `at` and in a light of its own.
@@ -185,10 +227,21 @@ mod tests {
             let light = f64::from(rng.range(-8.0, 8.0));
             let level = |i: usize| {
                 let (x, y) = ((i % 128) as f64 - 63.5 - dx, (i / 128) as f64 - 63.5 - dy);
-                if part(cos * x + sin * y, cos * y - sin * x) { 180.0 + light } else { 60.0 + light }
+                if part(cos * x + sin * y, cos * y - sin * x) {
+                    180.0 + light
+                } else {
+                    60.0 + light
+                }
             };
-            let data = (0..128 * 128).map(|i| (level(i) + f64::from(rng.range(-6.0, 6.0))) as u8).collect();
-            Picture { width: 128, height: 128, channels: 1, data }
+            let data = (0..128 * 128)
+                .map(|i| (level(i) + f64::from(rng.range(-6.0, 6.0))) as u8)
+                .collect();
+            Picture {
+                width: 128,
+                height: 128,
+                channels: 1,
+                data,
+            }
         };
         (0..count).map(one).collect()
     }
@@ -218,7 +271,12 @@ mod tests {
     #[test]
     fn parts_that_lie_askew_are_brought_together() {
         let places = brought_together(4.0);
-        assert!(!places.held() && places.correction_pays(), "off {}, left {}", places.off, places.left);
+        assert!(
+            !places.held() && places.correction_pays(),
+            "off {}, left {}",
+            places.off,
+            places.left
+        );
         assert!((6.0..=16.0).contains(&places.limits.shift) && (4.0..=14.0).contains(&places.limits.turn));
     }
 
@@ -238,8 +296,19 @@ mod tests {
     #[test]
     fn parts_in_place_are_left_there() {
         let places = Places::find(&plates(20, |_| Pose::default()), PictureShape::default());
-        assert!(places.held() && !places.correction_pays(), "off {}, left {}", places.off, places.left);
-        assert_eq!(places.limits, PositionLimits { shift: 2.0, turn: 1.0 });
+        assert!(
+            places.held() && !places.correction_pays(),
+            "off {}, left {}",
+            places.off,
+            places.left
+        );
+        assert_eq!(
+            places.limits,
+            PositionLimits {
+                shift: 2.0,
+                turn: 1.0
+            }
+        );
     }
 
     #[test]
@@ -247,10 +316,20 @@ mod tests {
         let noise = |key| {
             let mut rng = Rng::new(&[key]);
             let data = (0..128 * 128).map(|_| 100 + rng.below(80) as u8).collect();
-            Picture { width: 128, height: 128, channels: 1, data }
+            Picture {
+                width: 128,
+                height: 128,
+                channels: 1,
+                data,
+            }
         };
         let places = Places::find(&(0..20).map(noise).collect::<Vec<_>>(), PictureShape::default());
-        assert!(!places.correction_pays(), "off {}, left {}", places.off, places.left);
+        assert!(
+            !places.correction_pays(),
+            "off {}, left {}",
+            places.off,
+            places.left
+        );
     }
 
     #[test]

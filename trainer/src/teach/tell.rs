@@ -27,12 +27,16 @@ pub(super) fn written(folder: &Path, score: &ScoreSettings, took: Duration) {
         String::new()
     };
     let (manifest, threshold) = (folder.join(MANIFEST_FILE), score.threshold);
-    say::error(format_args!("{}: threshold {threshold}, in {:.0} s{float}", manifest.display(), took.as_secs_f64()));
+    say::error(format_args!(
+        "{}: threshold {threshold}, in {:.0} s{float}",
+        manifest.display(),
+        took.as_secs_f64()
+    ));
     say::error(format_args!("{}", score.threshold_basis));
 }
 
-/// That the promise is weaker than what was asked for, and what makes it stronger; `folds` are those that cross-fitting had,
-/// `pictures` all that could have been held out.
+/// That the promise is weaker than what was asked for, and what makes it stronger; `folds` are those that
+/// cross-fitting had, `pictures` all that could have been held out.
 pub(super) fn promise(score: &ScoreSettings, asked: f64, folds: usize, pictures: usize) {
     let promise = Promise::of(&score.held_out_scores, score.threshold);
     if let Some(Promise { at_most, .. }) = promise.filter(|promise| promise.at_most > asked) {
@@ -42,15 +46,16 @@ pub(super) fn promise(score: &ScoreSettings, asked: f64, folds: usize, pictures:
             String::new()
         };
         say::error(format_args!(
-            "so few pictures cannot promise the {} % that were asked for, only {:.1} %: `calibrate` takes more pictures of good \
-             parts at any time{more}",
+            "so few pictures cannot promise the {} % that were asked for, only {:.1} %: `calibrate` takes \
+             more pictures of good parts at any time{more}",
             100.0 * asked,
             100.0 * at_most,
         ));
     }
 }
 
-/// Those that the threshold stands on and those that stand out, with a picture of what the recipe makes of each.
+/// Those that the threshold stands on and those that stand out, with a picture of what the recipe makes of
+/// each.
 pub(super) fn pictures(
     recipe: &Path,
     run_folder: &Path,
@@ -70,10 +75,14 @@ pub(super) fn pictures(
     let mut inspector = Inspector::untested(&loaded).map_err(ExportError::from)?;
     if stands_on_one {
         show(&mut inspector, &threshold_by, highest)?;
-        let named: Vec<String> = highest.iter().map(|(path, score)| format!("{} {score}", path.display())).collect();
+        let named: Vec<String> = highest
+            .iter()
+            .map(|(path, score)| format!("{} {score}", path.display()))
+            .collect();
         say::error(format_args!(
-            "the threshold is the score of one held-out picture, the highest of {}: look at {}; if it is of no good part, give \
-             the same command with --force --leave-out and the picture, which takes no new training",
+            "the threshold is the score of one held-out picture, the highest of {}: look at {}; if it is of \
+             no good part, give the same command with --force --leave-out and the picture, which takes no \
+             new training",
             named.join(", "),
             threshold_by.display()
         ));
@@ -87,8 +96,8 @@ pub(super) fn pictures(
             ));
         }
         say::error(format_args!(
-            "look at {} before you trust the recipe; the promise counts those that were held out: what is of no good part is left \
-             out of it by the same command with --force --leave-out and the picture",
+            "look at {} before you trust the recipe; the promise counts those that were held out: what is of \
+             no good part is left out of it by the same command with --force --leave-out and the picture",
             look_at.display()
         ));
     }
@@ -97,12 +106,19 @@ pub(super) fn pictures(
 
 /// Puts teaching pictures into a new folder, each beside what the recipe makes of it.
 fn show(inspector: &mut Inspector, folder: &Path, pictures: &[(PathBuf, Score)]) -> Result<(), TeachError> {
-    fs::create_dir_all(folder).map_err(|source| TeachError::Write { path: folder.to_owned(), source })?;
+    fs::create_dir_all(folder).map_err(|source| TeachError::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
     for (number, (path, _)) in pictures.iter().enumerate() {
         let picture = Picture::open(path).map_err(ExportError::from)?;
         inspector.inspect(&picture).map_err(ExportError::from)?;
         let input = inspector.input();
-        let views = [input.clone(), inspector.reconstruction().clone(), heatmap::overlay(input, &inspector.heat())];
+        let views = [
+            input.clone(),
+            inspector.reconstruction().clone(),
+            heatmap::overlay(input, &inspector.heat()),
+        ];
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         heatmap::beside(&views)
             .save_png(&folder.join(format!("{:02}-{stem}.png", number + 1)))

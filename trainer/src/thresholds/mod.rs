@@ -1,4 +1,5 @@
-//! Settings that are measured on normal pictures: noise map, HEE's cap, threshold. Pure: numbers in, numbers out.
+//! Settings that are measured on normal pictures: noise map, HEE's cap, threshold. Pure: numbers in, numbers
+//! out.
 
 pub mod noise;
 pub mod outliers;
@@ -11,8 +12,8 @@ pub use threshold::{Threshold, threshold};
 
 use beltwatch_vision::judge::score::Score;
 
-/// Its square root. Scores are means of large deviations: their tails are about normal on this scale, while logarithms make much of
-/// how parts without any deviation differ.
+/// Its square root. Scores are means of large deviations: their tails are about normal on this scale, while
+/// logarithms make much of how parts without any deviation differ.
 fn root(score: &Score) -> f64 {
     score.to_f64().sqrt()
 }

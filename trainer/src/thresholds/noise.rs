@@ -4,8 +4,8 @@ use beltwatch_vision::judge::difference::deviation::{MAX_FRACTION_BITS, NoiseMap
 use beltwatch_vision::preprocess::Pose;
 use serde::{Deserialize, Serialize};
 
-/// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a few pictures
-/// does not shout on the line.
+/// This share of the mean spread is added to every pixel's, so that a pixel that happened to be quiet in a
+/// few pictures does not shout on the line.
 const FLOOR: f64 = 0.25;
 
 /// What the difference is measured against.
@@ -35,18 +35,31 @@ impl NoiseStatistics {
     /// Of pictures with `width` pixels in a row, of which those that are `looked_at` count.
     pub fn new(width: usize, looked_at: Vec<bool>) -> Self {
         let pixels = looked_at.len();
-        Self { width, looked_at, counts: vec![0; pixels], sum: vec![0; pixels], squares: vec![0; pixels] }
+        Self {
+            width,
+            looked_at,
+            counts: vec![0; pixels],
+            sum: vec![0; pixels],
+            squares: vec![0; pixels],
+        }
     }
 
     /// The sum of a plane's values over what is looked at.
     fn total(&self, plane: impl Iterator<Item = f64>) -> f64 {
-        plane.zip(&self.looked_at).filter_map(|(value, &counts)| counts.then_some(value)).sum()
+        plane
+            .zip(&self.looked_at)
+            .filter_map(|(value, &counts)| counts.then_some(value))
+            .sum()
     }
 
-    /// Takes in a difference image of a part that lay at `pose`: what of it is in view. Up to a million keep the sums exact.
+    /// Takes in a difference image of a part that lay at `pose`: what of it is in view. Up to a million keep
+    /// the sums exact.
     pub fn add(&mut self, difference: &[u16], pose: Pose) {
         let rows = (0..difference.len()).step_by(self.width);
-        for place in rows.zip(pose.view(self.width)).flat_map(|(row, view)| row + view.start..row + view.end) {
+        for place in rows
+            .zip(pose.view(self.width))
+            .flat_map(|(row, view)| row + view.start..row + view.end)
+        {
             let d = u64::from(difference[place]);
             self.counts[place] += 1;
             self.sum[place] += d;
@@ -56,7 +69,8 @@ impl NoiseStatistics {
 
     /// Takes in all that `other` did, of the same size.
     pub fn add_all(&mut self, other: &Self) {
-        let more = |all: &mut [u64], part: &[u64]| all.iter_mut().zip(part).for_each(|(all, part)| *all += part);
+        let more =
+            |all: &mut [u64], part: &[u64]| all.iter_mut().zip(part).for_each(|(all, part)| *all += part);
         more(&mut self.counts, &other.counts);
         more(&mut self.sum, &other.sum);
         more(&mut self.squares, &other.squares);
@@ -75,9 +89,9 @@ impl NoiseStatistics {
     }
 }
 
-/// The noise map of what was collected where parts hold their place: each pixel's mean and standard deviation, smoothed
-/// over 3 x 3 pixels, the spread raised by a quarter of its mean over what is looked at, or by `least` levels where that is more. A
-/// pixel that no picture shows has those of all the others.
+/// The noise map of what was collected where parts hold their place: each pixel's mean and standard
+/// deviation, smoothed over 3 x 3 pixels, the spread raised by a quarter of its mean over what is looked at,
+/// or by `least` levels where that is more. A pixel that no picture shows has those of all the others.
 pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let even = even_noise_map(statistics, 0.0);
     if statistics.counts.iter().all(|&count| count == 0) {
@@ -87,30 +101,47 @@ pub fn noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
         0 => (f64::from(even.mean[place]), f64::from(even.spread[place])),
         n => {
             let mean = statistics.sum[place] as f64 / n as f64;
-            (mean, (statistics.squares[place] as f64 / n as f64 - mean * mean).max(0.0).sqrt())
+            (
+                mean,
+                (statistics.squares[place] as f64 / n as f64 - mean * mean)
+                    .max(0.0)
+                    .sqrt(),
+            )
         }
     };
     let (mean, spread): (Vec<f64>, Vec<f64>) = (0..statistics.counts.len()).map(of_pixel).unzip();
-    let looked_at = statistics.looked_at.iter().filter(|&&counts| counts).count().max(1) as f64;
+    let looked_at = statistics
+        .looked_at
+        .iter()
+        .filter(|&&counts| counts)
+        .count()
+        .max(1) as f64;
     let floor = (FLOOR * statistics.total(spread.iter().copied()) / looked_at).max(256.0 * least);
     let q8_8 = |v: f64| v.round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let smooth = |plane: &[f64]| box_3x3(plane, statistics.width);
     NoiseMap {
         mean: smooth(&mean).into_iter().map(q8_8).collect(),
-        spread: smooth(&spread).into_iter().map(|s| q8_8(s + floor).max(1)).collect(),
+        spread: smooth(&spread)
+            .into_iter()
+            .map(|s| q8_8(s + floor).max(1))
+            .collect(),
         fraction_bits: MAX_FRACTION_BITS,
     }
 }
 
-/// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and one
-/// standard deviation, of all pixels that are looked at and in view of all pictures, `least` levels at least. No pictures: mean 0,
-/// spread 1 level.
+/// The noise map where parts do not hold their place, so that no pixel's own past says anything: one mean and
+/// one standard deviation, of all pixels that are looked at and in view of all pictures, `least` levels at
+/// least. No pictures: mean 0, spread 1 level.
 pub fn even_noise_map(statistics: &NoiseStatistics, least: f64) -> NoiseMap {
     let planes = [&statistics.counts, &statistics.sum, &statistics.squares];
     let [count, sum, squares] = planes.map(|plane| statistics.total(plane.iter().map(|&v| v as f64)));
     let n = count.max(1.0);
     let (mean, square) = (sum / n, squares / n);
-    let spread = if count == 0.0 { 256.0 } else { (square - mean * mean).max(0.0).sqrt() };
+    let spread = if count == 0.0 {
+        256.0
+    } else {
+        (square - mean * mean).max(0.0).sqrt()
+    };
     let everywhere = |v: f64| vec![v.round().clamp(0.0, f64::from(u16::MAX)) as u16; statistics.sum.len()];
     NoiseMap {
         mean: everywhere(mean),
@@ -123,8 +154,9 @@ fn box_3x3(plane: &[f64], width: usize) -> Vec<f64> {
     let height = plane.len() / width;
     let near = |at: usize, end: usize| at.saturating_sub(1)..=(at + 1).min(end - 1);
     let mean = |x: usize, y: usize| {
-        let values: Vec<f64> =
-            near(y, height).flat_map(|y| near(x, width).map(move |x| plane[y * width + x])).collect();
+        let values: Vec<f64> = near(y, height)
+            .flat_map(|y| near(x, width).map(move |x| plane[y * width + x]))
+            .collect();
         values.iter().sum::<f64>() / values.len() as f64
     };
     (0..plane.len()).map(|i| mean(i % width, i / width)).collect()
@@ -146,17 +178,23 @@ mod tests {
 
     #[test]
     fn parts_of_a_set_add_up_to_it() {
-        let differences: Vec<Vec<u16>> = (0..5).map(|i| (0..16).map(|p| 900 * i + 77 * p).collect()).collect();
+        let differences: Vec<Vec<u16>> = (0..5)
+            .map(|i| (0..16).map(|p| 900 * i + 77 * p).collect())
+            .collect();
         let of = |some: &[Vec<u16>]| {
             let mut statistics = NoiseStatistics::new(4, vec![true; 16]);
-            some.iter().for_each(|difference| statistics.add(difference, Pose::default()));
+            some.iter()
+                .for_each(|difference| statistics.add(difference, Pose::default()));
             statistics
         };
         let mut sum = of(&differences[..2]);
         sum.add_all(&of(&differences[2..]));
         assert_eq!(noise_map(&sum, 0.0), noise_map(&of(&differences), 0.0));
         assert_ne!(noise_map(&sum, 0.0), noise_map(&of(&differences[..2]), 0.0));
-        assert_eq!(noise_map(&sum.without(&of(&differences[2..])), 0.0), noise_map(&of(&differences[..2]), 0.0));
+        assert_eq!(
+            noise_map(&sum.without(&of(&differences[2..])), 0.0),
+            noise_map(&of(&differences[..2]), 0.0)
+        );
     }
 
     #[test]
@@ -176,7 +214,10 @@ mod tests {
         let map = even_noise_map(&statistics, 0.0);
         // a quarter of the values is 4000, the others 0: standard deviation 4000 * sqrt(3) / 4
         assert_eq!((map.mean, map.spread), (vec![1000; 4], vec![1732; 4]));
-        assert_eq!(even_noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread, [256; 4]);
+        assert_eq!(
+            even_noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread,
+            [256; 4]
+        );
     }
 
     #[test]
@@ -186,7 +227,11 @@ mod tests {
         statistics.add(&[1000, 1000, 1000, 9000].repeat(4), Pose::new(1.0, 0.0, 0.0));
         statistics.add(&[3000, 3000, 9000, 9000].repeat(4), Pose::new(2.0, 0.0, 0.0));
         let even = even_noise_map(&statistics, 0.0);
-        assert_eq!((even.mean[0], even.spread[0]), (1800, 980), "of twelve pixels of 1000 and eight of 3000");
+        assert_eq!(
+            (even.mean[0], even.spread[0]),
+            (1800, 980),
+            "of twelve pixels of 1000 and eight of 3000"
+        );
         let map = noise_map(&statistics, 0.0);
         // columns of 2000, 2000, 1000 and, in no picture, 1800, each smoothed with its neighbours
         assert_eq!(map.mean[..4], [2000, 1667, 1600, 1400]);
@@ -212,6 +257,11 @@ mod tests {
         statistics.add(&picture, Pose::default());
         let map = noise_map(&statistics, 0.0);
         assert_eq!(map.spread[63], 250);
-        assert!(noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0).spread.iter().all(|&s| s == 256));
+        assert!(
+            noise_map(&NoiseStatistics::new(2, vec![true; 4]), 0.0)
+                .spread
+                .iter()
+                .all(|&s| s == 256)
+        );
     }
 }

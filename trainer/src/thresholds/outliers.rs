@@ -7,22 +7,24 @@ use super::root;
 
 /// A score this many robust standard deviations above the median is suspicious.
 const SUSPICIOUS: f64 = 5.0;
-/// The standard deviation is taken as at least this share of the median's root, so that no less than one and a half times the
-/// median stands out: a set may be quieter than its future, and scores may come in a few steps only.
+/// The standard deviation is taken as at least this share of the median's root, so that no less than one and
+/// a half times the median stands out: a set may be quieter than its future, and scores may come in a few
+/// steps only.
 const LEAST_SPREAD: f64 = 0.05;
 /// No lower score stands out, and where most scores are 0 many would.
 const LEAST: Score = Score(4 * 256);
 /// At most this share, rounded up, is taken out: a set that is worse is the engineer's to look at.
 pub const MOST: f64 = 0.05;
-/// By this quantile of the scores and the median the standard deviation is estimated, so that it takes more bad pictures than
-/// anyone has among the good ones to hide each other,
+/// By this quantile of the scores and the median the standard deviation is estimated, so that it takes more
+/// bad pictures than anyone has among the good ones to hide each other,
 const HIGH: f64 = 0.8;
 /// and here it lies in a normal distribution, in standard deviations.
 const NORMAL_HIGH: f64 = 0.8416;
 
-/// Places of the scores that stand out above the others, the largest first: by more than five standard deviations of the
-/// square roots, estimated by the median and the eightieth percentile, and at most a twentieth of all. So parts of several kinds,
-/// of which some score far lower than others, do not make those stand out. Fewer than 8 scores have no outliers.
+/// Places of the scores that stand out above the others, the largest first: by more than five standard
+/// deviations of the square roots, estimated by the median and the eightieth percentile, and at most a
+/// twentieth of all. So parts of several kinds, of which some score far lower than others, do not make those
+/// stand out. Fewer than 8 scores have no outliers.
 pub fn outliers(scores: &[Score]) -> Vec<usize> {
     if scores.len() < 8 {
         return Vec::new();
@@ -81,8 +83,9 @@ mod tests {
     #[test]
     fn two_kinds_of_parts_are_both_good() {
         // most are known by heart, a third is not
-        let mut scores: Vec<Score> =
-            (0..90u16).map(|i| Score(if i % 3 == 0 { 1000 + 10 * i } else { 50 + i })).collect();
+        let mut scores: Vec<Score> = (0..90u16)
+            .map(|i| Score(if i % 3 == 0 { 1000 + 10 * i } else { 50 + i }))
+            .collect();
         assert!(outliers(&scores).is_empty());
         scores[3] = Score(40_000);
         assert_eq!(outliers(&scores), [3]);
@@ -94,7 +97,8 @@ mod tests {
             let mut rng = crate::rng::Rng::new(&[seed]);
             // sum of twelve uniforms: normal to within a few percent out to four standard deviations
             let mut normal = || (0..12).map(|_| rng.unit()).sum::<f32>() - 6.0;
-            let scores: Vec<Score> = (0..100).map(|_| Score::from_f64(f64::from((3.0 + 0.3 * normal()).exp()))).collect();
+            let draw = |_| Score::from_f64(f64::from((3.0 + 0.3 * normal()).exp()));
+            let scores: Vec<Score> = (0..100).map(draw).collect();
             prop_assert!(outliers(&scores).len() <= 1);
         }
     }

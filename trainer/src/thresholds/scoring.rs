@@ -1,4 +1,5 @@
-//! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught on.
+//! All that scores depend on: the noise map's unit and HEE's cap, from normal pictures that were not taught
+//! on.
 
 use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::difference::deviation::NoiseMap;
@@ -26,7 +27,12 @@ pub struct Redrawn {
 impl Redrawn {
     /// Lets `judge` score it.
     pub fn judge(&self, judge: &mut Judge) -> beltwatch_vision::judge::Judgement {
-        judge.judge(&Seen::new(&self.picture, &self.reconstruction, &self.learned, self.pose))
+        judge.judge(&Seen::new(
+            &self.picture,
+            &self.reconstruction,
+            &self.learned,
+            self.pose,
+        ))
     }
 }
 
@@ -43,27 +49,46 @@ pub struct Scoring {
 impl Scoring {
     /// Of pictures of this size.
     pub fn new(settings: JudgeSettings, noise: Vec<NoiseMap>, size: usize) -> Self {
-        Self { settings, noise, size }
+        Self {
+            settings,
+            noise,
+            size,
+        }
     }
 
-    /// Sets the finest unit of the noise maps that leaves defects room above the held-out pictures, and HEE's cap in it: the
-    /// same ones for all `scorings`, of which each has the pictures held out from its network.
+    /// Sets the finest unit of the noise maps that leaves defects room above the held-out pictures, and HEE's
+    /// cap in it: the same ones for all `scorings`, of which each has the pictures held out from its network.
     pub fn calibrate(scorings: &mut [Self], held_out: &[Vec<Redrawn>]) {
         loop {
-            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = u8::MAX);
+            scorings
+                .iter_mut()
+                .for_each(|scoring| scoring.settings.hee.cap = u8::MAX);
             let (mut errors, mut zero) = (Vec::new(), 0);
             for (scoring, pictures) in scorings.iter().zip(held_out) {
                 let mut judge = scoring.judge();
                 zero = judge.zero();
                 errors.extend(pictures.iter().map(|r| r.judge(&mut judge).error));
             }
-            let by_learned_alone = scorings.iter().all(|scoring| scoring.settings.forms == [Form::Learned]);
-            let cap = if by_learned_alone { hee::cap_of_learned(&errors, zero) } else { hee::cap(&errors, zero) };
-            scorings.iter_mut().for_each(|scoring| scoring.settings.hee.cap = cap);
+            let by_learned_alone = scorings
+                .iter()
+                .all(|scoring| scoring.settings.forms == [Form::Learned]);
+            let cap = if by_learned_alone {
+                hee::cap_of_learned(&errors, zero)
+            } else {
+                hee::cap(&errors, zero)
+            };
+            scorings
+                .iter_mut()
+                .for_each(|scoring| scoring.settings.hee.cap = cap);
             let pairs = scorings.iter().zip(held_out);
-            let largest =
-                pairs.flat_map(|(scoring, pictures)| scoring.scores(pictures, true)).max().unwrap_or_default();
-            let mut maps = scorings.iter_mut().flat_map(|scoring| &mut scoring.noise).peekable();
+            let largest = pairs
+                .flat_map(|(scoring, pictures)| scoring.scores(pictures, true))
+                .max()
+                .unwrap_or_default();
+            let mut maps = scorings
+                .iter_mut()
+                .flat_map(|scoring| &mut scoring.noise)
+                .peekable();
             if largest <= MOST_NORMAL_SCORE || maps.peek().is_none_or(|map| map.fraction_bits == 0) {
                 return;
             }
@@ -73,8 +98,15 @@ impl Scoring {
 
     /// The same settings and unit for another network's noise.
     pub fn alike(other: &Self, mut noise: Vec<NoiseMap>) -> Self {
-        noise.iter_mut().zip(&other.noise).for_each(|(map, other)| map.fraction_bits = other.fraction_bits);
-        Self { settings: other.settings.clone(), noise, size: other.size }
+        noise
+            .iter_mut()
+            .zip(&other.noise)
+            .for_each(|(map, other)| map.fraction_bits = other.fraction_bits);
+        Self {
+            settings: other.settings.clone(),
+            noise,
+            size: other.size,
+        }
     }
 
     /// A judge that scores so.
@@ -84,7 +116,11 @@ impl Scoring {
 
     /// The scores of pictures, with HEE or without.
     pub fn scores(&self, pictures: &[Redrawn], with_hee: bool) -> Vec<Score> {
-        let mut judge = if with_hee { self.judge() } else { self.judge().without_hee() };
+        let mut judge = if with_hee {
+            self.judge()
+        } else {
+            self.judge().without_hee()
+        };
         pictures.iter().map(|r| r.judge(&mut judge).score).collect()
     }
 }
@@ -109,7 +145,12 @@ mod tests {
 
     fn off_by(levels: u8) -> Redrawn {
         let flat = |value| Picture::filled(32, 32, 1, value);
-        Redrawn { picture: flat(100 + levels), pose: Pose::default(), reconstruction: flat(100), learned: Vec::new() }
+        Redrawn {
+            picture: flat(100 + levels),
+            pose: Pose::default(),
+            reconstruction: flat(100),
+            learned: Vec::new(),
+        }
     }
 
     #[test]
@@ -123,13 +164,18 @@ mod tests {
 
     #[test]
     fn normal_pictures_leave_room_for_defects() {
-        let noise = NoiseMap { mean: vec![0; 1024], spread: vec![256; 1024], fraction_bits: 4 };
+        let noise = NoiseMap {
+            mean: vec![0; 1024],
+            spread: vec![256; 1024],
+            fraction_bits: 4,
+        };
         // a spot of twelve spreads on a held-out picture fills the range in Q4.4
         let mut spotted = off_by(0);
         for y in 8..16 {
             spotted.picture.data[y * 32 + 8..y * 32 + 16].fill(112);
         }
-        let bits = |r: &Redrawn| calibrated(vec![noise.clone()], std::slice::from_ref(r)).noise[0].fraction_bits;
+        let bits =
+            |r: &Redrawn| calibrated(vec![noise.clone()], std::slice::from_ref(r)).noise[0].fraction_bits;
         assert_eq!((bits(&off_by(0)), bits(&spotted)), (4, 3));
     }
 }

@@ -20,54 +20,72 @@ pub struct Threshold {
     pub basis: String,
 }
 
-/// The threshold for the scores of good pictures that were not taught on; at most the share `target` (0 to 0.5, exclusive)
-/// of good parts is to be rejected. Pictures that are `odd` among them do not set it, but it promises no more than holds where
-/// they are good: nobody has said that they are not.
+/// The threshold for the scores of good pictures that were not taught on; at most the share `target` (0 to
+/// 0.5, exclusive) of good parts is to be rejected. Pictures that are `odd` among them do not set it, but it
+/// promises no more than holds where they are good: nobody has said that they are not.
 ///
-/// With enough scores it is one of them, such that the share is no larger with 95 % confidence, whatever the distribution
-/// (Wilks, 1941). With fewer, but so many that the next score is above all of them with a probability of at most `target`, it is
-/// the largest. With fewer still it is a one-sided prediction bound for the next score, the square roots taken as normal, their
-/// spread pooled with that of the `taught` pictures' scores about a mean of their own; and never below the largest score seen
-/// nor more than a quarter above it: a few scattered scores would otherwise put it where nothing is ever rejected. The words
-/// then say how much less is promised.
+/// With enough scores it is one of them, such that the share is no larger with 95 % confidence, whatever the
+/// distribution (Wilks, 1941). With fewer, but so many that the next score is above all of them with a
+/// probability of at most `target`, it is the largest. With fewer still it is a one-sided prediction bound
+/// for the next score, the square roots taken as normal, their spread pooled with that of the `taught`
+/// pictures' scores about a mean of their own; and never below the largest score seen nor more than a quarter
+/// above it: a few scattered scores would otherwise put it where nothing is ever rejected. The words then say
+/// how much less is promised.
 pub fn threshold(held_out: &[Score], odd: &[Score], taught: &[Score], target: f64) -> Threshold {
     let mut scores: Vec<Score> = held_out.iter().map(|&score| score.max(LEAST)).collect();
     scores.sort_unstable_by(|a, b| b.cmp(a));
     let (n, percent) = (held_out.len() + odd.len(), 100.0 * target);
     let above = |limit: Score| held_out.iter().chain(odd).filter(|&&score| score > limit).count();
     let promise = |limit: Score| 100.0 * promise::upper_bound(above(limit), n);
-    if let Some(&score) = scores.iter().take_while(|&&score| promise(score) <= percent).last() {
+    if let Some(&score) = scores
+        .iter()
+        .take_while(|&&score| promise(score) <= percent)
+        .last()
+    {
         let basis = format!(
-            "{n} held-out pictures, {} above it: at most {percent:.2} % of good parts rejected (95 % confidence)",
+            "{n} held-out pictures, {} above it: at most {percent:.2} % of good parts rejected (95 % \
+             confidence)",
             above(score)
         );
         return Threshold { score, basis };
     }
     let largest = scores.first().copied().unwrap_or(Score(u16::MAX));
     if scores.len() < 2 {
-        return Threshold { score: largest, basis: format!("{n} held-out pictures: too few for any promise") };
+        return Threshold {
+            score: largest,
+            basis: format!("{n} held-out pictures: too few for any promise"),
+        };
     }
     // one of n + 1 scores is the largest, each with the same probability
     let is_rare_enough = (scores.len() + 1) as f64 * target >= 1.0;
-    let score = if is_rare_enough { largest } else { prediction_bound(&scores, taught, target).max(largest) };
+    let score = if is_rare_enough {
+        largest
+    } else {
+        prediction_bound(&scores, taught, target).max(largest)
+    };
     let above = above(score);
     let basis = format!(
-        "{n} held-out pictures, {} above it: no more than {:.1} % of good parts rejected (95 % confidence); {} more held-out \
-         pictures could promise {percent:.2} %",
-        if above == 0 { "none".to_owned() } else { above.to_string() },
+        "{n} held-out pictures, {} above it: no more than {:.1} % of good parts rejected (95 % confidence); \
+         {} more held-out pictures could promise {percent:.2} %",
+        if above == 0 {
+            "none".to_owned()
+        } else {
+            above.to_string()
+        },
         promise(score),
         promise::needed(target, above).saturating_sub(n)
     );
     Threshold { score, basis }
 }
 
-/// The next score is higher with a probability of `target` where roots are normal; no more than a quarter above the first one, the
-/// largest. At least two.
+/// The next score is higher with a probability of `target` where roots are normal; no more than a quarter
+/// above the first one, the largest. At least two.
 fn prediction_bound(scores: &[Score], taught: &[Score], target: f64) -> Score {
     let (n, (mean, squares)) = (scores.len(), roots(scores));
     let freedom = n - 1 + taught.len().saturating_sub(1);
     let variance = (squares + roots(taught).1) / freedom as f64;
-    let bound = (mean + student_t(1.0 - target, freedom) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).powi(2);
+    let bound =
+        (mean + student_t(1.0 - target, freedom) * (variance * (1.0 + 1.0 / n as f64)).sqrt()).powi(2);
     Score::from_f64(bound.min(MOST_ABOVE * scores[0].to_f64()))
 }
 
@@ -94,7 +112,11 @@ mod tests {
         assert_eq!(threshold(&held_out, &[], &[], 0.01).score, Score(2990));
         // 3 of 299 above it promise 2.6 %, 9 promise 5.2 %, 8 promise 4.8 %
         assert_eq!(threshold(&held_out, &[], &[], 0.05).score, Score(2990 - 80));
-        assert!(threshold(&held_out, &[], &[], 0.05).basis.contains("8 above it: at most 5.00 %"));
+        assert!(
+            threshold(&held_out, &[], &[], 0.05)
+                .basis
+                .contains("8 above it: at most 5.00 %")
+        );
     }
 
     #[test]
@@ -102,7 +124,11 @@ mod tests {
         let held_out = |n: u16| scores((1..=n).map(|i| 100 + i * 10));
         assert_eq!(threshold(&held_out(99), &[], &[], 0.01).score, Score(1090));
         assert!(threshold(&held_out(98), &[], &[], 0.01).score > Score(1080));
-        assert!(threshold(&held_out(99), &[], &[], 0.01).basis.contains("200 more held-out"));
+        assert!(
+            threshold(&held_out(99), &[], &[], 0.01)
+                .basis
+                .contains("200 more held-out")
+        );
     }
 
     #[test]
@@ -110,8 +136,14 @@ mod tests {
         let few = threshold(&scores([500, 520, 540, 560]), &[], &[], 0.01);
         // roots of levels: mean 1.4387, spread 0.0349, t(0.99; 3) = 4.541
         let bound = (1.4387 + 4.541 * 0.0349 * 1.25f64.sqrt()).powi(2);
-        assert!((few.score.to_f64() / bound - 1.0).abs() < 0.005, "{few:?} {bound}");
-        assert!(few.basis.contains("no more than 52.7 %") && few.basis.contains("295 more held-out"), "{few:?}");
+        assert!(
+            (few.score.to_f64() / bound - 1.0).abs() < 0.005,
+            "{few:?} {bound}"
+        );
+        assert!(
+            few.basis.contains("no more than 52.7 %") && few.basis.contains("295 more held-out"),
+            "{few:?}"
+        );
         assert_eq!(threshold(&[], &[], &[], 0.01).score, Score(u16::MAX));
     }
 
@@ -132,17 +164,31 @@ mod tests {
         let few = threshold(&clean, &scores([30_000]), &[], 0.01);
         assert_eq!(few.score, threshold(&clean, &[], &[], 0.01).score);
         // pbeta(0.471, 2, 7) = 0.95
-        assert!(few.basis.contains("8 held-out pictures, 1 above it: no more than 47.1 %"), "{few:?}");
+        assert!(
+            few.basis
+                .contains("8 held-out pictures, 1 above it: no more than 47.1 %"),
+            "{few:?}"
+        );
         assert!(few.basis.contains("465 more"), "{few:?}");
         let many = scores((1..=299).map(|i| i * 10));
         let dirty = threshold(&many, &scores([30_000]), &[], 0.01);
         assert!(
-            dirty.score == Score(2990) && dirty.basis.contains("300 held-out pictures, 1 above it: no more than 1.6 %")
+            dirty.score == Score(2990)
+                && dirty
+                    .basis
+                    .contains("300 held-out pictures, 1 above it: no more than 1.6 %")
         );
         // 9 of 300 promise 5.2 %, 8 promise 4.8 %: one of them is the odd one
-        assert_eq!(threshold(&many, &scores([30_000]), &[], 0.05).score, Score(2990 - 70));
+        assert_eq!(
+            threshold(&many, &scores([30_000]), &[], 0.05).score,
+            Score(2990 - 70)
+        );
         // an odd one below the threshold is as good as any
-        assert!(threshold(&many, &scores([2000]), &[], 0.01).basis.contains("0 above it"));
+        assert!(
+            threshold(&many, &scores([2000]), &[], 0.01)
+                .basis
+                .contains("0 above it")
+        );
     }
 
     #[test]
@@ -155,13 +201,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stricter_target_never_lowers_the_threshold(values in proptest::collection::vec(50u16..20_000, 2..300), a in 0.001f64..0.4, b in 0.001f64..0.4) {
+        fn a_stricter_target_never_lowers_the_threshold(
+            values in proptest::collection::vec(50u16..20_000, 2..300),
+            a in 0.001f64..0.4,
+            b in 0.001f64..0.4,
+        ) {
             let held_out = scores(values);
-            prop_assert!(threshold(&held_out, &[], &[], a.min(b)).score >= threshold(&held_out, &[], &[], a.max(b)).score);
+            let at = |target| threshold(&held_out, &[], &[], target).score;
+            prop_assert!(at(a.min(b)) >= at(a.max(b)));
         }
 
         #[test]
-        fn no_more_held_out_pictures_are_rejected_than_allowed(values in proptest::collection::vec(50u16..20_000, 2..300), target in 0.001f64..0.4) {
+        fn no_more_held_out_pictures_are_rejected_than_allowed(
+            values in proptest::collection::vec(50u16..20_000, 2..300),
+            target in 0.001f64..0.4,
+        ) {
             let held_out = scores(values);
             let limit = threshold(&held_out, &[], &[], target).score;
             let rejected = held_out.iter().filter(|&&s| s > limit).count();

@@ -11,9 +11,11 @@ use crate::rng::Rng;
 pub struct Augmentation {
     /// Shift along each axis, in pixels.
     pub shift: f32,
-    /// Rotation either way, in degrees of the camera's picture. 0 keeps the pixel grid: nothing is interpolated.
+    /// Rotation either way, in degrees of the camera's picture. 0 keeps the pixel grid: nothing is
+    /// interpolated.
     pub rotation: f32,
-    /// Width of the camera's picture by its height: it was stretched to a square, in which what is turned is sheared.
+    /// Width of the camera's picture by its height: it was stretched to a square, in which what is turned is
+    /// sheared.
     #[serde(default = "square")]
     pub aspect: f32,
     /// Relative change of contrast and brightness together: 0.05 is 5 %.
@@ -62,19 +64,33 @@ impl Augmentation {
         let gain = 1.0 + rng.range(-self.gain, self.gain);
         let offset = rng.range(-self.brightness, self.brightness) * 255.0;
         let gains = [(); 3].map(|()| gain * (1.0 + rng.range(-self.tint, self.tint)));
-        let symmetries = [self.flip_horizontal, self.flip_vertical, self.half_turn, self.quarter_turn];
+        let symmetries = [
+            self.flip_horizontal,
+            self.flip_vertical,
+            self.half_turn,
+            self.quarter_turn,
+        ];
         let [horizontal, vertical, half, quarter] = symmetries.map(|allowed| rng.chance(0.5) && allowed);
         // Rows of the matrix from the new picture's places to the old one's, about the centre.
-        let mut rows = if self.rotation == 0.0 { STRAIGHT } else { turned(degrees, self.aspect) };
+        let mut rows = if self.rotation == 0.0 {
+            STRAIGHT
+        } else {
+            turned(degrees, self.aspect)
+        };
         for (mirrored, axis) in [(horizontal != half, 0), (vertical != half, 1)] {
             if mirrored {
                 rows.iter_mut().for_each(|row| row[axis] = -row[axis]);
             }
         }
         if quarter {
-            rows.iter_mut().for_each(|row| *row = [-row[1] * self.aspect, row[0] / self.aspect]);
+            rows.iter_mut()
+                .for_each(|row| *row = [-row[1] * self.aspect, row[0] / self.aspect]);
         }
-        let shift = if self.rotation == 0.0 { shift.map(f32::round) } else { shift };
+        let shift = if self.rotation == 0.0 {
+            shift.map(f32::round)
+        } else {
+            shift
+        };
         resample(picture, rows, shift, |c, v| v * gains[c] + offset)
     }
 }
@@ -90,9 +106,14 @@ pub(crate) fn turned(degrees: f32, aspect: f32) -> Rows {
     [[cos, -sin / aspect], [sin * aspect, cos]]
 }
 
-/// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps a channel's values of 0
-/// to 255.
-pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: impl Fn(usize, f32) -> f32) -> Picture {
+/// Samples `picture` bilinearly at `rows * (place - centre) + centre + shift`; `tone` maps a channel's values
+/// of 0 to 255.
+pub(crate) fn resample(
+    picture: &Picture,
+    rows: Rows,
+    shift: [f32; 2],
+    tone: impl Fn(usize, f32) -> f32,
+) -> Picture {
     let (width, height, channels) = (picture.width, picture.height, picture.channels);
     let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
     let limit = [width as f32 - 1.0, height as f32 - 1.0];
@@ -114,7 +135,12 @@ pub(crate) fn resample(picture: &Picture, rows: Rows, shift: [f32; 2], tone: imp
             }
         }
     }
-    Picture { width, height, channels, data }
+    Picture {
+        width,
+        height,
+        channels,
+        data,
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +162,12 @@ mod tests {
 
     fn picture() -> Picture {
         let mut rng = Rng::new(&[9]);
-        Picture { width: 8, height: 8, channels: 3, data: (0..192).map(|_| rng.bits() as u8).collect() }
+        Picture {
+            width: 8,
+            height: 8,
+            channels: 3,
+            data: (0..192).map(|_| rng.bits() as u8).collect(),
+        }
     }
 
     #[test]
@@ -156,11 +187,45 @@ mod tests {
     #[test]
     fn turns_and_flips_permute_the_pixels() {
         let symmetries = [
-            (Augmentation { flip_horizontal: true, ..STILL }, 2),
-            (Augmentation { half_turn: true, ..STILL }, 2),
-            (Augmentation { half_turn: true, quarter_turn: true, ..STILL }, 4),
-            (Augmentation { flip_vertical: true, half_turn: true, ..STILL }, 4),
-            (Augmentation { flip_horizontal: true, flip_vertical: true, quarter_turn: true, ..STILL }, 8),
+            (
+                Augmentation {
+                    flip_horizontal: true,
+                    ..STILL
+                },
+                2,
+            ),
+            (
+                Augmentation {
+                    half_turn: true,
+                    ..STILL
+                },
+                2,
+            ),
+            (
+                Augmentation {
+                    half_turn: true,
+                    quarter_turn: true,
+                    ..STILL
+                },
+                4,
+            ),
+            (
+                Augmentation {
+                    flip_vertical: true,
+                    half_turn: true,
+                    ..STILL
+                },
+                4,
+            ),
+            (
+                Augmentation {
+                    flip_horizontal: true,
+                    flip_vertical: true,
+                    quarter_turn: true,
+                    ..STILL
+                },
+                8,
+            ),
         ];
         let mut sorted = picture().data;
         sorted.sort_unstable();
@@ -182,8 +247,13 @@ mod tests {
     #[test]
     fn each_colour_drifts_by_itself() {
         let config = Augmentation { tint: 0.1, ..STILL };
-        let seen: Vec<_> =
-            (0..50).map(|key| config.apply(&mut Rng::new(&[key]), &Picture::filled(1, 1, 3, 100)).data).collect();
+        let seen: Vec<_> = (0..50)
+            .map(|key| {
+                config
+                    .apply(&mut Rng::new(&[key]), &Picture::filled(1, 1, 3, 100))
+                    .data
+            })
+            .collect();
         assert!(seen.iter().flatten().all(|v| (90..=110).contains(v)), "{seen:?}");
         assert!(
             seen.iter().any(|v| v[0] > 103 && v[1] < 97) && seen.iter().any(|v| v[1] > 103 && v[2] < 97),
@@ -193,7 +263,11 @@ mod tests {
 
     #[test]
     fn light_changes_stay_in_their_range_and_saturate() {
-        let config = Augmentation { gain: 0.1, brightness: 0.1, ..STILL };
+        let config = Augmentation {
+            gain: 0.1,
+            brightness: 0.1,
+            ..STILL
+        };
         let (grey, white) = (Picture::filled(4, 4, 1, 100), Picture::filled(4, 4, 1, 255));
         let mut values = std::collections::HashSet::new();
         for key in 0..200 {
@@ -210,12 +284,27 @@ mod tests {
         // 8 to the right of the middle of a picture twice as wide as high are as long as 16 down
         let mut dot = Picture::filled(33, 33, 1, 0);
         dot.data[16 * 33 + 24] = 255;
-        let brightest = |picture: &Picture| picture.data.iter().position(|&v| v == 255).map(|i| (i % 33, i / 33));
-        let quarters = Augmentation { aspect: 2.0, quarter_turn: true, half_turn: true, ..STILL };
-        let seen: std::collections::HashSet<_> =
-            (0..100).map(|key| brightest(&quarters.apply(&mut Rng::new(&[key]), &dot))).collect();
+        let brightest = |picture: &Picture| {
+            picture
+                .data
+                .iter()
+                .position(|&v| v == 255)
+                .map(|i| (i % 33, i / 33))
+        };
+        let quarters = Augmentation {
+            aspect: 2.0,
+            quarter_turn: true,
+            half_turn: true,
+            ..STILL
+        };
+        let seen: std::collections::HashSet<_> = (0..100)
+            .map(|key| brightest(&quarters.apply(&mut Rng::new(&[key]), &dot)))
+            .collect();
         assert_eq!(seen, [(24, 16), (8, 16), (16, 0), (16, 32)].map(Some).into());
-        assert_eq!(brightest(&resample(&dot, turned(90.0, 2.0), [0.0; 2], |_, v| v)), Some((16, 0)));
+        assert_eq!(
+            brightest(&resample(&dot, turned(90.0, 2.0), [0.0; 2], |_, v| v)),
+            Some((16, 0))
+        );
     }
 
     #[test]
@@ -223,7 +312,10 @@ mod tests {
         let mut picture = Picture::filled(33, 33, 1, 0);
         picture.data[16 * 33 + 16] = 255;
         picture.data[16 * 33 + 32] = 200;
-        let config = Augmentation { rotation: 20.0, ..STILL };
+        let config = Augmentation {
+            rotation: 20.0,
+            ..STILL
+        };
         let turned = config.apply(&mut Rng::new(&[4]), &picture);
         assert_eq!(turned.at(16, 16, 0), 255);
         assert!(turned.at(32, 16, 0) < 100);

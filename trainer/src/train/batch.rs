@@ -33,14 +33,20 @@ pub fn pixel(value: f32) -> u8 {
 }
 
 impl Batch {
-    /// The batch of `step`. Each picture comes once in a round, rounds are shuffled; those that only the head learns from have
-    /// rounds of their own, and come last.
+    /// The batch of `step`. Each picture comes once in a round, rounds are shuffled; those that only the head
+    /// learns from have rounds of their own, and come last.
     pub fn prepare(config: &TrainConfig, pictures: &[Picture], step: u64) -> Self {
         let (size, channels) = (config.network.size, config.network.channels);
         let dims = [channels, config.batch, size, size];
         let values = vec![0.0; dims.iter().product()];
         let [first, learned] = config.learned_from(pictures.len());
-        let mut batch = Self { input: values.clone(), target: values, mask: Vec::new(), dims, learned };
+        let mut batch = Self {
+            input: values.clone(),
+            target: values,
+            mask: Vec::new(),
+            dims,
+            learned,
+        };
         let all = Rng::new(&[config.seed, 0xa51d]).permutation(pictures.len());
         let (drawn, set_aside) = all.split_at(first);
         for slot in 0..config.batch {
@@ -52,13 +58,16 @@ impl Batch {
             };
             let count = step * slots as u64 + slot_of as u64;
             let (round, place) = (count / from.len() as u64, count % from.len() as u64);
-            let chosen = from[Rng::new(&[config.seed, 0x04de, round]).permutation(from.len())[place as usize]];
+            let chosen =
+                from[Rng::new(&[config.seed, 0x04de, round]).permutation(from.len())[place as usize]];
             let clean = config.augmentation.apply(&mut rng, &pictures[chosen]);
             batch.put(false, slot, &clean);
             let mut picture = clean.clone();
             let mask = config.defects.apply(&mut rng, &mut picture, pictures);
             batch.put(true, slot, &picture);
-            batch.mask.extend(mask.into_iter().map(|marked| f32::from(u8::from(marked))));
+            batch
+                .mask
+                .extend(mask.into_iter().map(|marked| f32::from(u8::from(marked))));
         }
         batch
     }
@@ -78,8 +87,12 @@ impl Batch {
     pub fn into_tensors<B: Backend>(self, device: &B::Device) -> [Tensor<B, 4>; 3] {
         let [_, pictures, height, width] = self.dims;
         let mask = [1, pictures, height, width];
-        [(self.input, self.dims), (self.target, self.dims), (self.mask, mask)]
-            .map(|(values, dims)| Tensor::from_data(TensorData::new(values, dims), device))
+        [
+            (self.input, self.dims),
+            (self.target, self.dims),
+            (self.mask, mask),
+        ]
+        .map(|(values, dims)| Tensor::from_data(TensorData::new(values, dims), device))
     }
 }
 
@@ -98,8 +111,12 @@ mod tests {
     fn a_round_shows_each_picture_once_and_targets_are_clean() {
         let mut config = TrainConfig::quick(3);
         config.network = crate::network::NetworkConfig::deep(32, 3);
-        config.augmentation =
-            super::super::Augmentation { shift: 0.0, gain: 0.0, brightness: 0.0, ..Default::default() };
+        config.augmentation = super::super::Augmentation {
+            shift: 0.0,
+            gain: 0.0,
+            brightness: 0.0,
+            ..Default::default()
+        };
         let pictures: Vec<Picture> = (0..12).map(|i| Picture::filled(32, 32, 3, 20 * i)).collect();
         let mut seen = Vec::new();
         for step in 0..3 {
@@ -122,10 +139,21 @@ mod tests {
 
     #[test]
     fn what_is_set_aside_comes_last_and_never_among_the_others() {
-        let mut config = TrainConfig { batch: 4, set_aside: 0.25, ..TrainConfig::quick(1) };
-        config.network = crate::network::NetworkConfig { head: vec![4], ..crate::network::NetworkConfig::deep(32, 1) };
-        config.augmentation =
-            super::super::Augmentation { shift: 0.0, gain: 0.0, brightness: 0.0, ..Default::default() };
+        let mut config = TrainConfig {
+            batch: 4,
+            set_aside: 0.25,
+            ..TrainConfig::quick(1)
+        };
+        config.network = crate::network::NetworkConfig {
+            head: vec![4],
+            ..crate::network::NetworkConfig::deep(32, 1)
+        };
+        config.augmentation = super::super::Augmentation {
+            shift: 0.0,
+            gain: 0.0,
+            brightness: 0.0,
+            ..Default::default()
+        };
         let pictures: Vec<Picture> = (0..12).map(|i| Picture::filled(32, 32, 1, 20 * i)).collect();
         let (mut drawn, mut aside) = (Vec::new(), Vec::new());
         for step in 0..3 {
@@ -139,6 +167,10 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, (0..12).map(|i| 20 * i).collect::<Vec<u8>>());
         config.network.head.clear();
-        assert_eq!(Batch::prepare(&config, &pictures, 0).learned, 4, "nobody would learn from what is set aside");
+        assert_eq!(
+            Batch::prepare(&config, &pictures, 0).learned,
+            4,
+            "nobody would learn from what is set aside"
+        );
     }
 }

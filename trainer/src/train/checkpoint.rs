@@ -37,11 +37,21 @@ pub fn fingerprint(config: &TrainConfig, pictures: &[Picture]) -> Fingerprint {
 
 /// What tells a damaged file.
 fn digest(step: &[u8], body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(step).chain_update(body).finalize().into()
+    Sha256::new()
+        .chain_update(step)
+        .chain_update(body)
+        .finalize()
+        .into()
 }
 
 /// Writes model, optimiser and the number of steps done, by way of a temporary file.
-pub fn save<B, M, O>(folder: &Path, run: &Fingerprint, step: usize, model: &M, optimiser: &O) -> Result<(), TrainError>
+pub fn save<B, M, O>(
+    folder: &Path,
+    run: &Fingerprint,
+    step: usize,
+    model: &M,
+    optimiser: &O,
+) -> Result<(), TrainError>
 where
     B: AutodiffBackend,
     M: AutodiffModule<B>,
@@ -50,8 +60,10 @@ where
     let path = folder.join(FILE);
     let recorder = BinBytesRecorder::<FullPrecisionSettings>::default();
     let record = (model.clone().into_record(), optimiser.to_record());
-    let body = Recorder::<B>::record(&recorder, record, ())
-        .map_err(|e| TrainError::Damaged { path: path.clone(), reason: format!("cannot be encoded: {e}") })?;
+    let body = Recorder::<B>::record(&recorder, record, ()).map_err(|e| TrainError::Damaged {
+        path: path.clone(),
+        reason: format!("cannot be encoded: {e}"),
+    })?;
     let temporary = folder.join("checkpoint.tmp");
     let write = || {
         let mut file = File::create(&temporary)?;
@@ -64,14 +76,20 @@ where
         file.sync_all()?;
         fs::rename(&temporary, &path)
     };
-    write().map_err(|source| TrainError::Write { path: path.clone(), source })
+    write().map_err(|source| TrainError::Write {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// Steps done, by the file's header alone; 0 where it cannot be read, none where there is no file.
 pub fn steps(path: &Path) -> Option<usize> {
     let mut file = File::open(path).ok()?;
     let mut header = [0; HEADER];
-    let steps = file.read_exact(&mut header).ok().map(|()| header.as_slice()[40..48].try_into().expect("eight bytes"));
+    let steps = file
+        .read_exact(&mut header)
+        .ok()
+        .map(|()| header.as_slice()[40..48].try_into().expect("eight bytes"));
     Some(steps.map_or(0, u64::from_le_bytes) as usize)
 }
 
@@ -97,8 +115,14 @@ where
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, model, optimiser)),
         Err(source) => return Err(TrainError::Read { path, source }),
     };
-    let damaged = |path: PathBuf, reason: &str| TrainError::Damaged { path, reason: reason.to_owned() };
-    let Some((header, body)) = bytes.split_at_checked(HEADER).filter(|(header, _)| header.starts_with(MAGIC)) else {
+    let damaged = |path: PathBuf, reason: &str| TrainError::Damaged {
+        path,
+        reason: reason.to_owned(),
+    };
+    let Some((header, body)) = bytes
+        .split_at_checked(HEADER)
+        .filter(|(header, _)| header.starts_with(MAGIC))
+    else {
         return Err(damaged(path, "not a checkpoint of this version"));
     };
     if header[8..40] != run[..] {
@@ -111,5 +135,9 @@ where
     let recorder = BinBytesRecorder::<FullPrecisionSettings>::default();
     let (weights, moments): (M::Record, O::Record) = Recorder::<B>::load(&recorder, body.to_vec(), device)
         .map_err(|error| damaged(path, &format!("cannot be decoded: {error}")))?;
-    Ok((step as usize, model.load_record(weights), optimiser.load_record(moments)))
+    Ok((
+        step as usize,
+        model.load_record(weights),
+        optimiser.load_record(moments),
+    ))
 }

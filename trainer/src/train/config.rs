@@ -15,15 +15,16 @@ pub struct TrainConfig {
     pub steps: usize,
     /// Pictures a step.
     pub batch: usize,
-    /// Share of the pictures, and of each step's, 0 to 0.5, from which only the head learns: they show it how well parts are
-    /// drawn that the reconstruction does not know by heart.
+    /// Share of the pictures, and of each step's, 0 to 0.5, from which only the head learns: they show it how
+    /// well parts are drawn that the reconstruction does not know by heart.
     #[serde(default)]
     pub set_aside: f64,
-    /// Share of the steps, the last ones, 0 to 0.9, in which only the head learns: it goes on longer for the same time, and what
-    /// it compares with no longer changes under it.
+    /// Share of the steps, the last ones, 0 to 0.9, in which only the head learns: it goes on longer for the
+    /// same time, and what it compares with no longer changes under it.
     #[serde(default)]
     pub head_alone: f64,
-    /// Highest learning rate: it rises linearly over the first twentieth of the steps and falls as a cosine to 1 %.
+    /// Highest learning rate: it rises linearly over the first twentieth of the steps and falls as a cosine
+    /// to 1 %.
     pub learning_rate: f64,
     /// Decoupled weight decay of AdamW.
     pub weight_decay: f32,
@@ -90,17 +91,26 @@ impl TrainConfig {
         self
     }
 
-    /// From how many of `pictures`, and of a step's, the reconstruction learns: all, or fewer and at least one of both.
+    /// From how many of `pictures`, and of a step's, the reconstruction learns: all, or fewer and at least
+    /// one of both.
     pub fn learned_from(&self, pictures: usize) -> [usize; 2] {
         let all = [pictures, self.batch];
         let fewer = all.map(|count| count - (self.set_aside * count as f64).round() as usize);
         let is_part = fewer.iter().zip(all).all(|(fewer, all)| (1..all).contains(fewer));
-        if is_part && !self.network.head.is_empty() { fewer } else { all }
+        if is_part && !self.network.head.is_empty() {
+            fewer
+        } else {
+            all
+        }
     }
 
     /// The first step (from 0) in which only the head learns.
     pub fn head_alone_from(&self) -> usize {
-        let alone = if self.network.head.is_empty() { 0.0 } else { self.head_alone };
+        let alone = if self.network.head.is_empty() {
+            0.0
+        } else {
+            self.head_alone
+        };
         self.steps - (alone * self.steps as f64).round() as usize
     }
 
@@ -118,34 +128,115 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<(), TrainConfigError> {
         self.network.validate()?;
         let range = |ok: bool, key, value: &dyn ToString, range| {
-            if ok { Ok(()) } else { Err(TrainConfigError::Range { key, value: value.to_string(), range }) }
+            if ok {
+                Ok(())
+            } else {
+                Err(TrainConfigError::Range {
+                    key,
+                    value: value.to_string(),
+                    range,
+                })
+            }
         };
         let not_negative = |v: f32| v >= 0.0 && v.is_finite();
         range(self.steps > 0, "steps", &self.steps, "at least 1")?;
-        range(i64::try_from(self.seed).is_ok(), "seed", &self.seed, "0 to 9223372036854775807")?;
-        range((1..=1024).contains(&self.batch), "batch", &self.batch, "1 to 1024")?;
-        range((0.0..=0.5).contains(&self.set_aside), "set_aside", &self.set_aside, "0 to 0.5")?;
-        range((0.0..=0.9).contains(&self.head_alone), "head_alone", &self.head_alone, "0 to 0.9")?;
+        range(
+            i64::try_from(self.seed).is_ok(),
+            "seed",
+            &self.seed,
+            "0 to 9223372036854775807",
+        )?;
+        range(
+            (1..=1024).contains(&self.batch),
+            "batch",
+            &self.batch,
+            "1 to 1024",
+        )?;
+        range(
+            (0.0..=0.5).contains(&self.set_aside),
+            "set_aside",
+            &self.set_aside,
+            "0 to 0.5",
+        )?;
+        range(
+            (0.0..=0.9).contains(&self.head_alone),
+            "head_alone",
+            &self.head_alone,
+            "0 to 0.9",
+        )?;
         let rate = self.learning_rate;
-        range(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0 and at most 1")?;
-        range(not_negative(self.weight_decay), "weight_decay", &self.weight_decay, "0 or more")?;
+        range(
+            rate > 0.0 && rate <= 1.0,
+            "learning_rate",
+            &rate,
+            "above 0 and at most 1",
+        )?;
+        range(
+            not_negative(self.weight_decay),
+            "weight_decay",
+            &self.weight_decay,
+            "0 or more",
+        )?;
         let loss = &self.loss;
-        for (key, weight) in
-            [("loss.mse", loss.mse), ("loss.ssim", loss.ssim), ("loss.entropy", loss.entropy), ("loss.head", loss.head)]
-        {
+        for (key, weight) in [
+            ("loss.mse", loss.mse),
+            ("loss.ssim", loss.ssim),
+            ("loss.entropy", loss.entropy),
+            ("loss.head", loss.head),
+        ] {
             range(not_negative(weight), key, &weight, "0 or more")?;
         }
-        range(loss.mse + loss.ssim > 0.0, "loss.mse + loss.ssim", &0, "above 0: nothing would be learned")?;
+        range(
+            loss.mse + loss.ssim > 0.0,
+            "loss.mse + loss.ssim",
+            &0,
+            "above 0: nothing would be learned",
+        )?;
         let a = &self.augmentation;
         let half = (self.network.size / 2) as f32;
-        range((0.0..=half).contains(&a.shift), "augmentation.shift", &a.shift, "0 to half the size, in pixels")?;
-        range((0.0..=180.0).contains(&a.rotation), "augmentation.rotation", &a.rotation, "0 to 180 degrees")?;
-        range(a.aspect > 0.0 && a.aspect.is_finite(), "augmentation.aspect", &a.aspect, "above 0")?;
-        range((0.0..1.0).contains(&a.gain), "augmentation.gain", &a.gain, "0 or more and below 1")?;
-        range((0.0..1.0).contains(&a.brightness), "augmentation.brightness", &a.brightness, "0 or more and below 1")?;
-        range((0.0..1.0).contains(&a.tint), "augmentation.tint", &a.tint, "0 or more and below 1")?;
+        range(
+            (0.0..=half).contains(&a.shift),
+            "augmentation.shift",
+            &a.shift,
+            "0 to half the size, in pixels",
+        )?;
+        range(
+            (0.0..=180.0).contains(&a.rotation),
+            "augmentation.rotation",
+            &a.rotation,
+            "0 to 180 degrees",
+        )?;
+        range(
+            a.aspect > 0.0 && a.aspect.is_finite(),
+            "augmentation.aspect",
+            &a.aspect,
+            "above 0",
+        )?;
+        range(
+            (0.0..1.0).contains(&a.gain),
+            "augmentation.gain",
+            &a.gain,
+            "0 or more and below 1",
+        )?;
+        range(
+            (0.0..1.0).contains(&a.brightness),
+            "augmentation.brightness",
+            &a.brightness,
+            "0 or more and below 1",
+        )?;
+        range(
+            (0.0..1.0).contains(&a.tint),
+            "augmentation.tint",
+            &a.tint,
+            "0 or more and below 1",
+        )?;
         let d = &self.defects;
-        range((0.0..=1.0).contains(&d.probability), "defects.probability", &d.probability, "0 to 1")?;
+        range(
+            (0.0..=1.0).contains(&d.probability),
+            "defects.probability",
+            &d.probability,
+            "0 to 1",
+        )?;
         range((1..=100).contains(&d.most), "defects.most", &d.most, "1 to 100")
     }
 }
@@ -156,7 +247,11 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_survive_toml() {
-        for config in [TrainConfig::quick(3), TrainConfig::standard(1), TrainConfig::standard(3).with_size(128)] {
+        for config in [
+            TrainConfig::quick(3),
+            TrainConfig::standard(1),
+            TrainConfig::standard(3).with_size(128),
+        ] {
             assert_eq!(config.validate(), Ok(()));
             let text = toml::to_string(&config).unwrap();
             assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
@@ -186,18 +281,31 @@ mod tests {
     #[test]
     fn something_is_always_learned_from() {
         let config = |batch, set_aside| {
-            let mut config = TrainConfig { batch, set_aside, ..TrainConfig::quick(1) };
+            let mut config = TrainConfig {
+                batch,
+                set_aside,
+                ..TrainConfig::quick(1)
+            };
             config.network.head = vec![16];
             config
         };
         assert_eq!(config(4, 0.25).learned_from(32), [24, 3]);
-        assert_eq!([config(1, 0.5).learned_from(32), config(4, 0.5).learned_from(1)], [[32, 1], [1, 4]]);
-        assert_eq!([config(1, 0.25), config(4, 0.0)].map(|c| c.learned_from(32)), [[32, 1], [32, 4]]);
+        assert_eq!(
+            [config(1, 0.5).learned_from(32), config(4, 0.5).learned_from(1)],
+            [[32, 1], [1, 4]]
+        );
+        assert_eq!(
+            [config(1, 0.25), config(4, 0.0)].map(|c| c.learned_from(32)),
+            [[32, 1], [32, 4]]
+        );
     }
 
     #[test]
     fn the_learning_rate_rises_then_falls() {
-        let config = TrainConfig { steps: 1000, ..TrainConfig::quick(3) };
+        let config = TrainConfig {
+            steps: 1000,
+            ..TrainConfig::quick(3)
+        };
         let rate = |step| config.learning_rate_at(step) / config.learning_rate;
         assert!((rate(0) - 0.02).abs() < 1e-9);
         assert!((rate(49) - 1.0).abs() < 1e-9);

@@ -63,15 +63,19 @@ impl Device {
     }
 }
 
-/// What can be trained on here, for people: a line each for `cpu` and `cuda`, the latter with the reason where it cannot be
-/// used, and which of them `auto` takes.
+/// What can be trained on here, for people: a line each for `cpu` and `cuda`, the latter with the reason
+/// where it cannot be used, and which of them `auto` takes.
 pub fn list() -> String {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (cuda, auto) = match probe() {
         Ok(name) => (name, "cuda"),
         Err(reason) => (format!("not usable: {reason}"), "cpu"),
     };
-    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let threads = if threads == 1 {
+        "1 thread".to_owned()
+    } else {
+        format!("{threads} threads")
+    };
     format!("cpu   {threads}\ncuda  {cuda}\nauto takes {auto}")
 }
 
@@ -81,27 +85,36 @@ fn probe() -> Result<String, String> {
     Err("this program was built without CUDA (build it with --features cuda)".to_owned())
 }
 
-/// The GPU's name, or why there is none. CUDA's bindings and the framework panic where a library is missing, so both
-/// are tried once here, where a panic does no harm: first the driver alone, then a whole computation, which also needs
-/// NVRTC and CUDA's headers.
+/// The GPU's name, or why there is none. CUDA's bindings and the framework panic where a library is missing,
+/// so both are tried once here, where a panic does no harm: first the driver alone, then a whole computation,
+/// which also needs NVRTC and CUDA's headers.
 #[cfg(feature = "cuda")]
 fn probe() -> Result<String, String> {
     use burn::tensor::Tensor;
     use cudarc::driver::CudaContext;
 
     let driver = || match CudaContext::device_count() {
-        Ok(count) if count > 0 => CudaContext::new(0).and_then(|gpu| gpu.name()).map_err(|e| e.to_string()),
+        Ok(count) if count > 0 => CudaContext::new(0)
+            .and_then(|gpu| gpu.name())
+            .map_err(|e| e.to_string()),
         Ok(_) => Err("the NVIDIA driver finds no GPU".to_owned()),
         Err(error) => Err(format!("the NVIDIA driver answers: {error}")),
     };
-    let name = quietly(driver).unwrap_or_else(|_| Err("no NVIDIA driver is installed (libcuda)".to_owned()))?;
-    let compute = || Tensor::<burn::backend::Cuda, 1>::ones([64], &Default::default()).sum().into_scalar();
+    let name =
+        quietly(driver).unwrap_or_else(|_| Err("no NVIDIA driver is installed (libcuda)".to_owned()))?;
+    let compute = || {
+        Tensor::<burn::backend::Cuda, 1>::ones([64], &Default::default())
+            .sum()
+            .into_scalar()
+    };
     match quietly(compute) {
         Ok(64.0) => Ok(name),
         Ok(sum) => Err(format!("{name} computes wrongly (64 ones add up to {sum})")),
         Err(why) => {
             let why = why.lines().next().unwrap_or_default();
-            Err(format!("{name} cannot run a kernel; is the CUDA toolkit installed (NVRTC, CUDA_PATH)? {why}"))
+            Err(format!(
+                "{name} cannot run a kernel; is the CUDA toolkit installed (NVRTC, CUDA_PATH)? {why}"
+            ))
         }
     }
 }
@@ -115,7 +128,9 @@ pub(super) fn quietly<T>(attempt: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::set_hook(hook);
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given").to_owned()
+        text.or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given")
+            .to_owned()
     })
 }
 
@@ -129,7 +144,13 @@ mod tests {
         assert_eq!(device, Device::Cpu);
         assert!(why.contains("CPU"));
         assert_eq!("auto".parse(), Ok(Wanted::Auto));
-        assert!("gpu".parse::<Wanted>().unwrap_err().to_string().contains("auto, cpu or cuda"));
+        assert!(
+            "gpu"
+                .parse::<Wanted>()
+                .unwrap_err()
+                .to_string()
+                .contains("auto, cpu or cuda")
+        );
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -31,7 +31,12 @@ fn one() -> f32 {
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { mse: 1.0, ssim: 1.0, entropy: 2e-4, head: one() }
+        Self {
+            mse: 1.0,
+            ssim: 1.0,
+            entropy: 2e-4,
+            head: one(),
+        }
     }
 }
 
@@ -50,8 +55,8 @@ pub struct Loss<B: Backend> {
 }
 
 impl LossWeights {
-    /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x N x S x S).
-    /// The reconstruction learns from the first `learned` pictures, the head from all.
+    /// The loss of `output` against the clean pictures `target` (C x N x S x S) and the defects' `mask` (1 x
+    /// N x S x S). The reconstruction learns from the first `learned` pictures, the head from all.
     pub fn loss<B: Kernels>(
         &self,
         output: Output<B>,
@@ -62,8 +67,9 @@ impl LossWeights {
         let (picture, target) = (output.picture.narrow(1, 0, learned), target.narrow(1, 0, learned));
         let mse = (picture.clone() - target.clone()).square().mean();
         let ssim = ssim(picture, target);
-        let mut total =
-            mse.clone() * self.mse + (ssim.clone().neg() + 1.0) * self.ssim + output.entropy.clone() * self.entropy;
+        let mut total = mse.clone() * self.mse
+            + (ssim.clone().neg() + 1.0) * self.ssim
+            + output.entropy.clone() * self.entropy;
         let head = match output.difference {
             Some(difference) => {
                 let head = focal_and_dice(difference, mask);
@@ -72,12 +78,19 @@ impl LossWeights {
             }
             None => mse.zeros_like(),
         };
-        Loss { total, mse, ssim, entropy: output.entropy, head }
+        Loss {
+            total,
+            mse,
+            ssim,
+            entropy: output.entropy,
+            head,
+        }
     }
 }
 
-/// Focal loss (Lin et al. 2017; gamma 2, alpha 0.75, times 10 so that both weigh alike) plus dice loss (Milletari et al.
-/// 2016; a picture at a time) of log odds against a mask of zeros and ones, both 1 x N x S x S.
+/// Focal loss (Lin et al. 2017; gamma 2, alpha 0.75, times 10 so that both weigh alike) plus dice loss
+/// (Milletari et al. 2016; a picture at a time) of log odds against a mask of zeros and ones, both 1 x N x S
+/// x S.
 fn focal_and_dice<B: Backend>(log_odds: Tensor<B, 4>, mask: Tensor<B, 4>) -> Tensor<B, 1> {
     let [_, pictures, height, width] = mask.dims();
     let flat = |t: Tensor<B, 4>| t.reshape([pictures, height * width]);
@@ -113,7 +126,10 @@ mod tests {
     }
 
     fn tensor(values: &[f32]) -> Tensor<Flex, 4> {
-        Tensor::from_data(TensorData::new(values.to_vec(), [1, 2, 24, 24]), &Default::default())
+        Tensor::from_data(
+            TensorData::new(values.to_vec(), [1, 2, 24, 24]),
+            &Default::default(),
+        )
     }
 
     /// Window by window, in double precision, as the definition says.
@@ -123,12 +139,19 @@ mod tests {
             for place in 0..576_i32 {
                 let (row, column) = (place / 24, place % 24);
                 let (mut weights, mut moments) = (0.0, [0.0; 5]);
-                for (r, c) in (row - 5..=row + 5).flat_map(|r| (column - 5..=column + 5).map(move |c| (r, c))) {
+                for (r, c) in (row - 5..=row + 5).flat_map(|r| (column - 5..=column + 5).map(move |c| (r, c)))
+                {
                     if (0..24).contains(&r) && (0..24).contains(&c) {
                         let w = (-f64::from((r - row).pow(2) + (c - column).pow(2)) / 4.5).exp();
-                        let (x, y) = (f64::from(a[(r * 24 + c) as usize]), f64::from(b[(r * 24 + c) as usize]));
+                        let (x, y) = (
+                            f64::from(a[(r * 24 + c) as usize]),
+                            f64::from(b[(r * 24 + c) as usize]),
+                        );
                         weights += w;
-                        moments.iter_mut().zip([x, y, x * x, y * y, x * y]).for_each(|(m, v)| *m += w * v);
+                        moments
+                            .iter_mut()
+                            .zip([x, y, x * x, y * y, x * y])
+                            .for_each(|(m, v)| *m += w * v);
                     }
                 }
                 let [x, y, xx, yy, xy] = moments.map(|m| m / weights);
@@ -142,21 +165,31 @@ mod tests {
 
     #[test]
     fn focal_and_dice_by_hand() {
-        let make =
-            |values: Vec<f32>| Tensor::<Flex, 4>::from_data(TensorData::new(values, [1, 1, 1, 2]), &Default::default());
+        let make = |values: Vec<f32>| {
+            Tensor::<Flex, 4>::from_data(TensorData::new(values, [1, 1, 1, 2]), &Default::default())
+        };
         // half sure of both: focal 10 * mean(0.75, 0.25) * 0.25 * ln 2, dice 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
         let unsure = focal_and_dice(make(vec![0.0, 0.0]), make(vec![1.0, 0.0])).into_scalar();
-        assert!((unsure - (10.0 * 0.5 * 0.25 * std::f32::consts::LN_2 + 1.0 / 3.0)).abs() < 1e-5, "{unsure}");
+        assert!(
+            (unsure - (10.0 * 0.5 * 0.25 * std::f32::consts::LN_2 + 1.0 / 3.0)).abs() < 1e-5,
+            "{unsure}"
+        );
         let sure = focal_and_dice(make(vec![90.0, -90.0]), make(vec![1.0, 0.0])).into_scalar();
         let wrong = focal_and_dice(make(vec![-90.0, 90.0]), make(vec![1.0, 0.0])).into_scalar();
-        assert!(sure.abs() < 1e-5 && (wrong - (10.0 * 0.5 * 90.0 + 2.0 / 3.0)).abs() < 1e-2, "{sure} {wrong}");
+        assert!(
+            sure.abs() < 1e-5 && (wrong - (10.0 * 0.5 * 90.0 + 2.0 / 3.0)).abs() < 1e-2,
+            "{sure} {wrong}"
+        );
     }
 
     #[test]
     fn ssim_equals_its_definition() {
         let mut rng = Rng::new(&[3]);
         let a = pictures(&mut rng);
-        let b: Vec<f32> = a.iter().map(|v| (v * 0.7 + rng.range(-0.3, 0.3)).clamp(-1.0, 1.0)).collect();
+        let b: Vec<f32> = a
+            .iter()
+            .map(|v| (v * 0.7 + rng.range(-0.3, 0.3)).clamp(-1.0, 1.0))
+            .collect();
         let fast = ssim(tensor(&a), tensor(&b)).into_scalar();
         let slow = slow_ssim(&a, &b);
         assert!((f64::from(fast) - slow).abs() < 1e-5, "{fast} {slow}");

@@ -60,7 +60,8 @@ pub enum TrainError {
     NoPictures,
     /// A picture has not the network's size.
     #[error(
-        "picture {index} is {width} x {height} with {channels} channels, the network takes {size} x {size} with {expected}"
+        "picture {index} is {width} x {height} with {channels} channels, the network takes {size} x {size} \
+         with {expected}"
     )]
     PictureSize {
         /// Place in the list.
@@ -81,7 +82,8 @@ pub enum TrainError {
     Device(#[from] DeviceError),
     /// Not even one picture at a time.
     #[error(
-        "the device has no memory for one picture at a time ({reason}): end what else uses it, or teach with a smaller --size"
+        "the device has no memory for one picture at a time ({reason}): end what else uses it, or teach with \
+         a smaller --size"
     )]
     Memory {
         /// What the device said.
@@ -94,7 +96,9 @@ pub enum TrainError {
         reason: String,
     },
     /// The loss is no number any more.
-    #[error("the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept")]
+    #[error(
+        "the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept"
+    )]
     Diverged {
         /// Steps done.
         step: usize,
@@ -134,19 +138,31 @@ pub enum TrainError {
     },
 }
 
-/// The batch of `config`, or the largest of its halves, quarters and so on that the device has memory for: a step is tried
-/// with each. On the CPU nothing is tried, whose memory is not known to be short before it is taken.
+/// The batch of `config`, or the largest of its halves, quarters and so on that the device has memory for: a
+/// step is tried with each. On the CPU nothing is tried, whose memory is not known to be short before it is
+/// taken.
 ///
 /// # Errors
 /// See [`TrainError`].
 #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
-pub fn batch_with_room(config: &TrainConfig, pictures: &[Picture], device: Device) -> Result<usize, TrainError> {
+pub fn batch_with_room(
+    config: &TrainConfig,
+    pictures: &[Picture],
+    device: Device,
+) -> Result<usize, TrainError> {
     match device {
         Device::Cpu => Ok(config.batch),
         #[cfg(feature = "cuda")]
         Device::Cuda => room::largest_batch(config.batch, |batch| {
             type Cuda = burn::backend::Autodiff<burn::backend::Cuda>;
-            room::one_step::<Cuda>(&TrainConfig { batch, ..config.clone() }, pictures, &Default::default())
+            room::one_step::<Cuda>(
+                &TrainConfig {
+                    batch,
+                    ..config.clone()
+                },
+                pictures,
+                &Default::default(),
+            )
         }),
         #[cfg(not(feature = "cuda"))]
         Device::Cuda => Err(DeviceError::NoCuda("this program was built without CUDA".to_owned()).into()),
@@ -156,9 +172,9 @@ pub fn batch_with_room(config: &TrainConfig, pictures: &[Picture], device: Devic
 /// Trains a network on `pictures` of good parts, already of the network's size and channels.
 ///
 /// The run's folder gets a checkpoint about every 30 seconds and at the end; where it holds one of the same
-/// configuration and pictures, the run goes on from there, with the same result as if it had never been interrupted
-/// (bit for bit on the same CPU). Once `stop` is set the run ends after the step in progress, as an [`Outcome`] that
-/// is not finished. `progress` is called after every step.
+/// configuration and pictures, the run goes on from there, with the same result as if it had never been
+/// interrupted (bit for bit on the same CPU). Once `stop` is set the run ends after the step in progress, as
+/// an [`Outcome`] that is not finished. `progress` is called after every step.
 ///
 /// # Errors
 /// See [`TrainError`].
@@ -176,17 +192,41 @@ pub fn train(
     }
     let (size, expected) = (config.network.size, config.network.channels);
     for (index, picture) in pictures.iter().enumerate() {
-        let Picture { width, height, channels, .. } = *picture;
+        let Picture {
+            width,
+            height,
+            channels,
+            ..
+        } = *picture;
         if (width, height, channels) != (size, size, expected) {
-            return Err(TrainError::PictureSize { index, width, height, channels, size, expected });
+            return Err(TrainError::PictureSize {
+                index,
+                width,
+                height,
+                channels,
+                size,
+                expected,
+            });
         }
     }
-    std::fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.to_owned(), source })?;
-    let run = run::Run { config, pictures, folder, stop };
+    std::fs::create_dir_all(folder).map_err(|source| TrainError::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let run = run::Run {
+        config,
+        pictures,
+        folder,
+        stop,
+    };
     match device {
-        Device::Cpu => run.train::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default(), progress),
+        Device::Cpu => {
+            run.train::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default(), progress)
+        }
         #[cfg(feature = "cuda")]
-        Device::Cuda => run.train::<burn::backend::Autodiff<burn::backend::Cuda>>(&Default::default(), progress),
+        Device::Cuda => {
+            run.train::<burn::backend::Autodiff<burn::backend::Cuda>>(&Default::default(), progress)
+        }
         #[cfg(not(feature = "cuda"))]
         Device::Cuda => Err(DeviceError::NoCuda("this program was built without CUDA".to_owned()).into()),
     }

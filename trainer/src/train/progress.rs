@@ -41,7 +41,13 @@ impl std::fmt::Display for Progress {
             "step {}/{}, loss {:.4} (MSE {:.4}, SSIM {:.3}, head {:.3})",
             self.step, self.steps, self.loss, self.mse, self.ssim, self.head
         )?;
-        write!(f, ", {:.0} ms a step, {}:{:02} left", self.seconds_per_step * 1e3, left / 60, left % 60)
+        write!(
+            f,
+            ", {:.0} ms a step, {}:{:02} left",
+            self.seconds_per_step * 1e3,
+            left / 60,
+            left % 60
+        )
     }
 }
 
@@ -56,7 +62,10 @@ impl ProgressLine {
     pub fn new() -> Self {
         let style = ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed");
         let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
-        Self { bar, last: Instant::now() }
+        Self {
+            bar,
+            last: Instant::now(),
+        }
     }
 
     /// Shows `progress`; call it at every step.

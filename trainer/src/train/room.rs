@@ -9,10 +9,15 @@ use super::{TrainConfig, TrainError, run};
 use crate::network::kernels::Kernels;
 
 /// What drivers and the framework say where memory is short.
-const SHORT: [&str; 4] = ["out of memory", "out-of-memory", "out_of_memory", "can't allocate buffer"];
+const SHORT: [&str; 4] = [
+    "out of memory",
+    "out-of-memory",
+    "out_of_memory",
+    "can't allocate buffer",
+];
 
-/// `batch`, or the largest of its halves, quarters and so on for which `attempt` finds memory. Any other failure ends the
-/// search.
+/// `batch`, or the largest of its halves, quarters and so on for which `attempt` finds memory. Any other
+/// failure ends the search.
 pub(super) fn largest_batch(
     batch: usize,
     mut attempt: impl FnMut(usize) -> Result<(), String>,
@@ -21,8 +26,16 @@ pub(super) fn largest_batch(
     loop {
         match attempt(batch) {
             Ok(()) => return Ok(batch),
-            Err(reason) if !is_short_of_memory(&reason) => return Err(TrainError::Step { reason: line(&reason) }),
-            Err(reason) if batch == 1 => return Err(TrainError::Memory { reason: line(&reason) }),
+            Err(reason) if !is_short_of_memory(&reason) => {
+                return Err(TrainError::Step {
+                    reason: line(&reason),
+                });
+            }
+            Err(reason) if batch == 1 => {
+                return Err(TrainError::Memory {
+                    reason: line(&reason),
+                });
+            }
             Err(_) => batch /= 2,
         }
     }
@@ -39,7 +52,11 @@ fn is_short_of_memory(reason: &str) -> bool {
 }
 
 /// One whole step with a network of its own, optimiser included; what went wrong comes back in words.
-pub(super) fn one_step<B>(config: &TrainConfig, pictures: &[Picture], device: &B::Device) -> Result<(), String>
+pub(super) fn one_step<B>(
+    config: &TrainConfig,
+    pictures: &[Picture],
+    device: &B::Device,
+) -> Result<(), String>
 where
     B: AutodiffBackend + Kernels,
     B::InnerBackend: Kernels,
@@ -62,7 +79,11 @@ mod tests {
     fn a_batch_is_halved_until_there_is_room() {
         let room = |most: usize| {
             move |batch: usize| {
-                if batch <= most { Ok(()) } else { Err("CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"".to_owned()) }
+                if batch <= most {
+                    Ok(())
+                } else {
+                    Err("CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"".to_owned())
+                }
             }
         };
         assert_eq!(largest_batch(4, room(8)).expect("room"), 4);
@@ -81,7 +102,10 @@ mod tests {
 
     #[test]
     fn one_step_is_done_and_its_panics_come_back_as_words() {
-        let mut config = TrainConfig { batch: 2, ..TrainConfig::quick(1) };
+        let mut config = TrainConfig {
+            batch: 2,
+            ..TrainConfig::quick(1)
+        };
         config.network = crate::network::NetworkConfig::deep(32, 1);
         let pictures: Vec<_> = (0..8).map(|i| Picture::filled(32, 32, 1, 100 + i)).collect();
         type Cpu = burn::backend::Autodiff<burn::backend::Flex>;

@@ -46,7 +46,8 @@ impl Run<'_> {
         let config = self.config;
         let run = checkpoint::fingerprint(config, self.pictures);
         let (model, optimiser) = begin::<B>(config, device);
-        let (first, model, optimiser) = checkpoint::load::<B, _, _>(self.folder, &run, model, optimiser, device)?;
+        let (first, model, optimiser) =
+            checkpoint::load::<B, _, _>(self.folder, &run, model, optimiser, device)?;
         let mut meter = Meter::new();
         let (done, model, optimiser) = std::thread::scope(|scope| {
             // Two batches ahead: the step never waits, and a stopped run wastes little.
@@ -84,12 +85,12 @@ impl Run<'_> {
         })
     }
 
-    /// Folds the batch norms with moments measured afresh with the final weights. Running means kept while training
-    /// would lag behind the weights, and would be one more state to save.
+    /// Folds the batch norms with moments measured afresh with the final weights. Running means kept while
+    /// training would lag behind the weights, and would be one more state to save.
     fn measure_and_fold<B: Kernels>(&self, model: &Model<B>, device: &B::Device) -> FoldedNetworks {
         // Batches that no step has seen.
-        let batches =
-            (0..MEASURED_BATCHES).map(|n| Batch::prepare(self.config, self.pictures, u64::from(u32::MAX) + n));
+        let batches = (0..MEASURED_BATCHES)
+            .map(|n| Batch::prepare(self.config, self.pictures, u64::from(u32::MAX) + n));
         let all: Vec<_> = batches
             .map(|batch| {
                 let [input, ..] = batch.into_tensors::<B>(device);
@@ -97,7 +98,9 @@ impl Run<'_> {
             })
             .collect();
         let norms = all[0].len();
-        let moments: Vec<_> = (0..norms).map(|n| pool(all.iter().map(|batch| &batch[n]))).collect();
+        let moments: Vec<_> = (0..norms)
+            .map(|n| pool(all.iter().map(|batch| &batch[n])))
+            .collect();
         model.fold(&self.config.network, &moments)
     }
 }
@@ -110,7 +113,9 @@ pub(super) fn begin<B: AutodiffBackend + Kernels>(
 where
     B::InnerBackend: Kernels,
 {
-    let optimiser = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay);
+    let optimiser = AdamWConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(config.weight_decay);
     (Model::new(&config.network, config.seed, device), optimiser.init())
 }
 
@@ -139,7 +144,10 @@ where
         return Err(TrainError::Diverged { step: done });
     }
     let gradients = GradientsParams::from_grads(loss.total.backward(), &model);
-    Ok((optimiser.step(config.learning_rate_at(done), model, gradients), terms))
+    Ok((
+        optimiser.step(config.learning_rate_at(done), model, gradients),
+        terms,
+    ))
 }
 
 /// Moments of all batches together: the mean variance within them plus the variance of their means.
@@ -148,7 +156,10 @@ fn pool<'a, B: Backend>(batches: impl Iterator<Item = &'a Moments<B>>) -> Moment
     let (means, variances) = (Tensor::cat(means, 1), Tensor::cat(variances, 1));
     let mean = means.clone().mean_dim(1);
     let between = (means - mean.clone()).square().mean_dim(1);
-    Moments { mean, variance: variances.mean_dim(1) + between }
+    Moments {
+        mean,
+        variance: variances.mean_dim(1) + between,
+    }
 }
 
 fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
@@ -164,7 +175,11 @@ struct Meter {
 
 impl Meter {
     fn new() -> Self {
-        Self { terms: None, seconds: None, last: Instant::now() }
+        Self {
+            terms: None,
+            seconds: None,
+            last: Instant::now(),
+        }
     }
 
     fn update(&mut self, step: usize, steps: usize, terms: [f32; 5]) -> Progress {
@@ -173,9 +188,20 @@ impl Meter {
         self.last = Instant::now();
         let seconds_per_step = self.seconds.map_or(seconds, |old| blend(old, seconds));
         let mut mean = self.terms.unwrap_or(terms);
-        mean.iter_mut().zip(terms).for_each(|(old, new)| *old = blend(*old, new));
+        mean.iter_mut()
+            .zip(terms)
+            .for_each(|(old, new)| *old = blend(*old, new));
         (self.seconds, self.terms) = (Some(seconds_per_step), Some(mean));
         let [loss, mse, ssim, entropy, head] = mean;
-        Progress { step, steps, loss, mse, ssim, entropy, head, seconds_per_step }
+        Progress {
+            step,
+            steps,
+            loss,
+            mse,
+            ssim,
+            entropy,
+            head,
+            seconds_per_step,
+        }
     }
 }

@@ -23,15 +23,28 @@ fn config() -> TrainConfig {
         temperature: 0.1,
         head: vec![4, 4],
     };
-    TrainConfig { steps: 12, batch: 3, head_alone: 0.5, network, ..TrainConfig::quick(1) }
+    TrainConfig {
+        steps: 12,
+        batch: 3,
+        head_alone: 0.5,
+        network,
+        ..TrainConfig::quick(1)
+    }
 }
 
 /// Bars of one width at different places.
 fn pictures() -> Vec<Picture> {
     let mut rng = Rng::new(&[8]);
     let bars = (0..7).map(|i| {
-        let data = (0..256).map(|p| if (p % 16 + i) % 8 < 4 { 60 } else { 190 } + rng.below(9) as u8).collect();
-        Picture { width: 16, height: 16, channels: 1, data }
+        let data = (0..256)
+            .map(|p| if (p % 16 + i) % 8 < 4 { 60 } else { 190 } + rng.below(9) as u8)
+            .collect();
+        Picture {
+            width: 16,
+            height: 16,
+            channels: 1,
+            data,
+        }
     });
     bars.collect()
 }
@@ -49,15 +62,32 @@ fn run(config: &TrainConfig, folder: &Path, stop_after: usize) -> (Outcome, Vec<
 }
 
 fn bits(networks: &FoldedNetworks) -> Vec<u32> {
-    [std::slice::from_ref(&networks.reconstruction), networks.head.as_slice()].map(bits_of).concat()
+    [
+        std::slice::from_ref(&networks.reconstruction),
+        networks.head.as_slice(),
+    ]
+    .map(bits_of)
+    .concat()
 }
 
 fn bits_of(networks: &[FoldedNetwork]) -> Vec<u32> {
     let all = || networks.iter();
-    let convolutions = all().flat_map(|n| &n.encoder).flat_map(|c| c.weight.iter().chain(&c.bias));
-    let values = convolutions.chain(all().flat_map(|n| &n.decoder).flat_map(|u| u.weight.iter().chain(&u.bias)));
+    let convolutions = all()
+        .flat_map(|n| &n.encoder)
+        .flat_map(|c| c.weight.iter().chain(&c.bias));
+    let values = convolutions.chain(
+        all()
+            .flat_map(|n| &n.decoder)
+            .flat_map(|u| u.weight.iter().chain(&u.bias)),
+    );
     let sides = all().flat_map(|n| &n.sides);
-    let memories = sides.filter_map(|side| if let Side::Memory(m) = side { Some(&m.values) } else { None });
+    let memories = sides.filter_map(|side| {
+        if let Side::Memory(m) = side {
+            Some(&m.values)
+        } else {
+            None
+        }
+    });
     values.chain(memories.flatten()).map(|v| v.to_bits()).collect()
 }
 
@@ -67,7 +97,10 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     let whole = tempdir().unwrap();
     let (whole, seen) = run(&config, whole.path(), usize::MAX);
     assert!(whole.finished);
-    assert_eq!(seen.iter().map(|p| p.step).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+    assert_eq!(
+        seen.iter().map(|p| p.step).collect::<Vec<_>>(),
+        (1..=12).collect::<Vec<_>>()
+    );
     let folder = tempdir().unwrap();
     let mut networks = Vec::new();
     for (stop_after, done) in [(5, 5), (6, 6), (usize::MAX, 12)] {
@@ -88,7 +121,9 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
 fn in_the_last_steps_only_the_head_learns() {
     let config = config();
     let after = [5, 6, 8].map(|steps| run(&config, tempdir().unwrap().path(), steps).0.networks);
-    let drawn = after.each_ref().map(|n| bits_of(std::slice::from_ref(&n.reconstruction)));
+    let drawn = after
+        .each_ref()
+        .map(|n| bits_of(std::slice::from_ref(&n.reconstruction)));
     let heads = after.each_ref().map(|n| bits_of(n.head.as_slice()));
     assert_ne!(drawn[0], drawn[1]);
     assert_eq!(drawn[1], drawn[2]);
@@ -104,7 +139,12 @@ fn another_seed_gives_another_network() {
 
 #[test]
 fn training_learns() {
-    let config = TrainConfig { steps: 150, learning_rate: 5e-3, head_alone: 0.0, ..config() };
+    let config = TrainConfig {
+        steps: 150,
+        learning_rate: 5e-3,
+        head_alone: 0.0,
+        ..config()
+    };
     let (_, seen) = run(&config, tempdir().unwrap().path(), usize::MAX);
     let (first, last) = (&seen[0], &seen[149]);
     assert!(last.mse < 0.3 * first.mse, "{first} -> {last}");
@@ -119,12 +159,25 @@ fn a_checkpoint_of_another_run_is_refused() {
     let attempt = |config: &TrainConfig, pictures: &[Picture]| {
         train(config, pictures, folder.path(), Device::Cpu, &stop, &mut |_| ()).unwrap_err()
     };
-    let other = TrainConfig { steps: 13, ..config() };
-    assert!(matches!(attempt(&other, &pictures()), TrainError::OtherRun { .. }));
+    let other = TrainConfig {
+        steps: 13,
+        ..config()
+    };
+    assert!(matches!(
+        attempt(&other, &pictures()),
+        TrainError::OtherRun { .. }
+    ));
     let mut changed = pictures();
     changed[3].data[0] ^= 1;
-    assert!(matches!(attempt(&config(), &changed), TrainError::OtherRun { .. }));
-    assert!(attempt(&config(), &changed).to_string().contains("use another folder"));
+    assert!(matches!(
+        attempt(&config(), &changed),
+        TrainError::OtherRun { .. }
+    ));
+    assert!(
+        attempt(&config(), &changed)
+            .to_string()
+            .contains("use another folder")
+    );
 }
 
 #[test]
@@ -135,10 +188,24 @@ fn a_damaged_checkpoint_is_refused() {
     let good = fs::read(&path).unwrap();
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    for bytes in [&good[..0], &good[..50], &good[..good.len() - 1], b"something else", &flipped] {
+    for bytes in [
+        &good[..0],
+        &good[..50],
+        &good[..good.len() - 1],
+        b"something else",
+        &flipped,
+    ] {
         fs::write(&path, bytes).unwrap();
         let stop = AtomicBool::new(false);
-        let error = train(&config(), &pictures(), folder.path(), Device::Cpu, &stop, &mut |_| ()).unwrap_err();
+        let error = train(
+            &config(),
+            &pictures(),
+            folder.path(),
+            Device::Cpu,
+            &stop,
+            &mut |_| (),
+        )
+        .unwrap_err();
         assert!(matches!(error, TrainError::Damaged { .. }), "{error}");
     }
     fs::write(&path, good).unwrap();
@@ -149,26 +216,70 @@ fn a_damaged_checkpoint_is_refused() {
 fn wrong_input_gets_the_right_error() {
     let folder = tempdir().unwrap();
     let attempt = |config: &TrainConfig, pictures: &[Picture]| {
-        train(config, pictures, folder.path(), Device::Cpu, &AtomicBool::new(false), &mut |_| ()).unwrap_err()
+        train(
+            config,
+            pictures,
+            folder.path(),
+            Device::Cpu,
+            &AtomicBool::new(false),
+            &mut |_| (),
+        )
+        .unwrap_err()
     };
     assert!(matches!(attempt(&config(), &[]), TrainError::NoPictures));
     let mut wrong = pictures();
     wrong[2] = Picture::filled(16, 15, 1, 0);
-    assert!(matches!(attempt(&config(), &wrong), TrainError::PictureSize { index: 2, height: 15, .. }));
+    assert!(matches!(
+        attempt(&config(), &wrong),
+        TrainError::PictureSize {
+            index: 2,
+            height: 15,
+            ..
+        }
+    ));
     wrong[2] = Picture::filled(16, 16, 3, 0);
-    assert!(matches!(attempt(&config(), &wrong), TrainError::PictureSize { channels: 3, expected: 1, .. }));
-    assert!(matches!(attempt(&TrainConfig { batch: 0, ..config() }, &pictures()), TrainError::Config(_)));
+    assert!(matches!(
+        attempt(&config(), &wrong),
+        TrainError::PictureSize {
+            channels: 3,
+            expected: 1,
+            ..
+        }
+    ));
+    assert!(matches!(
+        attempt(&TrainConfig { batch: 0, ..config() }, &pictures()),
+        TrainError::Config(_)
+    ));
     let blocked = folder.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let error = train(&config(), &pictures(), &blocked, Device::Cpu, &AtomicBool::new(false), &mut |_| ()).unwrap_err();
+    let error = train(
+        &config(),
+        &pictures(),
+        &blocked,
+        Device::Cpu,
+        &AtomicBool::new(false),
+        &mut |_| (),
+    )
+    .unwrap_err();
     assert!(matches!(error, TrainError::Write { .. }), "{error}");
 }
 
 #[test]
 fn a_diverging_run_says_so() {
     let folder = tempdir().unwrap();
-    let config = TrainConfig { learning_rate: 1.0, weight_decay: 3e38, ..config() };
-    let error =
-        train(&config, &pictures(), folder.path(), Device::Cpu, &AtomicBool::new(false), &mut |_| ()).unwrap_err();
+    let config = TrainConfig {
+        learning_rate: 1.0,
+        weight_decay: 3e38,
+        ..config()
+    };
+    let error = train(
+        &config,
+        &pictures(),
+        folder.path(),
+        Device::Cpu,
+        &AtomicBool::new(false),
+        &mut |_| (),
+    )
+    .unwrap_err();
     assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
 }

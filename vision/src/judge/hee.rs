@@ -1,8 +1,9 @@
 //! Histogram error estimation in fixed point, after Xing and Li (2023).
 //!
 //! Most pixels of a part are normal, so the peak of the difference image's histogram is the error that the
-//! reconstruction makes on normal pixels of *this* picture. HEE finds it and takes it off, at the cost of one pass. The
-//! cap is ours: without it a defect that covers most of a part is itself the peak, and erases itself.
+//! reconstruction makes on normal pixels of *this* picture. HEE finds it and takes it off, at the cost of one
+//! pass. The cap is ours: without it a defect that covers most of a part is itself the peak, and erases
+//! itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,16 +58,17 @@ impl Estimator {
     }
 }
 
-/// The cap from the uncapped errors of held-out normal pictures: the largest seen, and half as far again from the
-/// map's zero level.
+/// The cap from the uncapped errors of held-out normal pictures: the largest seen, and half as far again from
+/// the map's zero level.
 pub fn cap(errors: &[u8], zero: u8) -> u8 {
     let largest = errors.iter().copied().max().unwrap_or(zero);
     largest.saturating_add(largest.saturating_sub(zero).div_ceil(2))
 }
 
-/// The cap of a map of the learned difference alone: the least of those errors. Such a map has no error that the light makes,
-/// for the network was taught to see none in it; where its peak lies higher than on any good part, much of the part looks bad, and
-/// that is to stay. With a higher cap more is taken off some good parts than off others, and they change places with bad ones.
+/// The cap of a map of the learned difference alone: the least of those errors. Such a map has no error that
+/// the light makes, for the network was taught to see none in it; where its peak lies higher than on any good
+/// part, much of the part looks bad, and that is to stay. With a higher cap more is taken off some good parts
+/// than off others, and they change places with bad ones.
 pub fn cap_of_learned(errors: &[u8], zero: u8) -> u8 {
     errors.iter().copied().min().unwrap_or(zero)
 }
@@ -91,14 +93,24 @@ fn upper_edge(i: usize) -> u8 {
     (i + 1).min(255) as u8
 }
 
-/// The highest bin of the 3-bin sum (of equals the one that is higher itself, then the lower one); the outermost bins are
-/// counted twice at the ends. The value 0 of an empty map, or of one that is all zero, is no error.
+/// The highest bin of the 3-bin sum (of equals the one that is higher itself, then the lower one); the
+/// outermost bins are counted twice at the ends. The value 0 of an empty map, or of one that is all zero, is
+/// no error.
 fn mode(histogram: &[u32; 256]) -> u8 {
     let smoothed = |i: usize| {
-        u64::from(histogram[i.saturating_sub(1)]) + u64::from(histogram[i]) + u64::from(histogram[(i + 1).min(255)])
+        u64::from(histogram[i.saturating_sub(1)])
+            + u64::from(histogram[i])
+            + u64::from(histogram[(i + 1).min(255)])
     };
-    let peak = (0..256).rev().max_by_key(|&i| (smoothed(i), histogram[i])).unwrap_or(0);
-    if histogram[1..].iter().all(|&n| n == 0) { 0 } else { upper_edge(peak) }
+    let peak = (0..256)
+        .rev()
+        .max_by_key(|&i| (smoothed(i), histogram[i]))
+        .unwrap_or(0);
+    if histogram[1..].iter().all(|&n| n == 0) {
+        0
+    } else {
+        upper_edge(peak)
+    }
 }
 
 fn quantile(histogram: &[u32; 256], thousandths: u16) -> u8 {
@@ -152,7 +164,14 @@ mod tests {
         for estimator in [Estimator::Mode, Estimator::Quantile(500), Estimator::Triangle] {
             assert_eq!(estimator.error(&[0; 256]), 0, "{estimator:?}");
         }
-        assert_eq!(Hee { estimator: Estimator::Mode, cap: 255 }.error(&[0; 64]), 0);
+        assert_eq!(
+            Hee {
+                estimator: Estimator::Mode,
+                cap: 255
+            }
+            .error(&[0; 64]),
+            0
+        );
     }
 
     #[test]
@@ -164,13 +183,25 @@ mod tests {
 
     #[test]
     fn triangle_finds_the_knee() {
-        let h = counts(&[(10, 100), (11, 60), (12, 20), (13, 6), (14, 5), (15, 4), (16, 3), (20, 1)]);
+        let h = counts(&[
+            (10, 100),
+            (11, 60),
+            (12, 20),
+            (13, 6),
+            (14, 5),
+            (15, 4),
+            (16, 3),
+            (20, 1),
+        ]);
         assert_eq!(Estimator::Triangle.error(&h), 14);
     }
 
     #[test]
     fn a_defect_over_the_whole_part_does_not_erase_itself() {
-        let hee = Hee { estimator: Estimator::Mode, cap: cap(&[5, 8, 6], 0) };
+        let hee = Hee {
+            estimator: Estimator::Mode,
+            cap: cap(&[5, 8, 6], 0),
+        };
         assert_eq!(hee.cap, 12);
         assert_eq!(hee.error(&[200; 4096]), 12);
     }
@@ -181,7 +212,10 @@ mod tests {
         assert_eq!(cap(&[20, 25], 32), 25);
         assert_eq!(cap(&[250], 0), 255);
         assert_eq!(cap(&[], 32), 32);
-        assert_eq!([cap_of_learned(&[90, 30, 36, 28], 32), cap_of_learned(&[], 32)], [28, 32]);
+        assert_eq!(
+            [cap_of_learned(&[90, 30, 36, 28], 32), cap_of_learned(&[], 32)],
+            [28, 32]
+        );
     }
 
     proptest! {
@@ -194,8 +228,12 @@ mod tests {
         }
 
         #[test]
-        fn order_of_pixels_does_not_matter_and_the_cap_holds(mut map in proptest::collection::vec(any::<u8>(), 1..500), cap in 0u8..) {
-            for estimator in [Estimator::Mode, Estimator::Quantile(700), Estimator::Triangle, Estimator::Fixed(77)] {
+        fn order_of_pixels_does_not_matter_and_the_cap_holds(
+            mut map in proptest::collection::vec(any::<u8>(), 1..500),
+            cap in 0u8..,
+        ) {
+            let quantile = Estimator::Quantile(700);
+            for estimator in [Estimator::Mode, quantile, Estimator::Triangle, Estimator::Fixed(77)] {
                 let hee = Hee { estimator, cap };
                 let before = hee.error(&map);
                 map.sort_unstable();
@@ -205,7 +243,10 @@ mod tests {
         }
 
         #[test]
-        fn a_lift_of_all_pixels_lifts_the_mode_as_much(map in proptest::collection::vec(1u8..100, 1..500), lift in 0u8..100) {
+        fn a_lift_of_all_pixels_lifts_the_mode_as_much(
+            map in proptest::collection::vec(1u8..100, 1..500),
+            lift in 0u8..100,
+        ) {
             let lifted: Vec<u8> = map.iter().map(|v| v + lift).collect();
             let hee = Hee { estimator: Estimator::Mode, cap: 255 };
             prop_assert_eq!(hee.error(&map) + lift, hee.error(&lifted));

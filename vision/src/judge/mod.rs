@@ -1,7 +1,8 @@
 //! From a picture and its reconstruction to a score: difference, noise map, HEE, smoothing.
 //!
-//! One implementation for the device, the trainer's calibration and evaluation, and the tests. All of it is integer
-//! arithmetic, so that the same pictures give the same score on every target. Nothing is allocated after `new`.
+//! One implementation for the device, the trainer's calibration and evaluation, and the tests. All of it is
+//! integer arithmetic, so that the same pictures give the same score on every target. Nothing is allocated
+//! after `new`.
 
 pub mod difference;
 pub mod hee;
@@ -25,7 +26,8 @@ pub use difference::Seen;
 /// What a judge needs to know, from the recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JudgeSettings {
-    /// The difference images, at least one. The map that HEE reads is their mean, each measured against its noise map.
+    /// The difference images, at least one. The map that HEE reads is their mean, each measured against its
+    /// noise map.
     pub forms: Vec<Form>,
     /// The error to take off.
     pub hee: Hee,
@@ -40,9 +42,18 @@ pub struct JudgeSettings {
 impl JudgeSettings {
     /// HEE by the mode and without a cap.
     pub fn uncapped(forms: &[Form], smoothing_sigma: f64, pooling: Pooling, regions: &Regions) -> Self {
-        let hee = Hee { estimator: Estimator::Mode, cap: u8::MAX };
+        let hee = Hee {
+            estimator: Estimator::Mode,
+            cap: u8::MAX,
+        };
         let (forms, regions) = (forms.to_vec(), regions.clone());
-        Self { forms, hee, smoothing_sigma, pooling, regions }
+        Self {
+            forms,
+            hee,
+            smoothing_sigma,
+            pooling,
+            regions,
+        }
     }
 }
 
@@ -89,7 +100,10 @@ impl Judge {
     /// Where there is no form, more than 256 of them, or another number of noise maps.
     pub fn new(settings: &JudgeSettings, noise: &[NoiseMap], width: usize, height: usize) -> Self {
         let (pixels, forms) = (width * height, settings.forms.len());
-        assert!((1..=256).contains(&forms) && (noise.is_empty() || noise.len() == forms), "a noise map a form");
+        assert!(
+            (1..=256).contains(&forms) && (noise.is_empty() || noise.len() == forms),
+            "a noise map a form"
+        );
         let layer = |(place, &form): (usize, &Form)| Layer {
             form,
             deviation: Deviation::new(noise.get(place)),
@@ -120,7 +134,13 @@ impl Judge {
     /// The same judge with HEE switched off: the error is the map's zero level.
     pub fn without_hee(&self) -> Self {
         let zero = self.zero();
-        Self { hee: Hee { estimator: Estimator::Fixed(zero), cap: 255 }, ..self.clone() }
+        Self {
+            hee: Hee {
+                estimator: Estimator::Fixed(zero),
+                cap: 255,
+            },
+            ..self.clone()
+        }
     }
 
     /// Scores a picture against what the network made of it.
@@ -130,10 +150,21 @@ impl Judge {
     /// `width * height` long.
     pub fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
         let pixels = self.map.len();
-        assert_eq!([seen.picture.len(), seen.reconstruction.len()], [pixels * seen.channels; 2]);
+        assert_eq!(
+            [seen.picture.len(), seen.reconstruction.len()],
+            [pixels * seen.channels; 2]
+        );
         for layer in &mut self.layers {
-            assert!(layer.form != Form::Learned || seen.learned.len() == pixels, "a network with a head");
-            layer.form.difference(seen, self.width, &mut layer.difference, &mut self.difference_scratch);
+            assert!(
+                layer.form != Form::Learned || seen.learned.len() == pixels,
+                "a network with a head"
+            );
+            layer.form.difference(
+                seen,
+                self.width,
+                &mut layer.difference,
+                &mut self.difference_scratch,
+            );
         }
         self.combine();
         let mut ignored = self.blank_beyond(seen.pose);
@@ -145,9 +176,17 @@ impl Judge {
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
             *residual = v.saturating_sub(self.error);
         }
-        self.kernel.apply(&self.residual, self.width, &mut self.smooth_scratch, &mut self.anomaly);
+        self.kernel.apply(
+            &self.residual,
+            self.width,
+            &mut self.smooth_scratch,
+            &mut self.anomaly,
+        );
         let score = self.pooling.score(&self.anomaly);
-        Judgement { score, error: self.error }
+        Judgement {
+            score,
+            error: self.error,
+        }
     }
 
     /// Takes out of the map what lies beyond the camera's frame; so many of those pixels would be looked at.
@@ -156,7 +195,11 @@ impl Judge {
             return 0;
         }
         let mut blanked = 0;
-        for (row, view) in pose.view(self.width).enumerate().take(self.map.len() / self.width) {
+        for (row, view) in pose
+            .view(self.width)
+            .enumerate()
+            .take(self.map.len() / self.width)
+        {
             let row = row * self.width;
             for beyond in [row..row + view.start, row + view.end..row + self.width] {
                 self.map[beyond.clone()].fill(0);
@@ -177,10 +220,16 @@ impl Judge {
         self.sums.fill(0);
         for layer in &self.layers {
             layer.deviation.apply(&layer.difference, &mut self.map);
-            self.sums.iter_mut().zip(&self.map).for_each(|(sum, &v)| *sum += u16::from(v));
+            self.sums
+                .iter_mut()
+                .zip(&self.map)
+                .for_each(|(sum, &v)| *sum += u16::from(v));
         }
         let forms = self.layers.len() as u16;
-        self.map.iter_mut().zip(&self.sums).for_each(|(v, sum)| *v = (sum / forms) as u8);
+        self.map
+            .iter_mut()
+            .zip(&self.sums)
+            .for_each(|(v, sum)| *v = (sum / forms) as u8);
     }
 
     /// The last difference images in Q8.8 levels, in the order of the forms.
@@ -205,7 +254,11 @@ impl Judge {
 
     /// The last anomaly map without the cut at zero, for pixel metrics: signed Q8.8.
     pub fn signed_anomaly(&self) -> Vec<i32> {
-        let signed: Vec<i16> = self.map.iter().map(|&v| i16::from(v) - i16::from(self.error)).collect();
+        let signed: Vec<i16> = self
+            .map
+            .iter()
+            .map(|&v| i16::from(v) - i16::from(self.error))
+            .collect();
         self.kernel.signed(&signed, self.width)
     }
 }
@@ -215,11 +268,20 @@ mod tests {
     use super::*;
 
     fn grey<'a>(picture: &'a [u8], reconstruction: &'a [u8]) -> Seen<'a> {
-        Seen { picture, reconstruction, learned: &[], channels: 1, pose: Pose::default() }
+        Seen {
+            picture,
+            reconstruction,
+            learned: &[],
+            channels: 1,
+            pose: Pose::default(),
+        }
     }
 
     fn settings(cap: u8) -> JudgeSettings {
-        let hee = Hee { estimator: Estimator::Mode, cap };
+        let hee = Hee {
+            estimator: Estimator::Mode,
+            cap,
+        };
         JudgeSettings {
             forms: vec![Form::Absolute],
             hee,
@@ -231,7 +293,11 @@ mod tests {
 
     fn art(judge: &Judge) -> Vec<String> {
         let shade = |&v: &u16| b" .:-=+*#%@"[usize::from(v / 256 / 8).min(9)] as char;
-        judge.anomaly().chunks(judge.width).map(|row| row.iter().map(shade).collect()).collect()
+        judge
+            .anomaly()
+            .chunks(judge.width)
+            .map(|row| row.iter().map(shade).collect())
+            .collect()
     }
 
     /// A 9 x 5 picture whose reconstruction is 8 levels off everywhere, and 88 in a 3 x 3 defect.
@@ -248,58 +314,119 @@ mod tests {
         let mut judge = Judge::new(&settings(255), &[], 9, 5);
         let judgement = judge.judge(&grey(&lifted_with_a_defect(), &[100; 45]));
         // the mode is 8, its upper edge 9; the centre of the defect keeps 88 - 9 levels
-        assert_eq!(judgement, Judgement { score: Score(79 * 256), error: 9 });
+        assert_eq!(
+            judgement,
+            Judgement {
+                score: Score(79 * 256),
+                error: 9
+            }
+        );
         let golden = ["     .:. ", "    .+#+.", "    :#@#:", "    .+#+.", "     .:. "];
         assert_eq!(art(&judge), golden, "{:#?}", art(&judge));
         let mut raw = judge.without_hee();
-        assert_eq!(raw.judge(&grey(&lifted_with_a_defect(), &[100; 45])).score, Score(88 * 256));
+        assert_eq!(
+            raw.judge(&grey(&lifted_with_a_defect(), &[100; 45])).score,
+            Score(88 * 256)
+        );
         assert!(raw.anomaly().iter().all(|&v| v >= 8 * 256));
     }
 
     #[test]
     fn the_cap_limits_what_is_taken_off() {
         let mut judge = Judge::new(&settings(3), &[], 9, 5);
-        assert_eq!(judge.judge(&grey(&[200; 45], &[100; 45])), Judgement { score: Score(97 * 256), error: 3 });
+        assert_eq!(
+            judge.judge(&grey(&[200; 45], &[100; 45])),
+            Judgement {
+                score: Score(97 * 256),
+                error: 3
+            }
+        );
     }
 
     #[test]
     fn a_noisy_edge_counts_less_than_a_quiet_place() {
-        let noise = NoiseMap { mean: vec![256; 25], spread: vec![256; 25], fraction_bits: 4 };
+        let noise = NoiseMap {
+            mean: vec![256; 25],
+            spread: vec![256; 25],
+            fraction_bits: 4,
+        };
         let mut noisy = noise.clone();
         noisy.mean[12] = 20 * 256;
         noisy.spread[12] = 8 * 256;
         let mut picture = [100u8; 25];
         picture[12] = 140;
         let score = |noise: &NoiseMap| {
-            Judge::new(&settings(40), std::slice::from_ref(noise), 5, 5).judge(&grey(&picture, &[100; 25])).score
+            Judge::new(&settings(40), std::slice::from_ref(noise), 5, 5)
+                .judge(&grey(&picture, &[100; 25]))
+                .score
         };
         assert!(score(&noisy) < score(&noise));
     }
 
     #[test]
     fn two_forms_are_averaged_in_their_own_spreads() {
-        let noise = |spread: u16| NoiseMap { mean: vec![0; 25], spread: vec![spread * 256; 25], fraction_bits: 4 };
+        let noise = |spread: u16| NoiseMap {
+            mean: vec![0; 25],
+            spread: vec![spread * 256; 25],
+            fraction_bits: 4,
+        };
         let forms = vec![Form::Absolute, Form::Learned];
-        let settings = JudgeSettings { forms, hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) };
+        let settings = JudgeSettings {
+            forms,
+            hee: Hee {
+                estimator: Estimator::Fixed(32),
+                cap: 255,
+            },
+            ..settings(0)
+        };
         let mut judge = Judge::new(&settings, &[noise(2), noise(4)], 5, 5);
-        let seen = Seen { learned: &[24; 25], ..grey(&[108; 25], &[100; 25]) };
+        let seen = Seen {
+            learned: &[24; 25],
+            ..grey(&[108; 25], &[100; 25])
+        };
         judge.judge(&seen);
         // 8 levels are 4 spreads of 2, 24 are 6 spreads of 4: 5 on average, above 2 at zero
         assert_eq!(judge.deviation(), [(5 + 2) * 16; 25]);
-        assert_eq!(judge.differences().map(|d| d[0] / 256).collect::<Vec<_>>(), [8, 24]);
+        assert_eq!(
+            judge.differences().map(|d| d[0] / 256).collect::<Vec<_>>(),
+            [8, 24]
+        );
         assert!(judge.anomaly().iter().all(|&v| v == 5 * 16 * 256));
     }
 
     #[test]
     fn what_is_ignored_is_neither_a_defect_nor_an_error() {
-        let ignored = Regions { look: Vec::new(), ignore: vec![vec![[4, 0], [9, 0], [9, 5], [4, 5]]] };
+        let ignored = Regions {
+            look: Vec::new(),
+            ignore: vec![vec![[4, 0], [9, 0], [9, 5], [4, 5]]],
+        };
         let mut picture = lifted_with_a_defect();
-        picture.chunks_mut(9).for_each(|row| row[4..].iter_mut().for_each(|v| *v = 190));
-        let mut judge = Judge::new(&JudgeSettings { regions: ignored, ..settings(255) }, &[], 9, 5);
+        picture
+            .chunks_mut(9)
+            .for_each(|row| row[4..].iter_mut().for_each(|v| *v = 190));
+        let mut judge = Judge::new(
+            &JudgeSettings {
+                regions: ignored,
+                ..settings(255)
+            },
+            &[],
+            9,
+            5,
+        );
         // the left part is 8 levels off, where it is not smoothed over the border; the larger right one 90
         assert_eq!(judge.judge(&grey(&picture, &[100; 45])).error, 9);
-        assert!(judge.anomaly().chunks(9).all(|row| row[4..].iter().all(|&v| v == 0)));
-        assert_ne!(Judge::new(&settings(255), &[], 9, 5).judge(&grey(&picture, &[100; 45])).error, 9);
+        assert!(
+            judge
+                .anomaly()
+                .chunks(9)
+                .all(|row| row[4..].iter().all(|&v| v == 0))
+        );
+        assert_ne!(
+            Judge::new(&settings(255), &[], 9, 5)
+                .judge(&grey(&picture, &[100; 45]))
+                .error,
+            9
+        );
     }
 
     #[test]
@@ -308,21 +435,58 @@ mod tests {
         let pose = Pose::new(4.0, 0.0, 0.0);
         let mut picture = [108u8; 81];
         picture.chunks_mut(9).for_each(|row| row[5..].fill(190));
-        let seen = Seen { pose, ..grey(&picture, &[100; 81]) };
-        let regions = Regions { look: Vec::new(), ignore: vec![vec![[0, 0], [9, 0], [9, 3], [0, 3]]] };
+        let seen = Seen {
+            pose,
+            ..grey(&picture, &[100; 81])
+        };
+        let regions = Regions {
+            look: Vec::new(),
+            ignore: vec![vec![[0, 0], [9, 0], [9, 3], [0, 3]]],
+        };
         for regions in [Regions::default(), regions] {
-            let mut judge = Judge::new(&JudgeSettings { regions, ..settings(255) }, &[], 9, 9);
+            let mut judge = Judge::new(
+                &JudgeSettings {
+                    regions,
+                    ..settings(255)
+                },
+                &[],
+                9,
+                9,
+            );
             assert_eq!(judge.judge(&seen).error, 9);
-            assert!(judge.anomaly().chunks(9).all(|row| row[5..].iter().all(|&v| v == 0)));
-            assert!(judge.judge(&Seen { pose: Pose::default(), ..seen }).score > Score(70 * 256));
+            assert!(
+                judge
+                    .anomaly()
+                    .chunks(9)
+                    .all(|row| row[5..].iter().all(|&v| v == 0))
+            );
+            assert!(
+                judge
+                    .judge(&Seen {
+                        pose: Pose::default(),
+                        ..seen
+                    })
+                    .score
+                    > Score(70 * 256)
+            );
         }
     }
 
     #[test]
     fn the_signed_map_keeps_what_the_cut_loses() {
-        let noise = NoiseMap { mean: vec![4 * 256; 25], spread: vec![256; 25], fraction_bits: 4 };
+        let noise = NoiseMap {
+            mean: vec![4 * 256; 25],
+            spread: vec![256; 25],
+            fraction_bits: 4,
+        };
         let mut judge = Judge::new(
-            &JudgeSettings { hee: Hee { estimator: Estimator::Fixed(32), cap: 255 }, ..settings(0) },
+            &JudgeSettings {
+                hee: Hee {
+                    estimator: Estimator::Fixed(32),
+                    cap: 255,
+                },
+                ..settings(0)
+            },
             &[noise],
             5,
             5,

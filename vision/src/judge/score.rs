@@ -25,7 +25,11 @@ impl Score {
 
     /// Rejects a score above the threshold.
     pub fn judge(self, threshold: Self) -> Verdict {
-        if self > threshold { Verdict::Reject(Cause::Defect) } else { Verdict::Pass }
+        if self > threshold {
+            Verdict::Reject(Cause::Defect)
+        } else {
+            Verdict::Pass
+        }
     }
 
     /// The score as a number, exactly.
@@ -49,7 +53,8 @@ impl Serialize for Score {
 impl<'de> Deserialize<'de> for Score {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = f64::deserialize(deserializer)?;
-        Self::checked(value).ok_or_else(|| serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
+        Self::checked(value)
+            .ok_or_else(|| serde::de::Error::custom(format!("a score is 0 to 255.996, not {value}")))
     }
 }
 
@@ -59,8 +64,8 @@ impl<'de> Deserialize<'de> for Score {
 pub enum Pooling {
     /// The largest value.
     Max,
-    /// The mean of the largest values, of one pixel in [`TOP_ONE_IN`]: one loud pixel does not outweigh a defect that is
-    /// there on many, whatever their shape.
+    /// The mean of the largest values, of one pixel in [`TOP_ONE_IN`]: one loud pixel does not outweigh a
+    /// defect that is there on many, whatever their shape.
     #[default]
     TopShare,
 }
@@ -79,8 +84,8 @@ impl Pooling {
     }
 }
 
-/// The mean of the `count` largest values, rounded down. They are counted by their upper, then by their lower bytes: the time
-/// does not depend on the picture, and nothing is sorted.
+/// The mean of the `count` largest values, rounded down. They are counted by their upper, then by their lower
+/// bytes: the time does not depend on the picture, and nothing is sorted.
 fn top_mean(map: &[u16], count: usize) -> Score {
     let upper = histogram(map, |&v| (v >> 8) as u8);
     let mut wanted = count;
@@ -122,14 +127,23 @@ mod tests {
         map.extend([1000, 501]);
         assert_eq!(Pooling::Max.score(&map), Score(1000));
         assert_eq!(Pooling::TopShare.score(&map), Score(750));
-        assert_eq!([Pooling::Max, Pooling::TopShare].map(|p| p.score(&[u16::MAX])), [Score(u16::MAX); 2]);
-        assert_eq!([Pooling::Max, Pooling::TopShare].map(|p| p.score(&[])), [Score(0); 2]);
+        assert_eq!(
+            [Pooling::Max, Pooling::TopShare].map(|p| p.score(&[u16::MAX])),
+            [Score(u16::MAX); 2]
+        );
+        assert_eq!(
+            [Pooling::Max, Pooling::TopShare].map(|p| p.score(&[])),
+            [Score(0); 2]
+        );
     }
 
     proptest::proptest! {
         #[test]
         fn the_top_mean_is_the_mean_of_the_largest(
-            map in proptest::collection::vec(proptest::prop_oneof![proptest::num::u16::ANY, 500..530u16], 1..400),
+            map in proptest::collection::vec(
+                proptest::prop_oneof![proptest::num::u16::ANY, 500..530u16],
+                1..400,
+            ),
             share in 0.0..1.0f64,
         ) {
             let count = ((map.len() as f64 * share) as usize).max(1);
@@ -144,7 +158,10 @@ mod tests {
     fn a_score_survives_its_text() {
         for raw in [0, 1, 255, 256, 12_345, 65_535] {
             let text = serde_json::to_string(&Score(raw)).expect("a number");
-            assert_eq!(serde_json::from_str::<Score>(&text).expect("its own text"), Score(raw));
+            assert_eq!(
+                serde_json::from_str::<Score>(&text).expect("its own text"),
+                Score(raw)
+            );
         }
         assert!(serde_json::from_str::<Score>("256").is_err());
         assert!(serde_json::from_str::<Score>("-0.5").is_err());

@@ -26,13 +26,26 @@ pub struct Scratch {
 }
 
 impl Gaussian {
-    /// `sigma` in pixels, 0 (no smoothing) to [`MAX_SIGMA`], outside of which it is brought to the nearer end.
+    /// `sigma` in pixels, 0 (no smoothing) to [`MAX_SIGMA`], outside of which it is brought to the nearer
+    /// end.
     pub fn new(sigma: f64) -> Self {
-        let sigma = if sigma.is_finite() { sigma.clamp(0.0, MAX_SIGMA) } else { 0.0 };
+        let sigma = if sigma.is_finite() {
+            sigma.clamp(0.0, MAX_SIGMA)
+        } else {
+            0.0
+        };
         let radius = libm::ceil(3.0 * sigma) as usize;
-        let weight = |i: usize| if i == 0 { 1.0 } else { libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma)) };
+        let weight = |i: usize| {
+            if i == 0 {
+                1.0
+            } else {
+                libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma))
+            }
+        };
         let total: f64 = weight(0) + 2.0 * (1..=radius).map(weight).sum::<f64>();
-        let mut half: Vec<u16> = (0..=radius).map(|i| libm::round(weight(i) / total * 256.0) as u16).collect();
+        let mut half: Vec<u16> = (0..=radius)
+            .map(|i| libm::round(weight(i) / total * 256.0) as u16)
+            .collect();
         // the centre takes what rounding left over, so that a flat map keeps its value
         half[0] = 256 - 2 * half[1..].iter().sum::<u16>();
         while half.len() > 1 && half.last() == Some(&0) {
@@ -45,15 +58,19 @@ impl Gaussian {
     pub fn scratch(&self, width: usize, height: usize) -> Scratch {
         let (sums, plane) = (vec![0; width], vec![0; width * height]);
         let row = vec![0; width + 2 * self.radius()];
-        Scratch { row, sums: [sums.clone(), sums], bytes: [plane.clone(), plane] }
+        Scratch {
+            row,
+            sums: [sums.clone(), sums],
+            bytes: [plane.clone(), plane],
+        }
     }
 
     fn radius(&self) -> usize {
         self.half.len() - 1
     }
 
-    /// Smooths `map` (rows of `width` values) in both directions, borders repeated, into Q8.8, rounded down; `out` takes one
-    /// value a pixel.
+    /// Smooths `map` (rows of `width` values) in both directions, borders repeated, into Q8.8, rounded down;
+    /// `out` takes one value a pixel.
     ///
     /// # Panics
     /// Where `scratch` was made for another kernel or size.
@@ -67,7 +84,9 @@ impl Gaussian {
         let along = |i: usize| self.tap(i % width, width, |x| i32::from(map[i / width * width + x]));
         let rows: Vec<i32> = (0..map.len()).map(along).collect();
         // an arithmetic shift rounds down on every target
-        (0..map.len()).map(|i| self.tap(i / width, height, |y| rows[y * width + i % width]) >> 8).collect()
+        (0..map.len())
+            .map(|i| self.tap(i / width, height, |y| rows[y * width + i % width]) >> 8)
+            .collect()
     }
 
     fn tap(&self, at: usize, length: usize, pick: impl Fn(usize) -> i32) -> i32 {
@@ -96,7 +115,8 @@ vectorised! {
                 (*upper, *lower) = ((sum >> 8) as u8, *sum as u8);
             }
         }
-        // the sum of the upper bytes counts 256 times as much, so nothing is lost of what is rounded down at the end
+        // the sum of the upper bytes counts 256 times as much, so nothing is lost of what is rounded down at
+        // the end
         for (y, out) in out.chunks_exact_mut(width).enumerate() {
             for (bytes, sums) in [(&*upper, &mut *sums), (&*lower, &mut *lower_sums)] {
                 let line = |y: usize| &bytes[y * width..][..width];
@@ -124,7 +144,12 @@ fn sum<'a>(half: &[u16], sums: &mut [u16], beside: impl Fn(usize) -> [&'a [u8]; 
 }
 
 #[inline(always)]
-fn sum_some<'a, const N: usize>(half: &[u16], sums: &mut [u16], from: usize, beside: &impl Fn(usize) -> [&'a [u8]; 2]) {
+fn sum_some<'a, const N: usize>(
+    half: &[u16],
+    sums: &mut [u16],
+    from: usize,
+    beside: &impl Fn(usize) -> [&'a [u8]; 2],
+) {
     let some = |line: &'a [u8]| -> &'a [u8; N] { line[from..].first_chunk().expect("as long as the sums") };
     let centre = some(beside(0)[0]);
     let mut kept: [u16; N] = std::array::from_fn(|x| half[0] * u16::from(centre[x]));
@@ -164,29 +189,52 @@ mod tests {
         map[24] = 64;
         let art: Vec<String> = smooth(1.0, &map, 7)
             .chunks(7)
-            .map(|row| row.iter().map(|&v| b" .:-=+*#%@"[usize::from(v / 300).min(9)] as char).collect())
+            .map(|row| {
+                row.iter()
+                    .map(|&v| b" .:-=+*#%@"[usize::from(v / 300).min(9)] as char)
+                    .collect()
+            })
             .collect();
-        assert_eq!(art, ["       ", "   .   ", "  -+-  ", " .+%+. ", "  -+-  ", "   .   ", "       "], "{art:#?}");
+        assert_eq!(
+            art,
+            [
+                "       ", "   .   ", "  -+-  ", " .+%+. ", "  -+-  ", "   .   ", "       "
+            ],
+            "{art:#?}"
+        );
     }
 
     proptest! {
         #[test]
-        fn a_flat_map_keeps_its_value(sigma in 0.0..MAX_SIGMA, value: u8, width in 1usize..70, height in 1usize..20) {
+        fn a_flat_map_keeps_its_value(
+            sigma in 0.0..MAX_SIGMA,
+            value: u8,
+            width in 1usize..70,
+            height in 1usize..20,
+        ) {
             let out = smooth(sigma, &vec![value; width * height], width);
             prop_assert!(out.iter().all(|&v| v == u16::from(value) * 256));
         }
 
         #[test]
-        fn equals_the_definition(sigma in 0.0..MAX_SIGMA, map in proptest::collection::vec(any::<u8>(), 600), width in prop::sample::select(vec![1usize, 12, 40, 75])) {
+        fn equals_the_definition(
+            sigma in 0.0..MAX_SIGMA,
+            map in proptest::collection::vec(any::<u8>(), 600),
+            width in prop::sample::select(vec![1usize, 12, 40, 75]),
+        ) {
             let signed: Vec<i16> = map.iter().map(|&v| i16::from(v)).collect();
             let found: Vec<i32> = smooth(sigma, &map, width).into_iter().map(i32::from).collect();
             prop_assert_eq!(found, Gaussian::new(sigma).signed(&signed, width));
         }
 
         #[test]
-        fn stays_within_the_range_and_turns_with_the_map(sigma in 0.0..4.0, map in proptest::collection::vec(-255i16..=255, 144)) {
+        fn stays_within_the_range_and_turns_with_the_map(
+            sigma in 0.0..4.0,
+            map in proptest::collection::vec(-255i16..=255, 144),
+        ) {
             let out = Gaussian::new(sigma).signed(&map, 12);
-            let (low, high) = (map.iter().min().map_or(0, |&v| i32::from(v)), map.iter().max().map_or(0, |&v| i32::from(v)));
+            let low = map.iter().min().map_or(0, |&v| i32::from(v));
+            let high = map.iter().max().map_or(0, |&v| i32::from(v));
             prop_assert!(out.iter().all(|&v| (low * 256..=high * 256).contains(&v)));
             let turned: Vec<i16> = map.iter().rev().copied().collect();
             let mut back = Gaussian::new(sigma).signed(&turned, 12);

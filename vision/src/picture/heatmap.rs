@@ -2,8 +2,8 @@
 
 use crate::picture::Picture;
 
-/// Every sixteenth of inferno (Smith and van der Walt, CC0): even steps of brightness, also in grey and for the
-/// colour-blind.
+/// Every sixteenth of inferno (Smith and van der Walt, CC0): even steps of brightness, also in grey and for
+/// the colour-blind.
 const INFERNO: [[u8; 3]; 17] = [
     [0, 0, 4],
     [11, 7, 36],
@@ -37,16 +37,27 @@ pub fn colour(value: u8) -> [u8; 3] {
 /// A map as a picture of [`colour`]s, `width` values a row.
 pub fn plain(map: &[u8], width: usize) -> Picture {
     let data = map.iter().flat_map(|&v| colour(v)).collect();
-    Picture { width, height: map.len() / width.max(1), channels: 3, data }
+    Picture {
+        width,
+        height: map.len() / width.max(1),
+        channels: 3,
+        data,
+    }
 }
 
-/// The picture in grey with the map over it, one value a pixel: nothing where the map is 0, then ever more of its
-/// colour; from half of the range on, the picture only shines through.
+/// The picture in grey with the map over it, one value a pixel: nothing where the map is 0, then ever more of
+/// its colour; from half of the range on, the picture only shines through.
 pub fn overlay(picture: &Picture, map: &[u8]) -> Picture {
     let grey = picture.with_channels(1);
     let heat = map.iter().copied().chain(std::iter::repeat(0));
-    let paint = |(grey, value): (&u8, u8)| colour(value).map(|c| mix(*grey, c, (2 * u32::from(value)).min(MOST_COVER)));
-    Picture { channels: 3, data: grey.data.iter().zip(heat).flat_map(paint).collect(), ..grey }
+    let paint = |(grey, value): (&u8, u8)| {
+        colour(value).map(|c| mix(*grey, c, (2 * u32::from(value)).min(MOST_COVER)))
+    };
+    Picture {
+        channels: 3,
+        data: grey.data.iter().zip(heat).flat_map(paint).collect(),
+        ..grey
+    }
 }
 
 /// Pictures of one height, from left to right, in colour; what is lower than the first one stays black below.
@@ -92,7 +103,15 @@ mod tests {
         let picture = plain(&[0, 255, 0, 255], 2);
         assert_eq!((picture.width, picture.height, picture.channels), (2, 2, 3));
         assert_eq!(picture.data[3..6], [252, 255, 164]);
-        assert_eq!(plain(&[], 0), Picture { width: 0, height: 0, channels: 3, data: vec![] });
+        assert_eq!(
+            plain(&[], 0),
+            Picture {
+                width: 0,
+                height: 0,
+                channels: 3,
+                data: vec![]
+            }
+        );
     }
 
     #[test]
@@ -105,9 +124,17 @@ mod tests {
 
     #[test]
     fn overlay_leaves_cold_places_alone() {
-        let picture = Picture { width: 3, height: 1, channels: 1, data: vec![10, 100, 200] };
+        let picture = Picture {
+            width: 3,
+            height: 1,
+            channels: 1,
+            data: vec![10, 100, 200],
+        };
         let out = overlay(&picture, &[0, 255]);
-        assert_eq!((out.channels, &out.data[..3], &out.data[6..]), (3, &[10; 3][..], &[200; 3][..]));
+        assert_eq!(
+            (out.channels, &out.data[..3], &out.data[6..]),
+            (3, &[10; 3][..], &[200; 3][..])
+        );
         // 100 * 47 / 255 + colour * 208 / 255
         assert_eq!(out.data[3..6], [224, 226, 152]);
         assert_eq!(overlay(&picture.with_channels(3), &[0, 255]), out);

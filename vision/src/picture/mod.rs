@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, ImageReader, Limits};
 
-/// The longest side that is read, in pixels: a line camera's picture is far below it, a decompression bomb is not.
+/// The longest side that is read, in pixels: a line camera's picture is far below it, a decompression bomb is
+/// not.
 pub const MAX_SIDE: u32 = 16_384;
 
 /// Endings of the names of picture files, in lower case.
@@ -67,18 +68,26 @@ pub enum PictureError {
 impl Picture {
     /// A picture of one value.
     pub fn filled(width: usize, height: usize, channels: usize, value: u8) -> Self {
-        Self { width, height, channels, data: vec![value; width * height * channels] }
+        Self {
+            width,
+            height,
+            channels,
+            data: vec![value; width * height * channels],
+        }
     }
 
-    /// Reads a PNG, JPEG, BMP or TIFF file; the content decides, not the name. Grey stays grey, all else becomes RGB;
-    /// 16 bits are reduced to 8, transparency is dropped.
+    /// Reads a PNG, JPEG, BMP or TIFF file; the content decides, not the name. Grey stays grey, all else
+    /// becomes RGB; 16 bits are reduced to 8, transparency is dropped.
     pub fn open(path: &Path) -> Result<Self, PictureError> {
         Self::decode(&Self::read(path)?, path)
     }
 
     /// The bytes of a picture's file.
     pub fn read(path: &Path) -> Result<Vec<u8>, PictureError> {
-        let open = |source| PictureError::Open { path: path.to_owned(), source };
+        let open = |source| PictureError::Open {
+            path: path.to_owned(),
+            source,
+        };
         // a pipe or a device would never end
         if !std::fs::metadata(path).map_err(open)?.is_file() {
             return Err(open(std::io::Error::other("it is no file")));
@@ -88,9 +97,17 @@ impl Picture {
 
     /// The picture that a file's bytes are; `path` is for messages.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self, PictureError> {
-        let open = |source| PictureError::Open { path: path.to_owned(), source };
-        let decode = |source| PictureError::Decode { path: path.to_owned(), source };
-        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(open)?;
+        let open = |source| PictureError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let decode = |source| PictureError::Decode {
+            path: path.to_owned(),
+            source,
+        };
+        let mut reader = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(open)?;
         if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(bytes) {
             let why = image::error::DecodingError::new(ImageFormat::Jpeg.into(), "the file was cut off");
             return Err(decode(image::ImageError::Decoding(why)));
@@ -105,16 +122,33 @@ impl Picture {
     fn from_image(image: DynamicImage) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
         if image.color().has_color() {
-            Self { width, height, channels: 3, data: image.into_rgb8().into_raw() }
+            Self {
+                width,
+                height,
+                channels: 3,
+                data: image.into_rgb8().into_raw(),
+            }
         } else {
-            Self { width, height, channels: 1, data: image.into_luma8().into_raw() }
+            Self {
+                width,
+                height,
+                channels: 1,
+                data: image.into_luma8().into_raw(),
+            }
         }
     }
 
     /// Writes a PNG file.
     pub fn save_png(&self, path: &Path) -> Result<(), PictureError> {
-        let colour = if self.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
-        let write = |source| PictureError::Write { path: path.to_owned(), source };
+        let colour = if self.channels == 1 {
+            ExtendedColorType::L8
+        } else {
+            ExtendedColorType::Rgb8
+        };
+        let write = |source| PictureError::Write {
+            path: path.to_owned(),
+            source,
+        };
         let io = |e| write(image::ImageError::IoError(e));
         let mut file = BufWriter::new(File::create(path).map_err(io)?);
         PngEncoder::new_with_quality(&mut file, CompressionType::Default, FilterType::Adaptive)
@@ -150,12 +184,16 @@ impl Picture {
     /// Writes the levels of a grey picture, or the luma of a coloured one, to `out`, one a pixel.
     pub fn write_grey(&self, out: &mut [u8]) {
         match self.channels {
-            3 => out.iter_mut().zip(self.data.chunks_exact(3)).for_each(|(out, rgb)| *out = luma(rgb)),
+            3 => out
+                .iter_mut()
+                .zip(self.data.chunks_exact(3))
+                .for_each(|(out, rgb)| *out = luma(rgb)),
             _ => out.iter_mut().zip(&self.data).for_each(|(out, &v)| *out = v),
         }
     }
 
-    /// Draws `part`, of the same channels, with its left upper corner at column `x`, row `y`; rows beyond the last are left out.
+    /// Draws `part`, of the same channels, with its left upper corner at column `x`, row `y`; rows beyond the
+    /// last are left out.
     ///
     /// # Panics
     /// Where `part` is wider than what is right of `x`.
@@ -181,7 +219,8 @@ pub fn luma(rgb: &[u8]) -> u8 {
     ((77 * u32::from(rgb[0]) + 150 * u32::from(rgb[1]) + 29 * u32::from(rgb[2]) + 128) >> 8) as u8
 }
 
-/// Whether the last scan of a JPEG has its end. Decoders fill up what is missing with grey, which would pass as a picture.
+/// Whether the last scan of a JPEG has its end. Decoders fill up what is missing with grey, which would pass
+/// as a picture.
 pub fn is_whole_jpeg(bytes: &[u8]) -> bool {
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|w| w == marker);
     last([0xff, 0xd9]) > last([0xff, 0xda])
@@ -199,7 +238,9 @@ mod tests {
         let path = dir.path().join("part.jpg");
         let data: Vec<u8> = (0..64 * 64).map(|i| (i * i % 251) as u8).collect();
         let mut bytes = Vec::new();
-        JpegEncoder::new(&mut bytes).write_image(&data, 64, 64, ExtendedColorType::L8).expect("memory");
+        JpegEncoder::new(&mut bytes)
+            .write_image(&data, 64, 64, ExtendedColorType::L8)
+            .expect("memory");
         std::fs::write(&path, &bytes).expect("writable");
         assert!(Picture::open(&path).is_ok());
         for share in [1, 50, 90, 99] {
@@ -211,7 +252,9 @@ mod tests {
 
     #[test]
     fn pipes_and_devices_are_no_pictures() {
-        let error = Picture::open(Path::new("/dev/zero")).expect_err("no end").to_string();
+        let error = Picture::open(Path::new("/dev/zero"))
+            .expect_err("no end")
+            .to_string();
         assert!(error.contains("/dev/zero"), "{error}");
     }
 

@@ -34,8 +34,8 @@ pub(super) struct Level {
     /// So many pixels must be in view.
     least: usize,
     reference: Vec<u8>,
-    /// How reference pixels change with each of the first three unknowns: twice as much a pixel to the right, twice a
-    /// pixel down, four times a radian.
+    /// How reference pixels change with each of the first three unknowns: twice as much a pixel to the right,
+    /// twice a pixel down, four times a radian.
     slopes: [Vec<i32>; 3],
     inverse: [[f64; UNKNOWNS]; UNKNOWNS],
     picture: Vec<u8>,
@@ -61,7 +61,8 @@ impl Level {
             }
             let (right, down) = (at(x + 1, y) - at(x - 1, y), at(x, y + 1) - at(x, y - 1));
             let [from_centre_x, from_centre_y] = [x, y].map(|v| 2 * v as i64 + 1 - side as i64);
-            let turned = shape.down(from_centre_x * i64::from(down)) - shape.along(from_centre_y * i64::from(right));
+            let turned =
+                shape.down(from_centre_x * i64::from(down)) - shape.along(from_centre_y * i64::from(right));
             [right, down, turned.clamp(i32::MIN.into(), i32::MAX.into()) as i32]
         });
         let slopes: Vec<[i32; 3]> = slopes.collect();
@@ -99,13 +100,19 @@ impl Level {
         for _ in 0..self.steps {
             let mut sums = [0i64; UNKNOWNS];
             self.compare(pose, |first, errors| {
-                let slopes = self.slopes.each_ref().map(|slopes| &slopes[first..][..errors.len()]);
+                let slopes = self
+                    .slopes
+                    .each_ref()
+                    .map(|slopes| &slopes[first..][..errors.len()]);
                 add_up(slopes, errors, brighter, &mut sums);
             });
             // from Q8 levels and the slopes' units to pixels, radians and levels
-            let step = self
-                .inverse
-                .map(|row| (0..UNKNOWNS).map(|k| row[k] * (sums[k] as f64 * UNITS[k])).sum::<f64>() / 256.0);
+            let step = self.inverse.map(|row| {
+                (0..UNKNOWNS)
+                    .map(|k| row[k] * (sums[k] as f64 * UNITS[k]))
+                    .sum::<f64>()
+                    / 256.0
+            });
             brighter += (step[3] * 256.0) as i32;
             pose = self.step_back(pose, step).within(limits);
         }
@@ -115,18 +122,27 @@ impl Level {
     /// `pose` after the inverse of a small step `[right, down, turn, _]` of the reference.
     fn step_back(&self, pose: Pose, step: [f64; UNKNOWNS]) -> Pose {
         let bounded = |v: f64, most: f64| (v.clamp(-most, most) * 65_536.0) as i64;
-        // a flat reference has no slopes and any step would do: none is taken further than a quarter of the picture
+        // a flat reference has no slopes and any step would do: none is taken further than a quarter of the
+        // picture
         let most = self.side as f64 / 4.0;
         let (right, down) = (bounded(step[0], most), bounded(step[1], most));
-        let turned = Pose { turn: pose.turn - bounded(step[2], 0.2) as i32, ..pose };
+        let turned = Pose {
+            turn: pose.turn - bounded(step[2], 0.2) as i32,
+            ..pose
+        };
         let [x, y] = turned.turned()([right, down]).map(|way| (way >> 16) * self.factor as i64);
         // of a picture that is all width a step may leave every number behind
-        let moved = |from: i32, by: i64| (i64::from(from) - by).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-        Pose { x: moved(pose.x, x), y: moved(pose.y, y), ..turned }
+        let moved =
+            |from: i32, by: i64| (i64::from(from) - by).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        Pose {
+            x: moved(pose.x, x),
+            y: moved(pose.y, y),
+            ..turned
+        }
     }
 
-    /// Sum of the clipped errors at `pose`, the mean difference in brightness taken off, as a mean of the pixels that both
-    /// show.
+    /// Sum of the clipped errors at `pose`, the mean difference in brightness taken off, as a mean of the
+    /// pixels that both show.
     pub(super) fn error(&mut self, pose: Pose) -> u64 {
         let mut errors = std::mem::take(&mut self.errors);
         errors.clear();
@@ -137,7 +153,9 @@ impl Level {
             u64::MAX
         } else {
             let mean = (errors.iter().map(|&error| i64::from(error)).sum::<i64>() / count as i64) as i32;
-            let clipped = errors.iter().map(|error| u64::from((error - mean).unsigned_abs().min(CLIP as u32)));
+            let clipped = errors
+                .iter()
+                .map(|error| u64::from((error - mean).unsigned_abs().min(CLIP as u32)));
             clipped.sum::<u64>() * 256 / count as u64
         };
         self.errors = errors;
@@ -149,7 +167,8 @@ impl Level {
         if ends.len() <= self.keep {
             return;
         }
-        ends.iter_mut().for_each(|(error, pose)| *error = self.error(*pose));
+        ends.iter_mut()
+            .for_each(|(error, pose)| *error = self.error(*pose));
         for kept in 0..self.keep {
             let (best, rest) = ends.split_at(kept);
             let is_new = |pose: &Pose| best.iter().all(|(_, other)| !pose.is_near(*other));
@@ -162,12 +181,16 @@ impl Level {
         ends.truncate(self.keep);
     }
 
-    /// Calls `each` with the reference pixels whose places at `pose` lie in the picture, row by row: the first one of a row, and by
-    /// how many levels (Q8) the picture is brighter there and at the next ones.
+    /// Calls `each` with the reference pixels whose places at `pose` lie in the picture, row by row: the
+    /// first one of a row, and by how many levels (Q8) the picture is brighter there and at the next ones.
     fn compare(&self, pose: Pose, mut each: impl FnMut(usize, &[i32])) {
         let side = self.side;
         let of_level = |v: i32| v / self.factor as i32;
-        let pose = Pose { x: of_level(pose.x), y: of_level(pose.y), ..pose };
+        let pose = Pose {
+            x: of_level(pose.x),
+            y: of_level(pose.y),
+            ..pose
+        };
         let mut errors = [0; MOST_SIDE];
         for (row, line) in (0..side).map(pose.lines(side)).enumerate() {
             let columns = line.inside((side as i64 - 1) << 16, side);
@@ -223,7 +246,8 @@ vectorised! {
     }
 }
 
-/// The inverse of a symmetric matrix by Gauss and Jordan; unknowns that the reference says nothing of get no step.
+/// The inverse of a symmetric matrix by Gauss and Jordan; unknowns that the reference says nothing of get no
+/// step.
 fn invert(mut matrix: [[f64; UNKNOWNS]; UNKNOWNS]) -> [[f64; UNKNOWNS]; UNKNOWNS] {
     let mut inverse = [[0.0; UNKNOWNS]; UNKNOWNS];
     (0..UNKNOWNS).for_each(|i| inverse[i][i] = 1.0);

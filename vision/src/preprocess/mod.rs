@@ -22,7 +22,8 @@ const ASPECT_TOLERANCE_PERCENT: u64 = 10;
 pub enum PreprocessError {
     /// the picture is {width}x{height}, but the recipe was taught on {taught}: ...
     #[error(
-        "the picture is {width}x{height}, but the recipe was taught on {taught}: its shape must be within {ASPECT_TOLERANCE_PERCENT} % of that. Set the camera to the taught size, or teach again"
+        "the picture is {width}x{height}, but the recipe was taught on {taught}: its shape must be within \
+         {ASPECT_TOLERANCE_PERCENT} % of that. Set the camera to the taught size, or teach again"
     )]
     Shape {
         /// Pixels.
@@ -53,13 +54,26 @@ impl Preprocessor {
     /// `taught`: the sizes `[width, height]` that pictures may have, empty for any.
     pub fn new(size: usize, channels: usize, taught: &[[usize; 2]]) -> Self {
         let (converted, resizer) = Default::default();
-        Self { size, channels, taught: taught.to_vec(), converted, resizer, corrector: None, pose: Pose::default() }
+        Self {
+            size,
+            channels,
+            taught: taught.to_vec(),
+            converted,
+            resizer,
+            corrector: None,
+            pose: Pose::default(),
+        }
     }
 
-    /// The same, which then brings the part to where it lies on `reference`, a grey picture of `size` x `size`.
+    /// The same, which then brings the part to where it lies on `reference`, a grey picture of `size` x
+    /// `size`.
     #[must_use]
     pub fn with_position(mut self, reference: &Picture, limits: PositionLimits) -> Self {
-        self.corrector = Some(Corrector::new(reference, PictureShape::of_taught(&self.taught), limits));
+        self.corrector = Some(Corrector::new(
+            reference,
+            PictureShape::of_taught(&self.taught),
+            limits,
+        ));
         self
     }
 
@@ -68,14 +82,20 @@ impl Preprocessor {
         self.pose
     }
 
-    /// Writes the network's input to `out`, which takes the recipe's size and channels. The whole picture is stretched to
-    /// the square ([`crate::picture::resize`]). Then its position is corrected, where that was asked for.
+    /// Writes the network's input to `out`, which takes the recipe's size and channels. The whole picture is
+    /// stretched to the square ([`crate::picture::resize`]). Then its position is corrected, where that was
+    /// asked for.
     pub fn apply(&mut self, picture: &Picture, out: &mut Picture) -> Result<(), PreprocessError> {
         self.apply_by(&mut Team::alone(), picture, out)
     }
 
     /// The same by a team: the input does not depend on it.
-    pub fn apply_by(&mut self, team: &mut Team, picture: &Picture, out: &mut Picture) -> Result<(), PreprocessError> {
+    pub fn apply_by(
+        &mut self,
+        team: &mut Team,
+        picture: &Picture,
+        out: &mut Picture,
+    ) -> Result<(), PreprocessError> {
         self.check(picture)?;
         let source = if picture.channels == self.channels {
             picture
@@ -105,7 +125,11 @@ impl Preprocessor {
             return Ok(());
         }
         let taught: Vec<String> = self.taught.iter().map(|[w, h]| format!("{w}x{h}")).collect();
-        Err(PreprocessError::Shape { width, height, taught: taught.join(", ") })
+        Err(PreprocessError::Shape {
+            width,
+            height,
+            taught: taught.join(", "),
+        })
     }
 }
 
@@ -121,14 +145,23 @@ mod tests {
 
     fn ramp(width: usize, height: usize) -> Picture {
         let data = (0..width * height * 3).map(|i| (i * 7 % 251) as u8).collect();
-        Picture { width, height, channels: 3, data }
+        Picture {
+            width,
+            height,
+            channels: 3,
+            data,
+        }
     }
 
     #[test]
     fn the_same_bytes_on_every_target() {
         let mut out = Picture::default();
-        Preprocessor::new(8, 1, &[]).apply(&ramp(21, 13), &mut out).expect("valid");
-        let golden = [100, 74, 108, 164, 156, 96, 79, 127, 156, 159, 106, 91, 123, 161, 146, 91];
+        Preprocessor::new(8, 1, &[])
+            .apply(&ramp(21, 13), &mut out)
+            .expect("valid");
+        let golden = [
+            100, 74, 108, 164, 156, 96, 79, 127, 156, 159, 106, 91, 123, 161, 146, 91,
+        ];
         assert_eq!(out.data[..16], golden, "{:?}", &out.data[..16]);
     }
 
@@ -136,7 +169,9 @@ mod tests {
     fn a_flat_picture_stays_flat() {
         for value in [0, 1, 128, 255] {
             let mut out = Picture::default();
-            Preprocessor::new(32, 3, &[]).apply(&Picture::filled(77, 50, 3, value), &mut out).expect("valid");
+            Preprocessor::new(32, 3, &[])
+                .apply(&Picture::filled(77, 50, 3, value), &mut out)
+                .expect("valid");
             assert_eq!(out, Picture::filled(32, 32, 3, value));
         }
     }
@@ -146,8 +181,16 @@ mod tests {
         let mut p = Preprocessor::new(32, 3, &[[256, 208]]);
         let mut out = Picture::default();
         assert!(p.apply(&Picture::filled(512, 428, 3, 9), &mut out).is_ok());
-        let error = p.apply(&Picture::filled(256, 136, 3, 9), &mut out).expect_err("another shape");
-        assert!(error.to_string().contains("256x136") && error.to_string().contains("256x208"), "{error}");
-        assert_eq!(p.apply(&Picture::default(), &mut out), Err(PreprocessError::Empty));
+        let error = p
+            .apply(&Picture::filled(256, 136, 3, 9), &mut out)
+            .expect_err("another shape");
+        assert!(
+            error.to_string().contains("256x136") && error.to_string().contains("256x208"),
+            "{error}"
+        );
+        assert_eq!(
+            p.apply(&Picture::default(), &mut out),
+            Err(PreprocessError::Empty)
+        );
     }
 }

@@ -25,7 +25,8 @@ pub struct PositionLimits {
     pub turn: f64,
 }
 
-/// Width and height of the camera's picture. It was stretched to the network's square, in which what is turned is sheared.
+/// Width and height of the camera's picture. It was stretched to the network's square, in which what is
+/// turned is sheared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureShape {
     pub(super) width: i32,
@@ -42,10 +43,14 @@ impl PictureShape {
     /// Of a picture of that width and height, each from 1 to 65535.
     pub fn of([width, height]: [usize; 2]) -> Self {
         let side = |v: usize| v.clamp(1, 65_535) as i32;
-        Self { width: side(width), height: side(height) }
+        Self {
+            width: side(width),
+            height: side(height),
+        }
     }
 
-    /// Of pictures that were taught in those sizes; of several ones that of the first, from which the others differ little.
+    /// Of pictures that were taught in those sizes; of several ones that of the first, from which the others
+    /// differ little.
     pub fn of_taught(sizes: &[[usize; 2]]) -> Self {
         sizes.first().copied().map_or_else(Self::default, Self::of)
     }
@@ -71,7 +76,8 @@ impl PictureShape {
     }
 }
 
-/// Where a part lies: the point `p` of the reference is at `turn(p) + (x, y)`, both from the pictures' centres.
+/// Where a part lies: the point `p` of the reference is at `turn(p) + (x, y)`, both from the pictures'
+/// centres.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pose {
     /// To the right, in 1/65536 pixel of the network's picture.
@@ -88,7 +94,12 @@ impl Pose {
     /// Pixels to the right, pixels down, degrees clockwise, in a square.
     pub fn new(x: f64, y: f64, degrees: f64) -> Self {
         let fixed = |v: f64| (v * 65_536.0).round() as i32;
-        Self { x: fixed(x), y: fixed(y), turn: fixed(degrees.to_radians()), shape: PictureShape::default() }
+        Self {
+            x: fixed(x),
+            y: fixed(y),
+            turn: fixed(degrees.to_radians()),
+            shape: PictureShape::default(),
+        }
     }
 
     /// The same in a picture of that shape.
@@ -100,13 +111,16 @@ impl Pose {
     /// Where the reference lies from a picture of this pose.
     #[must_use]
     pub fn inverse(self) -> Self {
-        let back = Self { turn: -self.turn, ..self };
+        let back = Self {
+            turn: -self.turn,
+            ..self
+        };
         let [x, y] = back.turned()([self.x, self.y].map(i64::from)).map(|way| -(way >> 16) as i32);
         Self { x, y, ..back }
     }
 
-    /// Which pixel of a picture of `side` x `side` shows each pixel of the reference, both counted row by row; `None` where it
-    /// lies beyond the frame.
+    /// Which pixel of a picture of `side` x `side` shows each pixel of the reference, both counted row by
+    /// row; `None` where it lies beyond the frame.
     pub fn places(self, side: usize) -> impl Iterator<Item = Option<usize>> {
         let line = self.lines(side);
         (0..side).map(line).flat_map(move |line| {
@@ -120,10 +134,13 @@ impl Pose {
 
     /// Which columns of each row of the reference lie within the frame of a picture of `side` x `side`.
     pub fn view(self, side: usize) -> impl Iterator<Item = Range<usize>> {
-        (0..side).map(self.lines(side)).map(move |line| line.moved(1 << 15).inside((side as i64) << 16, side))
+        (0..side)
+            .map(self.lines(side))
+            .map(move |line| line.moved(1 << 15).inside((side as i64) << 16, side))
     }
 
-    /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's pose.
+    /// How much of a picture of `side` x `side` pixels is still in view once it is brought to the reference's
+    /// pose.
     pub fn in_view(self, side: usize) -> f64 {
         self.view(side).map(|columns| columns.len()).sum::<usize>() as f64 / (side * side).max(1) as f64
     }
@@ -158,7 +175,10 @@ impl Pose {
         let cube = times_turn(square, 3);
         let fourth = times_turn(cube, 4);
         let fifth = times_turn(fourth, 5);
-        let (cos, sin) = ((1 << 16) - square + fourth - times_turn(fifth, 6), turn - cube + fifth);
+        let (cos, sin) = (
+            (1 << 16) - square + fourth - times_turn(fifth, 6),
+            turn - cube + fifth,
+        );
         match quarters.rem_euclid(4) {
             0 => [cos, sin],
             1 => [-sin, cos],
@@ -179,14 +199,23 @@ impl Pose {
         let (turned, side) = (self.turned(), side as i64);
         move |row| {
             // from the centre in half pixels to the first pixel's own centre
-            let [x, y] = turned([1 - side, 2 * row as i64 + 1 - side]).map(|way| (side << 15) - (1 << 15) + way / 2);
-            Line { first: [i64::from(self.x) + x, i64::from(self.y) + y], step: turned([1, 0]) }
+            let [x, y] =
+                turned([1 - side, 2 * row as i64 + 1 - side]).map(|way| (side << 15) - (1 << 15) + way / 2);
+            Line {
+                first: [i64::from(self.x) + x, i64::from(self.y) + y],
+                step: turned([1, 0]),
+            }
         }
     }
 
     pub(super) fn within(self, limits: Self) -> Self {
         let clamp = |v: i32, most: i32| v.clamp(-most, most);
-        Self { x: clamp(self.x, limits.x), y: clamp(self.y, limits.y), turn: clamp(self.turn, limits.turn), ..self }
+        Self {
+            x: clamp(self.x, limits.x),
+            y: clamp(self.y, limits.y),
+            turn: clamp(self.turn, limits.turn),
+            ..self
+        }
     }
 }
 
@@ -206,7 +235,10 @@ impl Line {
     /// The same places, moved along both axes.
     #[inline(always)]
     pub(super) fn moved(self, by: i64) -> Self {
-        Self { first: self.first.map(|p| p + by), ..self }
+        Self {
+            first: self.first.map(|p| p + by),
+            ..self
+        }
     }
 
     /// Which of the first `count` places lie from 0 up to, but not at, `end` along both axes.
@@ -218,7 +250,8 @@ impl Line {
             _ => (first - end).div_euclid(-step) + 1..first.div_euclid(-step) + 1,
         };
         let [x, y] = [0, 1].map(|axis| along(self.first[axis], self.step[axis]));
-        let [from, to] = [x.start.max(y.start), x.end.min(y.end)].map(|number| number.clamp(0, count as i64) as usize);
+        let [from, to] =
+            [x.start.max(y.start), x.end.min(y.end)].map(|number| number.clamp(0, count as i64) as usize);
         from..to.max(from)
     }
 }
@@ -231,18 +264,30 @@ mod tests {
 
     #[test]
     fn cosine_and_sine_are_near_enough() {
-        for degrees in [-180.0, -137.0, -90.0, -45.1, -44.9, -20.0, -7.3, 0.0, 0.01, 5.0, 44.9, 45.1, 90.0, 179.0] {
-            let [cos, sin] = Pose::new(0.0, 0.0, degrees).cos_sin().map(|v| v as f64 / 65_536.0);
+        for degrees in [
+            -180.0, -137.0, -90.0, -45.1, -44.9, -20.0, -7.3, 0.0, 0.01, 5.0, 44.9, 45.1, 90.0, 179.0,
+        ] {
+            let [cos, sin] = Pose::new(0.0, 0.0, degrees)
+                .cos_sin()
+                .map(|v| v as f64 / 65_536.0);
             let exact = f64::to_radians(degrees);
-            assert!((cos - exact.cos()).abs() < 5e-5 && (sin - exact.sin()).abs() < 5e-5, "{degrees}: {cos} {sin}");
+            assert!(
+                (cos - exact.cos()).abs() < 5e-5 && (sin - exact.sin()).abs() < 5e-5,
+                "{degrees}: {cos} {sin}"
+            );
         }
     }
 
     proptest! {
         #[test]
-        fn places_inside_are_all_those_that_are(first in prop::array::uniform2(-900i64..900), step in prop::array::uniform2(-70i64..70), end in 0i64..500) {
+        fn places_inside_are_all_those_that_are(
+            first in prop::array::uniform2(-900i64..900),
+            step in prop::array::uniform2(-70i64..70),
+            end in 0i64..500,
+        ) {
             let line = Line { first, step };
-            let inside: Vec<usize> = (0..40).filter(|&n| line.at(n).iter().all(|p| (0..end).contains(p))).collect();
+            let is_inside = |&n: &usize| line.at(n).iter().all(|p| (0..end).contains(p));
+            let inside: Vec<usize> = (0..40).filter(is_inside).collect();
             let found: Vec<usize> = line.inside(end, 40).collect();
             prop_assert_eq!(found, inside);
         }
@@ -251,7 +296,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn the_view_is_where_places_are(shape in prop::sample::select(vec![[1, 1], [16, 9], [65_535, 1]]), x in -40.0f64..40.0, y in -40.0f64..40.0, degrees in -180.0f64..180.0) {
+        fn the_view_is_where_places_are(
+            shape in prop::sample::select(vec![[1, 1], [16, 9], [65_535, 1]]),
+            x in -40.0f64..40.0,
+            y in -40.0f64..40.0,
+            degrees in -180.0f64..180.0,
+        ) {
             let pose = Pose::new(x, y, degrees).in_shape(PictureShape::of(shape));
             let there: Vec<bool> = pose.places(32).map(|place| place.is_some()).collect();
             let view = pose.view(32).flat_map(|columns| (0..32).map(move |column| columns.contains(&column)));

@@ -1,4 +1,5 @@
-//! Resampling a whole picture at a pose: Catmull and Rom's cubic (1974), which keeps edges as sharp between pixels as on them.
+//! Resampling a whole picture at a pose: Catmull and Rom's cubic (1974), which keeps edges as sharp between
+//! pixels as on them.
 
 use super::pose::{Line, Pose};
 use crate::picture::Picture;
@@ -27,23 +28,44 @@ impl Warp {
     pub(super) fn new(side: usize) -> Self {
         let weights = (0..PHASES).map(weights).collect();
         let row = || vec![Pixel::default(); side];
-        Self { weights, pixels: Vec::with_capacity(side * side), rows: [row(), row()] }
+        Self {
+            weights,
+            pixels: Vec::with_capacity(side * side),
+            rows: [row(), row()],
+        }
     }
 
-    /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its frame is drawn as
-    /// the nearest pixel within.
+    /// Writes `picture`, a square, as it looks when what lies at `pose` is brought back. What was beyond its
+    /// frame is drawn as the nearest pixel within.
     pub(super) fn apply(&mut self, team: &mut Team, picture: &Picture, pose: Pose, out: &mut [u8]) {
-        let Self { weights, pixels, rows } = self;
-        let Picture { width: side, channels, .. } = *picture;
+        let Self {
+            weights,
+            pixels,
+            rows,
+        } = self;
+        let Picture {
+            width: side,
+            channels,
+            ..
+        } = *picture;
         pixels.clear();
         // what lies behind a pixel is computed with it and not drawn
-        pixels.extend(picture.data.chunks_exact(channels).enumerate().map(|(place, values)| {
-            picture.data[place * channels..].first_chunk().copied().unwrap_or_else(|| {
-                let mut last = Pixel::default();
-                last[..channels].copy_from_slice(values);
-                last
-            })
-        }));
+        pixels.extend(
+            picture
+                .data
+                .chunks_exact(channels)
+                .enumerate()
+                .map(|(place, values)| {
+                    picture.data[place * channels..]
+                        .first_chunk()
+                        .copied()
+                        .unwrap_or_else(|| {
+                            let mut last = Pixel::default();
+                            last[..channels].copy_from_slice(values);
+                            last
+                        })
+                }),
+        );
         let (place, line) = (|row| row * side * channels, pose.lines(side));
         Strip::whole(side, out).share_with(rows, team, place, |mut strip, drawn| {
             for row in strip.rows.clone() {
@@ -66,7 +88,8 @@ vectorised! {
             let first = at.map(|p| (p >> 16) - 1);
             *out = if inner.contains(&column) {
                 let first = first[1] as usize * side + first[0] as usize;
-                between(|i| *pixels[first + i * side..].first_chunk().expect("inner pixels have four neighbours"), along, across)
+                between(|i| *pixels[first + i * side..].first_chunk().expect("inner pixels have four \
+                    neighbours"), along, across)
             } else {
                 between(|i| beyond(pixels, side, first, i), along, across)
             };
@@ -80,7 +103,8 @@ fn beyond(pixels: &[Pixel], side: usize, [left, top]: [i64; 2], row: usize) -> [
     std::array::from_fn(|i| pixels[near(top, row) * side + near(left, i)])
 }
 
-/// What lies between four rows of four pixels. Products of 16 bits, in loops over all values, become vector instructions.
+/// What lies between four rows of four pixels. Products of 16 bits, in loops over all values, become vector
+/// instructions.
 #[inline(always)]
 fn between(row: impl Fn(usize) -> [Pixel; 4], along: &[i16; 4], across: &[i16; 4]) -> Pixel {
     let mut values = [0; 16];
@@ -132,7 +156,12 @@ mod tests {
     #[test]
     fn a_whole_pixel_is_a_copy() {
         let data: Vec<u8> = (0..96 * 96 * 3).map(|i| (i * 7 % 251) as u8).collect();
-        let picture = Picture { width: 96, height: 96, channels: 3, data };
+        let picture = Picture {
+            width: 96,
+            height: 96,
+            channels: 3,
+            data,
+        };
         let mut out = vec![0; picture.data.len()];
         Warp::new(96).apply(&mut Team::alone(), &picture, Pose::new(2.0, -1.0, 0.0), &mut out);
         for (y, x, c) in [(1, 0, 0), (40, 50, 1), (95, 93, 2)] {
@@ -148,8 +177,15 @@ mod tests {
             Warp::new(64).apply(&mut Team::alone(), &picture, Pose::new(3.3, 70.0, 11.0), &mut out);
             assert!(out.iter().all(|&v| v == value));
         }
-        let data = (0..64 * 64).map(|i| if (i / 5) % 2 == 0 { 255 } else { 0 }).collect();
-        let stripes = Picture { width: 64, height: 64, channels: 1, data };
+        let data = (0..64 * 64)
+            .map(|i| if (i / 5) % 2 == 0 { 255 } else { 0 })
+            .collect();
+        let stripes = Picture {
+            width: 64,
+            height: 64,
+            channels: 1,
+            data,
+        };
         let mut out = vec![9; 64 * 64];
         Warp::new(64).apply(&mut Team::alone(), &stripes, Pose::new(0.5, 0.0, 0.0), &mut out);
         // overshoot is cut: a stripe stays black or white inside
@@ -160,8 +196,17 @@ mod tests {
     fn the_inside_is_drawn_as_the_rim_is() {
         let mut warp = Warp::new(48);
         let data = (0..48 * 48 * 3).map(|i: usize| (i * i / 7 % 253) as u8).collect();
-        let picture = Picture { width: 48, height: 48, channels: 3, data };
-        for pose in [Pose::new(0.0, 0.0, 7.0), Pose::new(-3.4, 2.6, -20.0), Pose::new(0.25, -0.75, 0.0)] {
+        let picture = Picture {
+            width: 48,
+            height: 48,
+            channels: 3,
+            data,
+        };
+        for pose in [
+            Pose::new(0.0, 0.0, 7.0),
+            Pose::new(-3.4, 2.6, -20.0),
+            Pose::new(0.25, -0.75, 0.0),
+        ] {
             let mut out = vec![0; picture.data.len()];
             warp.apply(&mut Team::pair().expect("a thread"), &picture, pose, &mut out);
             let line = pose.lines(48);

@@ -15,7 +15,11 @@ pub(crate) struct Strip<'a, V> {
 impl<'a, V: Send> Strip<'a, V> {
     /// All rows of a buffer.
     pub(crate) fn whole(rows: usize, buffer: &'a mut [V]) -> Self {
-        Self { rows: 0..rows, start: 0, values: buffer }
+        Self {
+            rows: 0..rows,
+            start: 0,
+            values: buffer,
+        }
     }
 
     /// The stretch from a place of the buffer on.
@@ -24,8 +28,8 @@ impl<'a, V: Send> Strip<'a, V> {
         &mut self.values[place - self.start..]
     }
 
-    /// Does `work` on all rows, or on half of them on each of a team's two threads. A row begins at `place`, and those before it
-    /// end there.
+    /// Does `work` on all rows, or on half of them on each of a team's two threads. A row begins at `place`,
+    /// and those before it end there.
     pub(crate) fn share(self, team: &mut Team, place: impl Fn(usize) -> usize, work: impl Fn(Self) + Sync) {
         self.share_with(&mut [(), ()], team, place, |rows, ()| work(rows));
     }
@@ -39,12 +43,22 @@ impl<'a, V: Send> Strip<'a, V> {
         work: impl Fn(Self, &mut M) + Sync,
     ) {
         let [here, there] = memory;
-        let Some(half) = team.cut(self.rows.len()) else { return work(self, here) };
+        let Some(half) = team.cut(self.rows.len()) else {
+            return work(self, here);
+        };
         let row = self.rows.start + half;
         let start = place(row);
         let (upper, lower) = self.values.split_at_mut(start - self.start);
-        let upper = Self { rows: self.rows.start..row, start: self.start, values: upper };
-        let lower = Self { rows: row..self.rows.end, start, values: lower };
+        let upper = Self {
+            rows: self.rows.start..row,
+            start: self.start,
+            values: upper,
+        };
+        let lower = Self {
+            rows: row..self.rows.end,
+            start,
+            values: lower,
+        };
         team.both(|| work(upper, here), || work(lower, there));
     }
 }

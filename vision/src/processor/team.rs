@@ -1,5 +1,6 @@
-//! One thread for a frame, or two that share it. A frame has many steps of a millisecond and less: between them the second thread
-//! waits spinning, giving it work allocates nothing (rayon's pools allocate now and then), and work that it has not begun is taken back.
+//! One thread for a frame, or two that share it. A frame has many steps of a millisecond and less: between
+//! them the second thread waits spinning, giving it work allocates nothing (rayon's pools allocate now and
+//! then), and work that it has not begun is taken back.
 #![allow(unsafe_code)]
 
 use std::hint::spin_loop;
@@ -11,8 +12,8 @@ use std::{io, ptr};
 
 use serde::Deserialize;
 
-/// Looks this often for the end of a wait before it sleeps: some ten to two hundred microseconds, by processor, longer than two
-/// halves of a step differ.
+/// Looks this often for the end of a wait before it sleeps: some ten to two hundred microseconds, by
+/// processor, longer than two halves of a step differ.
 const SPINS: u32 = 4000;
 /// Bytes: kernels keep their tiles on the stack and call little.
 const STACK: usize = 256 << 10;
@@ -35,7 +36,9 @@ impl TryFrom<u8> for Cores {
         match cores {
             1 => Ok(Self::One),
             2 => Ok(Self::Two),
-            _ => Err(format!("{cores} cores: a frame is computed by 1 core, or shared by 2")),
+            _ => Err(format!(
+                "{cores} cores: a frame is computed by 1 core, or shared by 2"
+            )),
         }
     }
 }
@@ -58,7 +61,8 @@ struct Helper {
 /// Where the helper finds its work.
 #[derive(Debug, Default)]
 struct Desk {
-    /// Null where there is none, `TAKEN` while the helper works. Who gave it takes it back or waits until it is null again.
+    /// Null where there is none, `TAKEN` while the helper works. Who gave it takes it back or waits until it
+    /// is null again.
     job: AtomicPtr<Job<'static>>,
     closed: AtomicBool,
 }
@@ -84,8 +88,14 @@ impl Team {
     pub fn pair() -> Result<Self, NoThread> {
         let desk = Arc::new(Desk::default());
         let helpers = Arc::clone(&desk);
-        let thread = thread::Builder::new().name("helper".into()).stack_size(STACK).spawn(move || helpers.serve())?;
-        Ok(Self(Some(Helper { desk, thread: Some(thread) })))
+        let thread = thread::Builder::new()
+            .name("helper".into())
+            .stack_size(STACK)
+            .spawn(move || helpers.serve())?;
+        Ok(Self(Some(Helper {
+            desk,
+            thread: Some(thread),
+        })))
     }
 
     /// A thread for each core, the calling one among them; fewer cores than that are said in the log.
@@ -97,7 +107,9 @@ impl Team {
             Cores::One => Ok(Self::alone()),
             Cores::Two => {
                 if !has_two_cores() {
-                    log::warn!("two cores are to share a frame, but the program may use only one: nothing is gained");
+                    log::warn!(
+                        "two cores are to share a frame, but the program may use only one: nothing is gained"
+                    );
                 }
                 Self::pair()
             }
@@ -111,7 +123,10 @@ impl Team {
 
     /// Where work of so many equal pieces is cut in two; none where one thread does it all.
     pub(crate) fn cut(&self, pieces: usize) -> Option<usize> {
-        self.0.as_ref().and(Some(pieces.div_ceil(2))).filter(|&half| half < pieces)
+        self.0
+            .as_ref()
+            .and(Some(pieces.div_ceil(2)))
+            .filter(|&half| half < pieces)
     }
 
     /// Does both, at the same time where the other thread is there in time: `there` is its part.
@@ -122,7 +137,11 @@ impl Team {
         };
         let mut there = Some(there);
         let mut work = || there.take().into_iter().for_each(|work| work());
-        let mut job = Job { work: &mut work, giver: thread::current(), panicked: false };
+        let mut job = Job {
+            work: &mut work,
+            giver: thread::current(),
+            panicked: false,
+        };
         let given = helper.give(&mut job);
         here();
         if given.take_back() {
@@ -137,7 +156,11 @@ impl Team {
         work();
         let Some(helper) = &self.0 else { return };
         let mut work = &work;
-        let mut job = Job { work: &mut work, giver: thread::current(), panicked: false };
+        let mut job = Job {
+            work: &mut work,
+            giver: thread::current(),
+            panicked: false,
+        };
         drop(helper.give(&mut job));
         assert!(!job.panicked, "the helper panicked");
     }
@@ -156,7 +179,10 @@ impl Helper {
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
-        Given { desk: &self.desk, job }
+        Given {
+            desk: &self.desk,
+            job,
+        }
     }
 }
 
@@ -183,7 +209,9 @@ impl Drop for Given<'_> {
 
 impl Desk {
     fn moved(&self, from: *mut Job<'static>, to: *mut Job<'static>) -> bool {
-        self.job.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.job
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Works until the desk is closed; no job is on it then.
@@ -196,8 +224,13 @@ impl Desk {
             if job.is_null() || !self.moved(job, TAKEN) {
                 continue;
             }
-            // SAFETY: the giver neither touches nor leaves a job that it gave until the place is null again: see `Helper::give`.
-            let Job { work, giver, panicked } = unsafe { &mut *job };
+            // SAFETY: the giver neither touches nor leaves a job that it gave until the place is null again:
+            // see `Helper::give`.
+            let Job {
+                work,
+                giver,
+                panicked,
+            } = unsafe { &mut *job };
             let giver = giver.clone();
             *panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
             self.job.store(ptr::null_mut(), Ordering::Release);
@@ -260,9 +293,15 @@ mod tests {
 
     #[test]
     fn work_that_nobody_has_begun_is_taken_back() {
-        let mut team = Team(Some(Helper { desk: Arc::default(), thread: None }));
+        let mut team = Team(Some(Helper {
+            desk: Arc::default(),
+            thread: None,
+        }));
         let (mut here, mut there) = (None, None);
-        team.both(|| here = Some(thread::current().id()), || there = Some(thread::current().id()));
+        team.both(
+            || here = Some(thread::current().id()),
+            || there = Some(thread::current().id()),
+        );
         assert!(here.is_some() && here == there);
     }
 
@@ -292,7 +331,10 @@ mod tests {
     fn work_that_was_begun_is_waited_for() {
         let mut team = Team::pair().expect("a thread");
         assert!(slowly(&mut team, || ()));
-        assert!(slowly(&mut team, || panic!("here")), "the giver left before the helper was through");
+        assert!(
+            slowly(&mut team, || panic!("here")),
+            "the giver left before the helper was through"
+        );
     }
 
     #[test]
@@ -311,7 +353,10 @@ mod tests {
     #[test]
     fn cuts() {
         let pair = Team::pair().expect("a thread");
-        assert_eq!([0, 1, 2, 7].map(|pieces| pair.cut(pieces)), [None, None, Some(1), Some(4)]);
+        assert_eq!(
+            [0, 1, 2, 7].map(|pieces| pair.cut(pieces)),
+            [None, None, Some(1), Some(4)]
+        );
         assert_eq!(Team::alone().cut(8), None);
     }
 }

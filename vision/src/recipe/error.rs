@@ -12,7 +12,8 @@ use crate::reconstruct::ReconstructError;
 pub enum RecipeError {
     /// nothing to test the machine with
     #[error(
-        "{path}: there is no [[golden]] picture, so nothing shows that this machine computes what was taught; teach again"
+        "{path}: there is no [[golden]] picture, so nothing shows that this machine computes what was \
+         taught; teach again"
     )]
     NoGolden {
         /// `recipe.toml`.
@@ -44,7 +45,8 @@ pub enum RecipeError {
     },
     /// another version of the format
     #[error(
-        "{path}: recipe format {found} is not supported, this version reads format {supported}. Teach the recipe again, or update beltwatch"
+        "{path}: recipe format {found} is not supported, this version reads format {supported}. Teach the \
+         recipe again, or update beltwatch"
     )]
     Version {
         /// The file.
@@ -68,7 +70,8 @@ pub enum RecipeError {
     },
     /// a file that is not the one that was written
     #[error(
-        "{path}: SHA-256 is {found}, the manifest says {expected}: the file was changed or cut short. Copy the recipe folder again"
+        "{path}: SHA-256 is {found}, the manifest says {expected}: the file was changed or cut short. Copy \
+         the recipe folder again"
     )]
     Hash {
         /// The file.
@@ -115,7 +118,8 @@ pub enum RecipeError {
     },
     /// the self-test
     #[error(
-        "{path}: self-test failed: the score is {found}, the recipe promises {expected}. Either recipe.toml was changed by hand, or this machine does not compute what the recipe was taught with; do not use it"
+        "{path}: self-test failed: the score is {found}, the recipe promises {expected}. Either recipe.toml \
+         was changed by hand, or this machine does not compute what the recipe was taught with; do not use it"
     )]
     GoldenMismatch {
         /// The golden picture.

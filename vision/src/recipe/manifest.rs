@@ -47,8 +47,8 @@ pub struct Manifest {
     /// The self-test.
     #[serde(default)]
     pub golden: Vec<Golden>,
-    /// SHA-256 of every picture that went into the recipe, with its name in its folder: none of them can measure it. Missing where
-    /// nobody kept them.
+    /// SHA-256 of every picture that went into the recipe, with its name in its folder: none of them can
+    /// measure it. Missing where nobody kept them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pictures: BTreeMap<String, String>,
 }
@@ -149,14 +149,23 @@ pub fn is_false_reject_target(share: f64) -> bool {
 impl Manifest {
     /// Reads the text of a `recipe.toml`; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
-        let bad = |message: String| RecipeError::Manifest { path: path.to_owned(), message };
+        let bad = |message: String| RecipeError::Manifest {
+            path: path.to_owned(),
+            message,
+        };
         let table: toml::Table = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         let found = table.get("format").and_then(toml::Value::as_integer);
         let found = found.ok_or_else(|| {
-            bad(format!("the key `format` is missing or no whole number; this version writes format = {FORMAT}"))
+            bad(format!(
+                "the key `format` is missing or no whole number; this version writes format = {FORMAT}"
+            ))
         })?;
         if found != FORMAT {
-            return Err(RecipeError::Version { path: path.to_owned(), found, supported: FORMAT });
+            return Err(RecipeError::Version {
+                path: path.to_owned(),
+                found,
+                supported: FORMAT,
+            });
         }
         let manifest: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         manifest.check(path)?;
@@ -165,13 +174,46 @@ impl Manifest {
 
     fn check(&self, path: &Path) -> Result<(), RecipeError> {
         let range = |good: bool, key, value: String, allowed| {
-            if good { Ok(()) } else { Err(RecipeError::Range { path: path.to_owned(), key, value, allowed }) }
+            if good {
+                Ok(())
+            } else {
+                Err(RecipeError::Range {
+                    path: path.to_owned(),
+                    key,
+                    value,
+                    allowed,
+                })
+            }
         };
-        let (size, bits, sigma) = (self.input.size, self.difference.fraction_bits, self.score.smoothing_sigma);
-        range(is_size(size), "input.size", size.to_string(), "a multiple of 32 from 32 to 1024")?;
-        range(matches!(self.input.channels, 1 | 3), "input.channels", self.input.channels.to_string(), "1 or 3")?;
-        let good_pictures = self.input.pictures.iter().flatten().all(|s| (1..=16_384).contains(s));
-        range(good_pictures, "input.pictures", format!("{:?}", self.input.pictures), "sides of 1 to 16384")?;
+        let (size, bits, sigma) = (
+            self.input.size,
+            self.difference.fraction_bits,
+            self.score.smoothing_sigma,
+        );
+        range(
+            is_size(size),
+            "input.size",
+            size.to_string(),
+            "a multiple of 32 from 32 to 1024",
+        )?;
+        range(
+            matches!(self.input.channels, 1 | 3),
+            "input.channels",
+            self.input.channels.to_string(),
+            "1 or 3",
+        )?;
+        let good_pictures = self
+            .input
+            .pictures
+            .iter()
+            .flatten()
+            .all(|s| (1..=16_384).contains(s));
+        range(
+            good_pictures,
+            "input.pictures",
+            format!("{:?}", self.input.pictures),
+            "sides of 1 to 16384",
+        )?;
         if let Some(PositionLimits { shift, turn }) = self.position {
             let most_shift = (size / MOST_SHIFT_ONE_IN) as f64;
             range(
@@ -180,7 +222,12 @@ impl Manifest {
                 shift.to_string(),
                 "0 to an eighth of the size",
             )?;
-            range((0.0..=MOST_TURN).contains(&turn), "position.turn", turn.to_string(), "0 to 180")?;
+            range(
+                (0.0..=MOST_TURN).contains(&turn),
+                "position.turn",
+                turn.to_string(),
+                "0 to 180",
+            )?;
         }
         range(
             self.regions.fit(size),
@@ -195,10 +242,25 @@ impl Manifest {
             format!("{forms:?}"),
             "one form, or several with noise_map = true",
         )?;
-        range(bits <= MAX_FRACTION_BITS, "difference.fraction_bits", bits.to_string(), "0 to 4")?;
-        range((0.0..=MAX_SIGMA).contains(&sigma), "score.smoothing_sigma", sigma.to_string(), "0 to 8")?;
+        range(
+            bits <= MAX_FRACTION_BITS,
+            "difference.fraction_bits",
+            bits.to_string(),
+            "0 to 4",
+        )?;
+        range(
+            (0.0..=MAX_SIGMA).contains(&sigma),
+            "score.smoothing_sigma",
+            sigma.to_string(),
+            "0 to 8",
+        )?;
         if let Estimator::Quantile(thousandths) = self.hee.estimator {
-            range(thousandths <= 1000, "hee.estimator", thousandths.to_string(), "0 to 1000 thousandths")?;
+            range(
+                thousandths <= 1000,
+                "hee.estimator",
+                thousandths.to_string(),
+                "0 to 1000 thousandths",
+            )?;
         }
         let (target, threshold) = (self.score.false_reject_target, self.score.threshold);
         range(
@@ -207,14 +269,27 @@ impl Manifest {
             target.to_string(),
             "above 0 and below 0.5",
         )?;
-        range(threshold > Score(0), "score.threshold", threshold.to_string(), "above 0: else every part is rejected")?;
+        range(
+            threshold > Score(0),
+            "score.threshold",
+            threshold.to_string(),
+            "above 0: else every part is rejected",
+        )?;
         for name in self.files.keys() {
-            let plain = !name.contains('\\') && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+            let plain = !name.contains('\\')
+                && name
+                    .split('/')
+                    .all(|part| !part.is_empty() && !part.starts_with('.'));
             range(plain, "files", name.clone(), "paths inside the recipe folder")?;
         }
         for golden in &self.golden {
             let listed = self.files.contains_key(&golden.file);
-            range(listed, "golden.file", golden.file.clone(), "a path that stands under [files]")?;
+            range(
+                listed,
+                "golden.file",
+                golden.file.clone(),
+                "a path that stands under [files]",
+            )?;
         }
         Ok(())
     }

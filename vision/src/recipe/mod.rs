@@ -22,7 +22,8 @@ use crate::preprocess::Preprocessor;
 pub use error::RecipeError;
 pub use files::{MODEL_FILE, PARTIAL, POSITION_FILE, save_noise_map, sha256_hex, write};
 pub use manifest::{
-    DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training, is_false_reject_target, is_size,
+    DifferenceSettings, FORMAT, Golden, Input, Manifest, ScoreSettings, Training, is_false_reject_target,
+    is_size,
 };
 
 /// The name of the manifest in its folder.

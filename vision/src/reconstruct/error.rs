@@ -14,7 +14,8 @@ pub enum ReconstructError {
     },
     /// An operator that the device does not run in int8.
     #[error(
-        "node `{node}`: operator `{operator}` is not supported; an int8 model has QLinearConv, DepthToSpace, Concat, Clip and beltwatch's PartitionMemoryBank"
+        "node `{node}`: operator `{operator}` is not supported; an int8 model has QLinearConv, DepthToSpace, \
+         Concat, Clip and beltwatch's PartitionMemoryBank"
     )]
     UnsupportedOperator {
         /// The node.

@@ -1,8 +1,10 @@
-//! From a picture to the picture as a good part would look: the int8 network, through tract with operators of ours.
+//! From a picture to the picture as a good part would look: the int8 network, through tract with operators of
+//! ours.
 //!
-//! The model is plain ONNX (QLinearConv, DepthToSpace, Concat, Clip; the memory bank is a function in plain ONNX), so
-//! any full runtime runs it. tract reads it and brings it into NHWC; the graph that comes out runs by a plan of ours, each step
-//! one fused int8 operator between buffers that stay, with kernels for each kind of processor that all give the same bytes.
+//! The model is plain ONNX (QLinearConv, DepthToSpace, Concat, Clip; the memory bank is a function in plain
+//! ONNX), so any full runtime runs it. tract reads it and brings it into NHWC; the graph that comes out runs
+//! by a plan of ours, each step one fused int8 operator between buffers that stay, with kernels for each kind
+//! of processor that all give the same bytes.
 
 use std::fmt;
 
@@ -61,23 +63,42 @@ impl Reconstructor {
     pub fn load_with(model: &[u8], shape: InputShape, kernel: Kernel) -> Result<Self, ReconstructError> {
         let hwc = [shape.size, shape.size, shape.channels];
         let (proto, has_head) = onnx::check::check(model, hwc)?;
-        let graph = onnx::tract::graph(&proto, hwc).map_err(ReconstructError::tract)?.fuse();
+        let graph = onnx::tract::graph(&proto, hwc)
+            .map_err(ReconstructError::tract)?
+            .fuse();
         let executor = executor(&graph, kernel).ok_or(ReconstructError::KernelNotSupported(kernel))?;
-        let learned = if has_head { vec![0; shape.size * shape.size] } else { Vec::new() };
-        Ok(Self { executor, shape, kernel, multiply_adds: graph.multiply_adds(), learned })
+        let learned = if has_head {
+            vec![0; shape.size * shape.size]
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            executor,
+            shape,
+            kernel,
+            multiply_adds: graph.multiply_adds(),
+            learned,
+        })
     }
 
     /// The same network, refused where a recipe needs the learned difference and the model has none.
     pub fn with_head_if(self, needed: bool) -> Result<Self, ReconstructError> {
         if needed && self.learned.is_empty() {
-            let (expected, found) = ("two, for the recipe asks for the learned difference".into(), "one".into());
-            return Err(ReconstructError::Interface { what: "outputs", expected, found });
+            let (expected, found) = (
+                "two, for the recipe asks for the learned difference".into(),
+                "one".into(),
+            );
+            return Err(ReconstructError::Interface {
+                what: "outputs",
+                expected,
+                found,
+            });
         }
         Ok(self)
     }
 
-    /// The learned difference of the last picture and its reconstruction, a value a pixel: 128 plus 16 times the log odds
-    /// that the pixel is part of a defect. Empty where the model has no head.
+    /// The learned difference of the last picture and its reconstruction, a value a pixel: 128 plus 16 times
+    /// the log odds that the pixel is part of a defect. Empty where the model has no head.
     pub fn learned(&self) -> &[u8] {
         &self.learned
     }
@@ -87,13 +108,14 @@ impl Reconstructor {
         self.shape
     }
 
-    /// Multiply-adds of a picture, without those by weights that are zero for a whole output and place of its window.
+    /// Multiply-adds of a picture, without those by weights that are zero for a whole output and place of its
+    /// window.
     pub fn multiply_adds(&self) -> u64 {
         self.multiply_adds
     }
 
-    /// Does `rounds` rounds of nothing but multiply-adds between registers with the kernel's own instructions, and returns how
-    /// many a round has: what this processor could do at most.
+    /// Does `rounds` rounds of nothing but multiply-adds between registers with the kernel's own
+    /// instructions, and returns how many a round has: what this processor could do at most.
     pub fn multiply(&self, rounds: usize) -> usize {
         self.executor.multiply(rounds)
     }
@@ -108,17 +130,27 @@ impl Reconstructor {
         self.kernel.name()
     }
 
-    /// Reconstructs `input` into `output`; both interleaved (height x width x channels), [`InputShape::bytes`] long.
+    /// Reconstructs `input` into `output`; both interleaved (height x width x channels),
+    /// [`InputShape::bytes`] long.
     pub fn reconstruct(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), ReconstructError> {
         self.reconstruct_by(&mut Team::alone(), input, output)
     }
 
     /// The same by a team: the bytes do not depend on it.
-    pub fn reconstruct_by(&mut self, team: &mut Team, input: &[u8], output: &mut [u8]) -> Result<(), ReconstructError> {
+    pub fn reconstruct_by(
+        &mut self,
+        team: &mut Team,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), ReconstructError> {
         for (what, found) in [("input", input.len()), ("output", output.len())] {
             let expected = self.shape.bytes();
             if found != expected {
-                return Err(ReconstructError::BufferLength { what, found, expected });
+                return Err(ReconstructError::BufferLength {
+                    what,
+                    found,
+                    expected,
+                });
             }
         }
         self.executor.run(team, input, &mut [output, &mut self.learned]);

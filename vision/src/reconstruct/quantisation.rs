@@ -1,6 +1,7 @@
 //! The numbers of int8 tensors.
 
-/// Adding 1.5 * 2^23 rounds a small number to the nearest integer, ties to even, without a call: the low bits are the integer.
+/// Adding 1.5 * 2^23 rounds a small number to the nearest integer, ties to even, without a call: the low bits
+/// are the integer.
 pub(super) const ROUND: f32 = 12_582_912.0;
 
 /// The scale and zero point of an int8 tensor: `value = scale * (stored - zero_point)`.

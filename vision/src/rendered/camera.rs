@@ -26,8 +26,14 @@ impl Camera {
     pub(super) fn new(rng: &mut Rng) -> Self {
         let blur = rng.within(0.18, 0.30);
         // Gamma 2.2, as most line cameras and displays have it; steps 0 .. 255.
-        let gamma = (0..=STEPS + 1).map(|i| 255.0 * libm::powf(i as f32 / STEPS as f32, 1.0 / 2.2)).collect();
-        Self { blur, noise: rng.clone(), gamma }
+        let gamma = (0..=STEPS + 1)
+            .map(|i| 255.0 * libm::powf(i as f32 / STEPS as f32, 1.0 / 2.2))
+            .collect();
+        Self {
+            blur,
+            noise: rng.clone(),
+            gamma,
+        }
     }
 
     /// The display value of linear light, 0 .. 255.
@@ -90,7 +96,10 @@ pub(super) fn gather(light: &Linear, width: usize, fine: usize) -> Linear {
     let (columns, rows) = (width / fine, light.len() / width / fine);
     let mut out = vec![[0.0; 3]; columns * rows];
     for (row, line) in light.chunks_exact(width).take(rows * fine).enumerate() {
-        for (sum, samples) in out[row / fine * columns..][..columns].iter_mut().zip(line.chunks_exact(fine)) {
+        for (sum, samples) in out[row / fine * columns..][..columns]
+            .iter_mut()
+            .zip(line.chunks_exact(fine))
+        {
             for sample in samples {
                 (0..3).for_each(|c| sum[c] += sample[c]);
             }

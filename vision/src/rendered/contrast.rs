@@ -1,7 +1,8 @@
 //! How plain a defect is to an eye, and the amplitude at which it is as plain as wanted.
 //!
-//! The same scratch glares in one place and vanishes in another, by its direction to the lamp. So a defect's amplitude
-//! is not drawn but solved for: the place is lit with and without the defect until the pictures differ as wanted.
+//! The same scratch glares in one place and vanishes in another, by its direction to the lamp. So a defect's
+//! amplitude is not drawn but solved for: the place is lit with and without the defect until the pictures
+//! differ as wanted.
 
 use super::camera::{Camera, gather};
 use super::flaw::Flaw;
@@ -9,7 +10,8 @@ use super::light::{Light, Linear};
 use super::product::Product;
 use super::surface::Surface;
 
-/// Pixels at 128 x 128 over which a defect's contrast is measured: the smallest patch that an eye takes for a thing.
+/// Pixels at 128 x 128 over which a defect's contrast is measured: the smallest patch that an eye takes for a
+/// thing.
 pub(super) const SPOT: usize = 9;
 /// Bounds of the amplitude.
 const AMPLITUDE: [f32; 2] = [0.001, 1.0];
@@ -28,7 +30,8 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Sets the amplitude at which the defect has the contrast `target`, in grey levels, or the greatest that it can have.
+    /// Sets the amplitude at which the defect has the contrast `target`, in grey levels, or the greatest that
+    /// it can have.
     pub(super) fn calibrate(&self, flaw: &mut Flaw, good: &Surface, target: f32) {
         let [x, y] = flaw.middle;
         let patch = good.crop(x, y, flaw.reach + HALO, self.block);
@@ -37,13 +40,21 @@ impl Scene<'_> {
             let mut changed = patch.clone();
             flaw.amplitude = amplitude;
             flaw.apply(&mut changed, self.product);
-            self.contrast(&before, &self.light.shade(&changed, self.product.centre), patch.width)
+            self.contrast(
+                &before,
+                &self.light.shade(&changed, self.product.centre),
+                patch.width,
+            )
         };
         let [mut low, mut high] = AMPLITUDE;
         if change(high) > target {
             for _ in 0..HALVINGS {
                 let middle = (low * high).sqrt();
-                if change(middle) < target { low = middle } else { high = middle }
+                if change(middle) < target {
+                    low = middle
+                } else {
+                    high = middle
+                }
             }
         }
         flaw.amplitude = high;
@@ -51,8 +62,15 @@ impl Scene<'_> {
 
     /// Mean change of the [`SPOT`] most changed pixels at 128 x 128, in grey levels.
     fn contrast(&self, before: &Linear, after: &Linear, width: usize) -> f32 {
-        let (before, after) = (gather(before, width, self.block), gather(after, width, self.block));
-        let mut changes: Vec<f32> = before.iter().zip(&after).map(|(b, a)| self.change(b, a)).collect();
+        let (before, after) = (
+            gather(before, width, self.block),
+            gather(after, width, self.block),
+        );
+        let mut changes: Vec<f32> = before
+            .iter()
+            .zip(&after)
+            .map(|(b, a)| self.change(b, a))
+            .collect();
         changes.sort_unstable_by(|a, b| b.total_cmp(a));
         let count = SPOT.min(changes.len());
         changes[..count].iter().sum::<f32>() / count.max(1) as f32
@@ -60,6 +78,9 @@ impl Scene<'_> {
 
     fn change(&self, before: &[f32; 3], after: &[f32; 3]) -> f32 {
         let channels = before.iter().zip(after);
-        channels.map(|(b, a)| (self.camera.encode(*b) - self.camera.encode(*a)).abs()).sum::<f32>() / 3.0
+        channels
+            .map(|(b, a)| (self.camera.encode(*b) - self.camera.encode(*a)).abs())
+            .sum::<f32>()
+            / 3.0
     }
 }

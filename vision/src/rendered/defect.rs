@@ -30,27 +30,64 @@ struct Limits {
     kind: DefectKind,
     /// Length (scratch, crack, foreign body) or radius (dent, stain, chip), in 256ths of the picture's side.
     size: [f32; 2],
-    /// Mean change of the [`SPOT`](super::contrast::SPOT) most changed pixels, in grey levels of the noise-free picture at 128 x 128. At
-    /// strength 1 some shapes cannot reach it; they are then as plain as they can be.
+    /// Mean change of the [`SPOT`](super::contrast::SPOT) most changed pixels, in grey levels of the
+    /// noise-free picture at 128 x 128. At strength 1 some shapes cannot reach it; they are then as plain as
+    /// they can be.
     contrast: [f32; 2],
 }
 
-/// The faintest defect that is drawn and the plainest. A good part's own grain and noise are about 2 grey levels at
-/// 128 x 128 (a test measures it), so the faintest are a few times as strong over about [`SPOT`](super::contrast::SPOT) pixels.
+/// The faintest defect that is drawn and the plainest. A good part's own grain and noise are about 2 grey
+/// levels at 128 x 128 (a test measures it), so the faintest are a few times as strong over about
+/// [`SPOT`](super::contrast::SPOT) pixels.
 const LIMITS: [Limits; 7] = [
-    Limits { kind: DefectKind::Scratch, size: [22.0, 70.0], contrast: [30.0, 60.0] },
-    Limits { kind: DefectKind::Dent, size: [6.5, 13.0], contrast: [28.0, 60.0] },
-    Limits { kind: DefectKind::Stain, size: [7.0, 18.0], contrast: [21.0, 50.0] },
-    Limits { kind: DefectKind::Chip, size: [5.5, 12.0], contrast: [30.0, 80.0] },
-    Limits { kind: DefectKind::Crack, size: [14.0, 40.0], contrast: [32.0, 60.0] },
-    Limits { kind: DefectKind::MissingMark, size: [1.0, 1.0], contrast: [50.0, 200.0] },
-    Limits { kind: DefectKind::ForeignBody, size: [9.0, 30.0], contrast: [35.0, 80.0] },
+    Limits {
+        kind: DefectKind::Scratch,
+        size: [22.0, 70.0],
+        contrast: [30.0, 60.0],
+    },
+    Limits {
+        kind: DefectKind::Dent,
+        size: [6.5, 13.0],
+        contrast: [28.0, 60.0],
+    },
+    Limits {
+        kind: DefectKind::Stain,
+        size: [7.0, 18.0],
+        contrast: [21.0, 50.0],
+    },
+    Limits {
+        kind: DefectKind::Chip,
+        size: [5.5, 12.0],
+        contrast: [30.0, 80.0],
+    },
+    Limits {
+        kind: DefectKind::Crack,
+        size: [14.0, 40.0],
+        contrast: [32.0, 60.0],
+    },
+    Limits {
+        kind: DefectKind::MissingMark,
+        size: [1.0, 1.0],
+        contrast: [50.0, 200.0],
+    },
+    Limits {
+        kind: DefectKind::ForeignBody,
+        size: [9.0, 30.0],
+        contrast: [35.0, 80.0],
+    },
 ];
 
 impl DefectKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Scratch, Self::Dent, Self::Stain, Self::Chip, Self::Crack, Self::MissingMark, Self::ForeignBody];
+    pub const ALL: [Self; 7] = [
+        Self::Scratch,
+        Self::Dent,
+        Self::Stain,
+        Self::Chip,
+        Self::Crack,
+        Self::MissingMark,
+        Self::ForeignBody,
+    ];
 
     /// The name, as folders of a data set have it.
     pub fn name(self) -> &'static str {
@@ -71,7 +108,10 @@ impl DefectKind {
     }
 
     fn limits(self) -> &'static Limits {
-        LIMITS.iter().find(|l| l.kind == self).expect("a test checks that LIMITS has every kind")
+        LIMITS
+            .iter()
+            .find(|l| l.kind == self)
+            .expect("a test checks that LIMITS has every kind")
     }
 
     /// The contrast that a defect of this kind should have, in grey levels at 128 x 128.
@@ -90,16 +130,36 @@ impl DefectKind {
             Self::Scratch => {
                 let middle = anywhere(rng, product);
                 let path = wander(rng, middle, size, 0.5, 0.0);
-                Flaw::new(path, 0.0, noise, Form::Scratch { width: rng.within(0.6, 1.1) })
+                Flaw::new(
+                    path,
+                    0.0,
+                    noise,
+                    Form::Scratch {
+                        width: rng.within(0.6, 1.1),
+                    },
+                )
             }
             Self::Dent => {
                 let oval = rng.within(0.7, 1.0);
-                Flaw::new(vec![anywhere(rng, product)], size, noise, Form::Dent { turn: direction(rng), oval })
+                Flaw::new(
+                    vec![anywhere(rng, product)],
+                    size,
+                    noise,
+                    Form::Dent {
+                        turn: direction(rng),
+                        oval,
+                    },
+                )
             }
             Self::Stain => {
                 let tint = stain_tint(rng);
                 let ring = rng.within(0.0, 0.8);
-                Flaw::new(vec![anywhere(rng, product)], size, noise, Form::Stain { tint, ring })
+                Flaw::new(
+                    vec![anywhere(rng, product)],
+                    size,
+                    noise,
+                    Form::Stain { tint, ring },
+                )
             }
             Self::Chip => {
                 let at = on_edge(rng, product);
@@ -107,7 +167,14 @@ impl DefectKind {
             }
             Self::Crack => {
                 let path = crack(rng, product, size);
-                Flaw::new(path, 0.0, noise, Form::Crack { width: rng.within(0.8, 1.2) })
+                Flaw::new(
+                    path,
+                    0.0,
+                    noise,
+                    Form::Crack {
+                        width: rng.within(0.8, 1.2),
+                    },
+                )
             }
             Self::MissingMark => {
                 let mark = product.marks[rng.below(product.marks.len())].clone();
@@ -174,7 +241,9 @@ fn wander(rng: &mut Rng, middle: [f32; 2], length: f32, bend: f32, kink: f32) ->
         path.push(at);
     }
     let [x, y] = path[PIECES / 2];
-    path.iter().map(|p| [p[0] - x + middle[0], p[1] - y + middle[1]]).collect()
+    path.iter()
+        .map(|p| [p[0] - x + middle[0], p[1] - y + middle[1]])
+        .collect()
 }
 
 /// A jagged path inwards from the rim, or outwards from the bore or a hole.
@@ -202,9 +271,13 @@ fn crack(rng: &mut Rng, product: &Product, length: f32) -> Vec<[f32; 2]> {
 
 /// What a stain leaves of red, green and blue: oil, rust, heat tint, soot or a pale dried residue.
 fn stain_tint(rng: &mut Rng) -> [f32; 3] {
-    let [r, g, b] =
-        [[0.52, 0.42, 0.29], [0.54, 0.40, 0.28], [0.42, 0.44, 0.56], [0.30, 0.30, 0.31], [0.44, 0.46, 0.41]]
-            [rng.below(5)];
+    let [r, g, b] = [
+        [0.52, 0.42, 0.29],
+        [0.54, 0.40, 0.28],
+        [0.42, 0.44, 0.56],
+        [0.30, 0.30, 0.31],
+        [0.44, 0.46, 0.41],
+    ][rng.below(5)];
     let shift = rng.within(0.8, 1.25);
     [r * shift, g * rng.within(0.9, 1.1) * shift, b * shift]
 }
@@ -215,7 +288,14 @@ fn material(rng: &mut Rng) -> ([f32; 3], f32) {
     let (colour, metal) = match rng.below(4) {
         0 => ([0.02, 0.015, 0.012], 0.0),
         1 => ([0.015, 0.016, 0.018], 0.0),
-        2 => ([rng.within(0.02, 0.3), rng.within(0.02, 0.2), rng.within(0.02, 0.3)], 0.0),
+        2 => (
+            [
+                rng.within(0.02, 0.3),
+                rng.within(0.02, 0.2),
+                rng.within(0.02, 0.3),
+            ],
+            0.0,
+        ),
         _ => ([0.30, 0.27, 0.22], 0.6),
     };
     (colour.map(|c| c * tone), metal)
@@ -230,7 +310,10 @@ mod tests {
         for kind in DefectKind::ALL {
             assert_eq!(DefectKind::from_name(kind.name()), Some(kind));
             let limits = kind.limits();
-            assert!(limits.size[0] <= limits.size[1] && limits.contrast[0] < limits.contrast[1], "{kind:?}");
+            assert!(
+                limits.size[0] <= limits.size[1] && limits.contrast[0] < limits.contrast[1],
+                "{kind:?}"
+            );
             assert!((kind.contrast(0.0) - limits.contrast[0]).abs() < 1e-3);
             assert!((kind.contrast(1.0) - limits.contrast[1]).abs() < 1e-3);
         }

@@ -52,18 +52,30 @@ pub(super) enum Form {
 impl Flaw {
     pub(super) fn new(path: Vec<[f32; 2]>, radius: f32, noise: Noise, form: Form) -> Self {
         let span = |axis: usize| {
-            let (low, high) = path.iter().fold((f32::MAX, f32::MIN), |(l, h), p| (l.min(p[axis]), h.max(p[axis])));
+            let (low, high) = path
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(l, h), p| (l.min(p[axis]), h.max(p[axis])));
             (0.5 * (low + high), 0.5 * (high - low))
         };
         let ((x, half_x), (y, half_y)) = (span(0), span(1));
         let reach = half_x.max(half_y) + 1.6 * radius + 7.0;
-        Self { path, radius, noise, form, middle: [x, y], reach, amplitude: 1.0 }
+        Self {
+            path,
+            radius,
+            noise,
+            form,
+            middle: [x, y],
+            reach,
+            amplitude: 1.0,
+        }
     }
 
     /// Changes the surface of a part.
     pub(super) fn apply(&self, surface: &mut Surface, product: &Product) {
         let [x, y] = self.middle;
-        surface.around(x, y, self.reach, |surface, i, x, y| self.touch(surface, i, [x, y], product.own(x, y)));
+        surface.around(x, y, self.reach, |surface, i, x, y| {
+            self.touch(surface, i, [x, y], product.own(x, y))
+        });
     }
 
     /// Whether a place is in the square that holds the defect.
@@ -104,7 +116,8 @@ impl Flaw {
                 let edge = 4.0 * blob * (1.0 - blob);
                 let [dx, dy] = self.past_first(at);
                 let thick = 0.8 + 0.35 * self.noise.rough(dx * 0.09, dy * 0.09);
-                let share = surface.metal[i] * amplitude * thick * (blob * (1.0 - 0.5 * ring) + 0.5 * ring * edge);
+                let share =
+                    surface.metal[i] * amplitude * thick * (blob * (1.0 - 0.5 * ring) + 0.5 * ring * edge);
                 for (albedo, keep) in surface.albedo[i].iter_mut().zip(tint) {
                     *albedo *= mix(1.0, *keep, share);
                 }
@@ -138,7 +151,10 @@ impl Flaw {
                 surface.height[i] += amplitude * depth;
                 surface.albedo[i] = surface.albedo[i].map(|a| a * cleaner);
             }
-            Form::ForeignBody { width, body: (colour, metal) } => {
+            Form::ForeignBody {
+                width,
+                body: (colour, metal),
+            } => {
                 let t = self.distance(at) / (width * self.taper(at).max(0.6));
                 let share = amplitude * smooth((1.15 - t) * 3.0);
                 let tube = (1.0 - t * t).max(0.0).sqrt() * width;
@@ -162,7 +178,9 @@ impl Flaw {
     /// 1 along a path, falling to 0 at its ends, uneven in between.
     fn taper(&self, at: [f32; 2]) -> f32 {
         let (first, last) = (self.path[0], self.path[self.path.len() - 1]);
-        let length = ((last[0] - first[0]) * (last[0] - first[0]) + (last[1] - first[1]) * (last[1] - first[1])).sqrt();
+        let length = ((last[0] - first[0]) * (last[0] - first[0])
+            + (last[1] - first[1]) * (last[1] - first[1]))
+            .sqrt();
         let [dx, dy] = self.past_first(at);
         let along = (dx * (last[0] - first[0]) + dy * (last[1] - first[1])) / (length * length).max(1e-3);
         let ends = smooth(4.0 * along.min(1.0 - along));
@@ -172,7 +190,9 @@ impl Flaw {
     /// Distance from the middle of a dent in its radii.
     fn round(&self, at: [f32; 2]) -> f32 {
         let [dx, dy] = self.past_first(at);
-        let Form::Dent { turn, oval } = &self.form else { return 0.0 };
+        let Form::Dent { turn, oval } = &self.form else {
+            return 0.0;
+        };
         let along = dx * turn[0] + dy * turn[1];
         let across = (dy * turn[0] - dx * turn[1]) / oval;
         let r = (along * along + across * across).sqrt() / self.radius;
@@ -186,7 +206,8 @@ impl Flaw {
         let r = (dx * dx + dy * dy).sqrt() / self.radius;
         // Two lattices, one turned by 37 degrees, so that no lattice shows in the outline.
         let (u, v) = (0.8 * dx - 0.6 * dy, 0.6 * dx + 0.8 * dy);
-        let uneven = self.noise.rough(dx * scale + 40.0, dy * scale + 40.0) + self.noise.rough(u * scale, v * scale);
+        let uneven =
+            self.noise.rough(dx * scale + 40.0, dy * scale + 40.0) + self.noise.rough(u * scale, v * scale);
         smooth((1.0 + 0.45 * uneven - r) * 1.9)
     }
 

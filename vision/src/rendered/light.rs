@@ -1,7 +1,7 @@
 //! Light on a surface: a key lamp, a fill lamp, the surroundings, cast shadow and ambient occlusion.
 //!
-//! Metal reflects with the anisotropic GGX distribution (Burley 2012), written in slopes: the tool's grooves run around
-//! the part's middle, so a facet's slope spreads widely across them and little along them.
+//! Metal reflects with the anisotropic GGX distribution (Burley 2012), written in slopes: the tool's grooves
+//! run around the part's middle, so a facet's slope spreads widely across them and little along them.
 
 use super::random::{Rng, mix};
 use super::shelter::{Shelter, opening};
@@ -48,8 +48,8 @@ impl Light {
         }
     }
 
-    /// The light that the surface sends to the camera above it. Row by row in plain loops without branches, which the
-    /// compiler turns into vector instructions.
+    /// The light that the surface sends to the camera above it. Row by row in plain loops without branches,
+    /// which the compiler turns into vector instructions.
     pub(super) fn shade(&self, surface: &Surface, centre: [f32; 2]) -> Linear {
         let shelter = Shelter::new(surface, self.key);
         let w = surface.width;
@@ -61,10 +61,16 @@ impl Light {
             row_of.shelter(&shelter, row, surface.cell, &surface.height[span.clone()]);
             self.reflect(&mut row_of, surface, row, centre);
             let lights = row_of.lamp.iter().zip(&row_of.room);
-            out.extend(surface.albedo[span].iter().zip(lights).map(|(albedo, (lamp, room))| {
-                let light: [f32; 3] = std::array::from_fn(|c| self.lamp[c] * lamp + self.room[c] * room);
-                [albedo[0] * light[0], albedo[1] * light[1], albedo[2] * light[2]]
-            }));
+            out.extend(
+                surface.albedo[span]
+                    .iter()
+                    .zip(lights)
+                    .map(|(albedo, (lamp, room))| {
+                        let light: [f32; 3] =
+                            std::array::from_fn(|c| self.lamp[c] * lamp + self.room[c] * room);
+                        [albedo[0] * light[0], albedo[1] * light[1], albedo[2] * light[2]]
+                    }),
+            );
         }
         out
     }
@@ -72,7 +78,13 @@ impl Light {
     fn reflect(&self, line: &mut Row, surface: &Surface, row: usize, centre: [f32; 2]) {
         let w = surface.width;
         let (metal, rough) = (&surface.metal[row * w..][..w], &surface.rough[row * w..][..w]);
-        let Row { slope: [gx, gy], open, lit, lamp, room } = line;
+        let Row {
+            slope: [gx, gy],
+            open,
+            lit,
+            lamp,
+            room,
+        } = line;
         let (gx, gy, open, lit) = (&gx[..w], &gy[..w], &open[..w], &lit[..w]);
         let (lamp, room) = (&mut lamp[..w], &mut room[..w]);
         let dy = surface.y(row) - centre[1];
@@ -86,7 +98,10 @@ impl Light {
             let dx = first + i as i32 as f32 * surface.pitch;
             let per_r = 1.0 / (dx * dx + dy * dy + 1e-6).sqrt();
             let radial = [dx * per_r, dy * per_r];
-            let spread = [mix(1.0 / ALONG, 1.0 / DULL, rough[i]), mix(1.0 / ACROSS, 1.0 / DULL, rough[i])];
+            let spread = [
+                mix(1.0 / ALONG, 1.0 / DULL, rough[i]),
+                mix(1.0 / ACROSS, 1.0 / DULL, rough[i]),
+            ];
             let key = lobe(self.key_slope, slope, radial, spread);
             let fill = lobe(self.fill_slope, slope, radial, spread);
             let around = (AROUND * upright * upright - 0.05 * slope[1] * upright).max(0.0);
@@ -114,7 +129,13 @@ struct Row {
 impl Row {
     fn new(width: usize) -> Self {
         let zeros = || vec![0.0; width];
-        Self { slope: [zeros(), zeros()], open: zeros(), lit: zeros(), lamp: zeros(), room: zeros() }
+        Self {
+            slope: [zeros(), zeros()],
+            open: zeros(),
+            lit: zeros(),
+            lamp: zeros(),
+            room: zeros(),
+        }
     }
 
     fn slopes(&mut self, surface: &Surface, row: usize) {
@@ -140,7 +161,10 @@ impl Row {
             *s = (k as f32 + 0.5) / cell as f32 - 0.5;
         }
         let column = |i: usize| {
-            shelter.cells.each_ref().map(|c| mix(c[top * shelter.width + i], c[bottom * shelter.width + i], v))
+            shelter
+                .cells
+                .each_ref()
+                .map(|c| mix(c[top * shelter.width + i], c[bottom * shelter.width + i], v))
         };
         let (mut left, mut own) = (column(0), column(0));
         for i in 0..shelter.width {
@@ -161,15 +185,16 @@ impl Row {
     }
 }
 
-/// The two of `count` cells of `cell` samples whose middles a sample lies between, and how far it is from the first.
+/// The two of `count` cells of `cell` samples whose middles a sample lies between, and how far it is from the
+/// first.
 fn between(sample: usize, cell: usize, count: usize) -> (usize, usize, f32) {
     let place = (sample as f32 + 0.5) / cell as f32 - 0.5;
     let k = (place.max(0.0) as usize).min(count - 1);
     (k, (k + 1).min(count - 1), (place - k as f32).clamp(0.0, 1.0))
 }
 
-/// How much of a lamp with half-vector slope `lamp` facets around `slope` mirror to the camera, 0 .. 1; `spread` holds the inverse spreads
-/// along and across the grooves.
+/// How much of a lamp with half-vector slope `lamp` facets around `slope` mirror to the camera, 0 .. 1;
+/// `spread` holds the inverse spreads along and across the grooves.
 #[inline(always)]
 fn lobe(lamp: [f32; 2], slope: [f32; 2], radial: [f32; 2], spread: [f32; 2]) -> f32 {
     let (dx, dy) = (lamp[0] - slope[0], lamp[1] - slope[1]);

@@ -1,8 +1,10 @@
-//! Rendered parts: turned and stamped aluminium caps on a conveyor belt, with or without a defect, drawn from a seed.
+//! Rendered parts: turned and stamped aluminium caps on a conveyor belt, with or without a defect, drawn from
+//! a seed.
 //!
 //! A part is a height field with a material ([`product`]); a defect changes both ([`flaw`]) before lamps and
-//! surroundings fall on it ([`light`]) and the camera takes the picture ([`camera`]). The same seed gives the same bytes
-//! on every processor: plain IEEE arithmetic in one fixed order, and no library function that may round differently.
+//! surroundings fall on it ([`light`]) and the camera takes the picture ([`camera`]). The same seed gives the
+//! same bytes on every processor: plain IEEE arithmetic in one fixed order, and no library function that may
+//! round differently.
 
 mod camera;
 mod contrast;
@@ -51,11 +53,12 @@ mod purpose {
 
 /// Renders part `index` of the series `seed` in a picture of `size` x `size` pixels (see [`SIZES`]).
 ///
-/// `strength` says how plain the defect is, from 0 (at the limit of what an eye sees) to 1. A part with a defect is, but
-/// for that, the same part as without it.
+/// `strength` says how plain the defect is, from 0 (at the limit of what an eye sees) to 1. A part with a
+/// defect is, but for that, the same part as without it.
 pub fn render(seed: u64, index: u64, size: usize, defect: Option<DefectKind>, strength: f32) -> RenderedPart {
     let size = size.clamp(*SIZES.start(), *SIZES.end());
-    // At least two samples a pixel and two a reference pixel, along each side; whole pixels at 128 x 128 in any case.
+    // At least two samples a pixel and two a reference pixel, along each side; whole pixels at 128 x 128 in
+    // any case.
     let fine = 512_usize.div_ceil(size).max(2);
     let side = size * fine;
     let pitch = 256.0 / side as f32;
@@ -69,13 +72,22 @@ pub fn render(seed: u64, index: u64, size: usize, defect: Option<DefectKind>, st
         let mut rng = Rng::new(seed, index, purpose::DEFECT);
         let strength = strength.clamp(0.0, 1.0);
         let mut flaw = kind.draw(&mut rng, &product, strength);
-        let scene = Scene { product: &product, light: &light, camera: &camera, block: (side / 128).max(1) };
+        let scene = Scene {
+            product: &product,
+            light: &light,
+            camera: &camera,
+            block: (side / 128).max(1),
+        };
         scene.calibrate(&mut flaw, &surface, kind.contrast(strength));
         flaw.apply(&mut surface, &product);
         mask = mask_of(&flaw, &product, size, fine);
     }
     let picture = camera.take(&light.shade(&surface, product.centre), size, fine);
-    RenderedPart { picture, mask, defect }
+    RenderedPart {
+        picture,
+        mask,
+        defect,
+    }
 }
 
 /// Marks the pixels that the defect touches, by points that lie as densely as the surface's samples.

@@ -1,7 +1,7 @@
 //! The product: a turned aluminium cap with a bore, three countersunk holes and a stamped part number.
 //!
-//! Lengths and heights are in reference pixels: the frame is 256 x 256 of them whatever the picture's size, with the
-//! origin in the middle, x to the right, y down. Heights are above the belt.
+//! Lengths and heights are in reference pixels: the frame is 256 x 256 of them whatever the picture's size,
+//! with the origin in the middle, x to the right, y down. Heights are above the belt.
 
 use super::random::{LATTICE, Noise, Rng, bump, inside, mix, smooth, turns};
 use super::stamp::{self, Mark};
@@ -63,12 +63,18 @@ impl Product {
     /// From the frame to the part's own coordinates.
     pub(super) fn own(&self, x: f32, y: f32) -> [f32; 2] {
         let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
-        [self.turn[0] * dx + self.turn[1] * dy, self.turn[0] * dy - self.turn[1] * dx]
+        [
+            self.turn[0] * dx + self.turn[1] * dy,
+            self.turn[0] * dy - self.turn[1] * dx,
+        ]
     }
 
     /// From the part's own coordinates to the frame.
     pub(super) fn frame(&self, [x, y]: [f32; 2]) -> [f32; 2] {
-        [self.centre[0] + self.turn[0] * x - self.turn[1] * y, self.centre[1] + self.turn[1] * x + self.turn[0] * y]
+        [
+            self.centre[0] + self.turn[0] * x - self.turn[1] * y,
+            self.centre[1] + self.turn[1] * x + self.turn[0] * y,
+        ]
     }
 
     /// The surface of part and belt, without defect.
@@ -115,7 +121,11 @@ impl Product {
         let mottle = self.mottle.at(dx * 0.055, dy * 0.055);
         let tone = 1.0 + 0.012 * streak + 0.012 * mottle;
         surface.height[i] = body + 0.018 * streak;
-        surface.albedo[i] = [ALUMINIUM[0] * tone, ALUMINIUM[1] * tone, ALUMINIUM[2] * (tone - 0.006 * mottle)];
+        surface.albedo[i] = [
+            ALUMINIUM[0] * tone,
+            ALUMINIUM[1] * tone,
+            ALUMINIUM[2] * (tone - 0.006 * mottle),
+        ];
         surface.metal[i] = 1.0;
     }
 
@@ -147,7 +157,10 @@ impl Product {
 /// Middle of hole `i`, 0 .. 3, in the part's own frame.
 pub(super) fn hole(i: usize) -> [f32; 2] {
     let angle = (90.0 + 120.0 * i as f32).to_radians();
-    [PITCH_CIRCLE * libm::cosf(angle), -PITCH_CIRCLE * libm::sinf(angle)]
+    [
+        PITCH_CIRCLE * libm::cosf(angle),
+        -PITCH_CIRCLE * libm::sinf(angle),
+    ]
 }
 
 /// Reflectance of the belt's rubber and of turned aluminium, linear red, green and blue.

@@ -1,4 +1,5 @@
-//! What keeps light from a surface: its own hills, near (ambient occlusion) and towards the lamp (cast shadow).
+//! What keeps light from a surface: its own hills, near (ambient occlusion) and towards the lamp (cast
+//! shadow).
 
 use super::surface::Surface;
 
@@ -28,7 +29,12 @@ impl Shelter {
         let (width, rows) = (surface.width / cell, surface.rows / cell);
         let size = surface.pitch * cell as f32;
         let mut coarse = vec![0.0; width * rows];
-        for (row, line) in surface.height.chunks_exact(surface.width).take(rows * cell).enumerate() {
+        for (row, line) in surface
+            .height
+            .chunks_exact(surface.width)
+            .take(rows * cell)
+            .enumerate()
+        {
             let out = &mut coarse[row / cell * width..][..width];
             for (sum, samples) in out.iter_mut().zip(line.chunks_exact(cell)) {
                 *sum += samples.iter().sum::<f32>();
@@ -36,9 +42,14 @@ impl Shelter {
         }
         let share = 1.0 / (cell * cell) as f32;
         coarse.iter_mut().for_each(|h| *h *= share);
-        let [near, far] = OCCLUSION.map(|(radius, _)| box_mean(&coarse, width, rows, (radius / size + 0.5) as usize));
+        let [near, far] =
+            OCCLUSION.map(|(radius, _)| box_mean(&coarse, width, rows, (radius / size + 0.5) as usize));
         let lit = cast(&coarse, width, rows, size, key);
-        Self { width, rows, cells: [near, far, lit] }
+        Self {
+            width,
+            rows,
+            cells: [near, far, lit],
+        }
     }
 }
 
@@ -49,7 +60,12 @@ fn cast(height: &[f32], width: usize, rows: usize, size: f32, key: [f32; 3]) -> 
     let rise = key[2] / flat;
     let steps = REACH.map(|reach| {
         let (dx, dy) = (reach * key[0] / flat / size, reach * key[1] / flat / size);
-        ((dx + 100.5) as i32 - 100, (dy + 100.5) as i32 - 100, reach * rise, 1.0 / (0.22 * reach + 0.9))
+        (
+            (dx + 100.5) as i32 - 100,
+            (dy + 100.5) as i32 - 100,
+            reach * rise,
+            1.0 / (0.22 * reach + 0.9),
+        )
     });
     let mut lit = vec![1.0; width * rows];
     for row in 0..rows {
@@ -67,8 +83,8 @@ fn cast(height: &[f32], width: usize, rows: usize, size: f32, key: [f32; 3]) -> 
     box_mean(&lit, width, rows, 1)
 }
 
-/// The mean over a square of half side `radius`, edges repeated. In fixed point: a running sum of floats would carry its
-/// rounding, and with it a trace of each defect, across the whole picture.
+/// The mean over a square of half side `radius`, edges repeated. In fixed point: a running sum of floats
+/// would carry its rounding, and with it a trace of each defect, across the whole picture.
 fn box_mean(values: &[f32], width: usize, rows: usize, radius: usize) -> Vec<f32> {
     const ONE: f32 = 4096.0;
     let reach = radius as i64;

@@ -44,7 +44,12 @@ impl Mark {
         let along = -dx * self.up[1] + dy * self.up[0];
         let above = dx * self.up[0] + dy * self.up[1];
         let at = [along / TALL + 0.5 * self.width, above / TALL + 0.5];
-        let distance = self.strokes.iter().map(|s| to_path(s, at)).fold(f32::MAX, f32::min) * TALL;
+        let distance = self
+            .strokes
+            .iter()
+            .map(|s| to_path(s, at))
+            .fold(f32::MAX, f32::min)
+            * TALL;
         self.depth * bump(distance / STROKE)
     }
 }
@@ -60,7 +65,8 @@ pub(super) fn to_path(path: &[[f32; 2]], [x, y]: [f32; 2]) -> f32 {
     squared.fold(f32::MAX, f32::min).sqrt()
 }
 
-/// The characters of the part number along a circle of `radius`; the press sets each a little deeper or shallower.
+/// The characters of the part number along a circle of `radius`; the press sets each a little deeper or
+/// shallower.
 pub(super) fn part_number(rng: &mut Rng, radius: f32) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (sector, text) in TEXT {
@@ -73,7 +79,13 @@ pub(super) fn part_number(rng: &mut Rng, radius: f32) -> Vec<Mark> {
             let angle = sector.to_radians() - offset;
             let up = [libm::cosf(angle), -libm::sinf(angle)];
             let middle = [radius * up[0], radius * up[1]];
-            marks.push(Mark { middle, up, strokes, width, depth: rng.within(1.3, 1.5) });
+            marks.push(Mark {
+                middle,
+                up,
+                strokes,
+                width,
+                depth: rng.within(1.3, 1.5),
+            });
         }
     }
     marks
@@ -84,12 +96,30 @@ fn glyph(character: char) -> (&'static [Stroke], f32) {
     match character {
         'B' => (
             &[
-                &[[0.0, 0.52], [0.0, 1.0], [0.45, 1.0], [0.58, 0.88], [0.58, 0.64], [0.45, 0.52], [0.0, 0.52]],
-                &[[0.45, 0.52], [0.62, 0.38], [0.62, 0.14], [0.47, 0.0], [0.0, 0.0], [0.0, 0.52]],
+                &[
+                    [0.0, 0.52],
+                    [0.0, 1.0],
+                    [0.45, 1.0],
+                    [0.58, 0.88],
+                    [0.58, 0.64],
+                    [0.45, 0.52],
+                    [0.0, 0.52],
+                ],
+                &[
+                    [0.45, 0.52],
+                    [0.62, 0.38],
+                    [0.62, 0.14],
+                    [0.47, 0.0],
+                    [0.0, 0.0],
+                    [0.0, 0.52],
+                ],
             ],
             0.62,
         ),
-        'W' => (&[&[[0.0, 1.0], [0.25, 0.0], [0.5, 0.8], [0.75, 0.0], [1.0, 1.0]]], 1.0),
+        'W' => (
+            &[&[[0.0, 1.0], [0.25, 0.0], [0.5, 0.8], [0.75, 0.0], [1.0, 1.0]]],
+            1.0,
+        ),
         'T' => (&[&[[0.0, 1.0], [0.66, 1.0]], &[[0.33, 1.0], [0.33, 0.0]]], 0.66),
         '0' => (
             &[&[

@@ -1,6 +1,7 @@
 //! A sampled surface: height and material, finer than the picture's pixels.
 
-/// What the camera looks at, sampled on a square grid. Lengths are in reference pixels (see [`super::product`]).
+/// What the camera looks at, sampled on a square grid. Lengths are in reference pixels (see
+/// [`super::product`]).
 #[derive(Clone, Debug)]
 pub(super) struct Surface {
     /// Samples in a row.
@@ -50,13 +51,22 @@ impl Surface {
     }
 
     /// Calls `touch(surface, sample, x, y)` for the samples in the square of half side `reach` around (x, y).
-    pub(super) fn around(&mut self, x: f32, y: f32, reach: f32, mut touch: impl FnMut(&mut Self, usize, f32, f32)) {
+    pub(super) fn around(
+        &mut self,
+        x: f32,
+        y: f32,
+        reach: f32,
+        mut touch: impl FnMut(&mut Self, usize, f32, f32),
+    ) {
         let span = |middle: f32, origin: usize, count: usize| {
             let first = ((middle - reach + 128.0) / self.pitch).floor() as i64 - origin as i64;
             let last = ((middle + reach + 128.0) / self.pitch).ceil() as i64 - origin as i64;
             first.clamp(0, count as i64) as usize..last.clamp(0, count as i64) as usize
         };
-        let (columns, rows) = (span(x, self.origin[0], self.width), span(y, self.origin[1], self.rows));
+        let (columns, rows) = (
+            span(x, self.origin[0], self.width),
+            span(y, self.origin[1], self.rows),
+        );
         for row in rows {
             for column in columns.clone() {
                 let (px, py) = (self.x(column), self.y(row));

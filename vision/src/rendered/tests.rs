@@ -7,7 +7,9 @@ use crate::rendered::*;
 /// FNV-1a (Fowler, Noll and Vo), 64 bits.
 fn hash(pictures: [&Picture; 2]) -> u64 {
     let bytes = pictures.into_iter().flat_map(|p| &p.data);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| {
+        (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// The picture at half its size, in grey levels, each pixel the mean of four and of the three colours.
@@ -55,7 +57,11 @@ fn a_defect_changes_nothing_elsewhere() {
         assert!(good.mask.data.iter().all(|v| *v == 0) && good.defect.is_none());
         assert!(bad.mask.data.iter().all(|v| *v == 0 || *v == 255) && bad.defect == Some(kind));
         let marked: Vec<usize> = (0..256 * 256).filter(|p| bad.mask.data[*p] == 255).collect();
-        assert!((8..6000).contains(&marked.len()), "{kind:?}: {} pixels", marked.len());
+        assert!(
+            (8..6000).contains(&marked.len()),
+            "{kind:?}: {} pixels",
+            marked.len()
+        );
         let span = |of: fn(usize) -> usize| {
             let places = || marked.iter().map(|p| of(*p));
             places().min().expect("not empty").saturating_sub(30)..places().max().expect("not empty") + 30
@@ -63,7 +69,10 @@ fn a_defect_changes_nothing_elsewhere() {
         let (columns, rows) = (span(|p| p % 256), span(|p| p / 256));
         for p in 0..256 * 256 {
             let same = good.picture.data[3 * p..3 * p + 3] == bad.picture.data[3 * p..3 * p + 3];
-            assert!(same || columns.contains(&(p % 256)) && rows.contains(&(p / 256)), "{kind:?}: pixel {p}");
+            assert!(
+                same || columns.contains(&(p % 256)) && rows.contains(&(p / 256)),
+                "{kind:?}: pixel {p}"
+            );
         }
     }
 }
@@ -79,7 +88,10 @@ fn the_faintest_are_faint_but_there() {
             change.sort_by(|a, b| b.total_cmp(a));
             let spot = change[..contrast::SPOT].iter().sum::<f32>() / contrast::SPOT as f32;
             let wanted = kind.contrast(0.0);
-            assert!((0.7 * wanted..1.25 * wanted).contains(&spot), "{kind:?} {i}: {spot} instead of {wanted}");
+            assert!(
+                (0.7 * wanted..1.25 * wanted).contains(&spot),
+                "{kind:?} {i}: {spot} instead of {wanted}"
+            );
         }
     }
 }
@@ -94,8 +106,10 @@ fn grain_is_weak() {
             grey[(64.0 + y) as usize * 128 + (64.0 + x) as usize]
         };
         // Between a hole and the stamp.
-        let bends: Vec<f32> =
-            (0..60).map(|k| 0.85 + k as f32 * 0.004).map(|t| at(t) - 0.5 * (at(t - 0.03) + at(t + 0.03))).collect();
+        let bends: Vec<f32> = (0..60)
+            .map(|k| 0.85 + k as f32 * 0.004)
+            .map(|t| at(t) - 0.5 * (at(t - 0.03) + at(t + 0.03)))
+            .collect();
         let deviation = (bends.iter().map(|b| b * b).sum::<f32>() / bends.len() as f32 / 1.5).sqrt();
         assert!((0.3..4.0).contains(&deviation), "{i}: {deviation}");
     }
@@ -107,7 +121,11 @@ fn a_small_picture_is_the_large_one_reduced() {
     let small = render(8, 1, 128, Some(DefectKind::Stain), 1.0).picture;
     let difference: f32 = (0..128 * 128)
         .map(|p| {
-            let grey = small.data[3 * p..3 * p + 3].iter().map(|v| f32::from(*v)).sum::<f32>() / 3.0;
+            let grey = small.data[3 * p..3 * p + 3]
+                .iter()
+                .map(|v| f32::from(*v))
+                .sum::<f32>()
+                / 3.0;
             (grey - large[p]).abs()
         })
         .sum::<f32>()
@@ -119,7 +137,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_argument_gives_a_part(seed: u64, index: u64, size in 0_usize..400, kind in 0_usize..8, strength: f32) {
+    fn any_argument_gives_a_part(
+        seed: u64,
+        index: u64,
+        size in 0_usize..400,
+        kind in 0_usize..8,
+        strength: f32,
+    ) {
         let part = render(seed, index, size, DefectKind::ALL.get(kind).copied(), strength);
         let side = size.clamp(*SIZES.start(), *SIZES.end());
         prop_assert_eq!((part.picture.width, part.picture.height, part.picture.channels), (side, side, 3));

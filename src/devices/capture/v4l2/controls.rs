@@ -1,4 +1,5 @@
-//! Exposure, gain, white balance and focus, locked: automatic control off first, then the value, then read back.
+//! Exposure, gain, white balance and focus, locked: automatic control off first, then the value, then read
+//! back.
 
 use std::io;
 
@@ -78,7 +79,10 @@ type Control = (u32, &'static str);
 /// What adjusts itself, and the value that stops it. A camera without the control has nothing to stop.
 const AUTOMATIC: [(Control, i32); 5] = [
     ((sys::V4L2_CID_EXPOSURE_AUTO, "auto_exposure"), 1),
-    ((sys::V4L2_CID_EXPOSURE_AUTO_PRIORITY, "exposure_dynamic_framerate"), 0),
+    (
+        (sys::V4L2_CID_EXPOSURE_AUTO_PRIORITY, "exposure_dynamic_framerate"),
+        0,
+    ),
     ((sys::V4L2_CID_AUTOGAIN, "gain_automatic"), 0),
     ((sys::V4L2_CID_AUTO_WHITE_BALANCE, "white_balance_automatic"), 0),
     ((sys::V4L2_CID_FOCUS_AUTO, "focus_automatic_continuous"), 0),
@@ -92,24 +96,49 @@ struct Manual {
 }
 
 const MANUAL: [Manual; 4] = [
-    Manual { key: "exposure_us", unit: 100, control: (sys::V4L2_CID_EXPOSURE_ABSOLUTE, "exposure_time_absolute") },
-    Manual { key: "gain", unit: 1, control: (sys::V4L2_CID_GAIN, "gain") },
+    Manual {
+        key: "exposure_us",
+        unit: 100,
+        control: (sys::V4L2_CID_EXPOSURE_ABSOLUTE, "exposure_time_absolute"),
+    },
+    Manual {
+        key: "gain",
+        unit: 1,
+        control: (sys::V4L2_CID_GAIN, "gain"),
+    },
     Manual {
         key: "white_balance_k",
         unit: 1,
-        control: (sys::V4L2_CID_WHITE_BALANCE_TEMPERATURE, "white_balance_temperature"),
+        control: (
+            sys::V4L2_CID_WHITE_BALANCE_TEMPERATURE,
+            "white_balance_temperature",
+        ),
     },
-    Manual { key: "focus", unit: 1, control: (sys::V4L2_CID_FOCUS_ABSOLUTE, "focus_absolute") },
+    Manual {
+        key: "focus",
+        unit: 1,
+        control: (sys::V4L2_CID_FOCUS_ABSOLUTE, "focus_absolute"),
+    },
 ];
 
 impl ControlSettings {
     fn values(&self) -> [Option<i64>; 4] {
-        let Self { exposure_us, gain, white_balance_k, focus } = *self;
-        [exposure_us.map(i64::from), gain.map(i64::from), white_balance_k.map(i64::from), focus.map(i64::from)]
+        let Self {
+            exposure_us,
+            gain,
+            white_balance_k,
+            focus,
+        } = *self;
+        [
+            exposure_us.map(i64::from),
+            gain.map(i64::from),
+            white_balance_k.map(i64::from),
+            focus.map(i64::from),
+        ]
     }
 
-    /// Locks everything and reads it all back at the end, when nothing can change it any more. Says what is set, a line
-    /// each.
+    /// Locks everything and reads it all back at the end, when nothing can change it any more. Says what is
+    /// set, a line each.
     ///
     /// # Errors
     /// A control of the board file is not there, does not take its value, or does not keep it.
@@ -117,7 +146,8 @@ impl ControlSettings {
         let mut set: Vec<(Control, i32)> = Vec::new();
         let mut report = Vec::new();
         for (control, off) in AUTOMATIC {
-            // a mode that the camera does not have, as one that is always manual, cannot be set and need not be
+            // a mode that the camera does not have, as one that is always manual, cannot be set and need not
+            // be
             let has = span(knobs, control)?.is_some_and(|s| !s.read_only && (s.min..=s.max).contains(&off));
             if has {
                 apply(knobs, control, off)?;
@@ -141,14 +171,20 @@ impl ControlSettings {
                 }
                 (None, Some(_)) => {
                     let found = i64::from(get(knobs, *control)?) * unit;
-                    report.push(format!("{key} is {found} as found: write controls.{key} to be sure of it"));
+                    report.push(format!(
+                        "{key} is {found} as found: write controls.{key} to be sure of it"
+                    ));
                 }
             }
         }
         for (control, wanted) in &set {
             let found = get(knobs, *control)?;
             if found != *wanted {
-                return Err(ControlError::Differs { name: control.1, wanted: *wanted, found });
+                return Err(ControlError::Differs {
+                    name: control.1,
+                    wanted: *wanted,
+                    found,
+                });
             }
             report.push(format!("{} = {found}", control.1));
         }
@@ -159,7 +195,11 @@ impl ControlSettings {
 impl Span {
     /// The value that is nearest on the control's steps; none, where it is out of range.
     fn nearest(&self, value: i64, unit: i64) -> Option<i32> {
-        let (min, max, step) = (i64::from(self.min), i64::from(self.max), i64::from(self.step.max(1)));
+        let (min, max, step) = (
+            i64::from(self.min),
+            i64::from(self.max),
+            i64::from(self.step.max(1)),
+        );
         if !(min * unit..=max * unit).contains(&value) {
             return None;
         }
@@ -179,7 +219,9 @@ fn get(knobs: &impl Knobs, (id, name): Control) -> Result<i32, ControlError> {
 }
 
 fn apply(knobs: &mut impl Knobs, (id, name): Control, value: i32) -> Result<(), ControlError> {
-    knobs.set(id, value).map_err(|source| ControlError::Io { name, source })
+    knobs
+        .set(id, value)
+        .map_err(|source| ControlError::Io { name, source })
 }
 
 #[cfg(test)]

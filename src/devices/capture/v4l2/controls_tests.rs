@@ -15,7 +15,12 @@ struct Fake {
 }
 
 const fn steps(min: i32, max: i32, step: i32) -> Span {
-    Span { min, max, step, read_only: false }
+    Span {
+        min,
+        max,
+        step,
+        read_only: false,
+    }
 }
 
 impl Fake {
@@ -26,9 +31,19 @@ impl Fake {
             (sys::V4L2_CID_AUTO_WHITE_BALANCE, steps(0, 1, 1), 1),
             (sys::V4L2_CID_EXPOSURE_ABSOLUTE, steps(3, 2047, 1), 250),
             (sys::V4L2_CID_GAIN, steps(0, 255, 1), 64),
-            (sys::V4L2_CID_WHITE_BALANCE_TEMPERATURE, steps(2800, 6500, 10), 4000),
+            (
+                sys::V4L2_CID_WHITE_BALANCE_TEMPERATURE,
+                steps(2800, 6500, 10),
+                4000,
+            ),
         ];
-        Self { knobs: knobs.into_iter().map(|(id, span, value)| (id, (span, value))).collect(), ..Self::default() }
+        Self {
+            knobs: knobs
+                .into_iter()
+                .map(|(id, span, value)| (id, (span, value)))
+                .collect(),
+            ..Self::default()
+        }
     }
 
     fn is_auto(&self, id: u32) -> bool {
@@ -47,7 +62,10 @@ impl Knobs for Fake {
     }
 
     fn get(&self, id: u32) -> io::Result<i32> {
-        self.knobs.get(&id).map(|k| k.1).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+        self.knobs
+            .get(&id)
+            .map(|k| k.1)
+            .ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
     fn set(&mut self, id: u32, value: i32) -> io::Result<()> {
@@ -83,30 +101,67 @@ fn automatic_control_is_off_before_a_value_is_set() {
         (sys::V4L2_CID_WHITE_BALANCE_TEMPERATURE, 4_600),
     ];
     assert_eq!(fake.log, expected);
-    assert!(report.contains(&"exposure_time_absolute = 50".to_owned()), "{report:?}");
+    assert!(
+        report.contains(&"exposure_time_absolute = 50".to_owned()),
+        "{report:?}"
+    );
     let again = settings.lock(&mut fake).expect("after a reconnect");
     assert_eq!((again, fake.log.len()), (report, 2 * expected.len()));
 }
 
 #[test]
 fn what_the_board_file_leaves_out_is_said() {
-    let report = ControlSettings::default().lock(&mut Fake::webcam()).expect("locked");
-    assert!(report.iter().any(|l| l.starts_with("exposure_us is 25000 as found")), "{report:?}");
-    assert!(!report.iter().any(|l| l.contains("focus")), "the camera has none: {report:?}");
+    let report = ControlSettings::default()
+        .lock(&mut Fake::webcam())
+        .expect("locked");
+    assert!(
+        report
+            .iter()
+            .any(|l| l.starts_with("exposure_us is 25000 as found")),
+        "{report:?}"
+    );
+    assert!(
+        !report.iter().any(|l| l.contains("focus")),
+        "the camera has none: {report:?}"
+    );
 }
 
 #[test]
 fn what_cannot_be_is_an_error() {
     let lock = |settings: ControlSettings, stubborn| {
-        let mut fake = Fake { stubborn, ..Fake::webcam() };
+        let mut fake = Fake {
+            stubborn,
+            ..Fake::webcam()
+        };
         settings.lock(&mut fake).expect_err("refused").to_string()
     };
     let none = ControlSettings::default();
-    let focus = lock(ControlSettings { focus: Some(3), ..none }, None);
+    let focus = lock(
+        ControlSettings {
+            focus: Some(3),
+            ..none
+        },
+        None,
+    );
     assert!(focus.contains("no control focus_absolute"), "{focus}");
-    let dark = lock(ControlSettings { exposure_us: Some(299), ..none }, None);
-    assert_eq!(dark, "controls.exposure_us = 299 is not possible: the camera takes 300 to 204700");
-    let gain = lock(ControlSettings { gain: Some(9), ..none }, Some(sys::V4L2_CID_GAIN));
+    let dark = lock(
+        ControlSettings {
+            exposure_us: Some(299),
+            ..none
+        },
+        None,
+    );
+    assert_eq!(
+        dark,
+        "controls.exposure_us = 299 is not possible: the camera takes 300 to 204700"
+    );
+    let gain = lock(
+        ControlSettings {
+            gain: Some(9),
+            ..none
+        },
+        Some(sys::V4L2_CID_GAIN),
+    );
     assert_eq!(gain, "control gain was set to 9, but the camera says 64");
     let auto = lock(none, Some(sys::V4L2_CID_EXPOSURE_AUTO));
     assert_eq!(auto, "control auto_exposure was set to 1, but the camera says 3");
@@ -115,9 +170,15 @@ fn what_cannot_be_is_an_error() {
 #[test]
 fn a_camera_without_controls_has_nothing_to_lock() {
     let mut fake = Fake::default();
-    assert_eq!(ControlSettings::default().lock(&mut fake).expect("nothing to do"), Vec::<String>::new());
+    assert_eq!(
+        ControlSettings::default().lock(&mut fake).expect("nothing to do"),
+        Vec::<String>::new()
+    );
     assert!(fake.log.is_empty());
-    let fixed = Span { read_only: true, ..steps(0, 3, 1) };
+    let fixed = Span {
+        read_only: true,
+        ..steps(0, 3, 1)
+    };
     fake.knobs.insert(sys::V4L2_CID_EXPOSURE_AUTO, (fixed, 3));
     assert!(ControlSettings::default().lock(&mut fake).is_ok() && fake.log.is_empty());
 }
@@ -125,7 +186,10 @@ fn a_camera_without_controls_has_nothing_to_lock() {
 proptest! {
     #[test]
     fn the_nearest_value_is_one_that_the_control_takes(
-        min in -5_000_i32..5_000, width in 0_i32..5_000, step in -1_i32..700, value in -1_000_000_i64..1_000_000,
+        min in -5_000_i32..5_000,
+        width in 0_i32..5_000,
+        step in -1_i32..700,
+        value in -1_000_000_i64..1_000_000,
         unit in prop_oneof![Just(1_i64), Just(100)],
     ) {
         let span = steps(min, min + width, step);

@@ -1,4 +1,5 @@
-//! From a driver's buffer to a picture, in integers, so that the same bytes give the same picture on every processor.
+//! From a driver's buffer to a picture, in integers, so that the same bytes give the same picture on every
+//! processor.
 
 use beltwatch_vision::picture::{Picture, is_whole_jpeg};
 use zune_core::bytestream::ZCursor;
@@ -50,7 +51,9 @@ impl Layout {
     /// # Errors
     /// The bytes are too few or no picture. Never a panic, whatever the bytes.
     pub fn picture(&self, bytes: &[u8], colour: bool) -> Result<Picture, Flaw> {
-        let Self { pixel, width, height, .. } = *self;
+        let Self {
+            pixel, width, height, ..
+        } = *self;
         if pixel == Pixel::Mjpeg {
             return self.jpeg(bytes, colour);
         }
@@ -72,17 +75,25 @@ impl Layout {
                     self.coding.nv12(&row[..width], chroma, out);
                 }
                 (_, 3) => out.copy_from_slice(&row[..width * 3]),
-                (_, _) => {
-                    row.chunks_exact(3).zip(out).for_each(|(rgb, out)| *out = beltwatch_vision::picture::luma(rgb))
-                }
+                (_, _) => row
+                    .chunks_exact(3)
+                    .zip(out)
+                    .for_each(|(rgb, out)| *out = beltwatch_vision::picture::luma(rgb)),
             }
         }
         Ok(picture)
     }
 
-    /// The bytes that a whole frame has at least; the last row needs no padding. `usize::MAX` where rows overlap.
+    /// The bytes that a whole frame has at least; the last row needs no padding. `usize::MAX` where rows
+    /// overlap.
     pub fn needed(&self) -> usize {
-        let Self { pixel, width, height, stride, .. } = *self;
+        let Self {
+            pixel,
+            width,
+            height,
+            stride,
+            ..
+        } = *self;
         let pairs = 2 * width.div_ceil(2);
         let (rows, last) = match pixel {
             Pixel::Grey => (height, width),
@@ -91,8 +102,13 @@ impl Layout {
             Pixel::Nv12 => (height + height.div_ceil(2), pairs),
             Pixel::Mjpeg => return 0,
         };
-        let above = rows.saturating_sub(1).checked_mul(stride).filter(|_| stride >= last);
-        above.and_then(|above| above.checked_add(last)).unwrap_or(usize::MAX)
+        let above = rows
+            .saturating_sub(1)
+            .checked_mul(stride)
+            .filter(|_| stride >= last);
+        above
+            .and_then(|above| above.checked_add(last))
+            .unwrap_or(usize::MAX)
     }
 
     fn jpeg(&self, bytes: &[u8], colour: bool) -> Result<Picture, Flaw> {

@@ -4,11 +4,23 @@ use proptest::prelude::*;
 use super::*;
 use crate::devices::capture::v4l2::{Matrix, Range};
 
-const FULL: Coding = Coding { matrix: Matrix::Bt601, range: Range::Full };
-const LIMITED: Coding = Coding { matrix: Matrix::Bt601, range: Range::Limited };
+const FULL: Coding = Coding {
+    matrix: Matrix::Bt601,
+    range: Range::Full,
+};
+const LIMITED: Coding = Coding {
+    matrix: Matrix::Bt601,
+    range: Range::Limited,
+};
 
 fn layout(pixel: Pixel, width: usize, height: usize, stride: usize, coding: Coding) -> Layout {
-    Layout { pixel, width, height, stride, coding }
+    Layout {
+        pixel,
+        width,
+        height,
+        stride,
+        coding,
+    }
 }
 
 fn jpeg(width: usize, height: usize) -> Vec<u8> {
@@ -22,12 +34,18 @@ fn jpeg(width: usize, height: usize) -> Vec<u8> {
 
 #[test]
 fn padding_is_left_out() {
-    let grey = layout(Pixel::Grey, 3, 2, 4, LIMITED).picture(&[1, 2, 3, 99, 4, 5, 6], true).expect("a picture");
+    let grey = layout(Pixel::Grey, 3, 2, 4, LIMITED)
+        .picture(&[1, 2, 3, 99, 4, 5, 6], true)
+        .expect("a picture");
     assert_eq!((grey.channels, grey.data), (1, vec![1, 2, 3, 4, 5, 6]));
     let bytes = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12];
-    let rgb = layout(Pixel::Rgb3, 2, 2, 7, LIMITED).picture(&bytes, true).expect("a picture");
+    let rgb = layout(Pixel::Rgb3, 2, 2, 7, LIMITED)
+        .picture(&bytes, true)
+        .expect("a picture");
     assert_eq!(rgb.data, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    let grey = layout(Pixel::Rgb3, 2, 2, 7, LIMITED).picture(&bytes, false).expect("a picture");
+    let grey = layout(Pixel::Rgb3, 2, 2, 7, LIMITED)
+        .picture(&bytes, false)
+        .expect("a picture");
     assert_eq!(grey, rgb.with_channels(1));
 }
 
@@ -35,13 +53,21 @@ fn padding_is_left_out() {
 fn yuyv_is_converted_pair_by_pair() {
     // by hand, BT.601, full range: see the colours in `yuv.rs`
     let bytes = [100, 100, 0, 150, 255, 128, 76, 128, 9, 9];
-    let pair = layout(Pixel::Yuyv, 2, 1, 4, FULL).picture(&bytes, true).expect("a picture");
+    let pair = layout(Pixel::Yuyv, 2, 1, 4, FULL)
+        .picture(&bytes, true)
+        .expect("a picture");
     assert_eq!(pair.data, [131, 94, 50, 31, 0, 0]);
-    let rows = layout(Pixel::Yuyv, 2, 2, 4, FULL).picture(&bytes, true).expect("a picture");
+    let rows = layout(Pixel::Yuyv, 2, 2, 4, FULL)
+        .picture(&bytes, true)
+        .expect("a picture");
     assert_eq!(rows.data[6..], [255, 255, 255, 76, 76, 76]);
-    let odd = layout(Pixel::Yuyv, 1, 2, 4, FULL).picture(&bytes, true).expect("a picture");
+    let odd = layout(Pixel::Yuyv, 1, 2, 4, FULL)
+        .picture(&bytes, true)
+        .expect("a picture");
     assert_eq!(odd.data, [131, 94, 50, 255, 255, 255]);
-    let grey = layout(Pixel::Yuyv, 2, 2, 4, LIMITED).picture(&bytes, false).expect("a picture");
+    let grey = layout(Pixel::Yuyv, 2, 2, 4, LIMITED)
+        .picture(&bytes, false)
+        .expect("a picture");
     // 1.164383 * 84 = 97.81, below 0, above 255, 1.164383 * 60 = 69.86
     assert_eq!((grey.channels, grey.data), (1, vec![98, 0, 255, 70]));
 }
@@ -49,20 +75,33 @@ fn yuyv_is_converted_pair_by_pair() {
 #[test]
 fn nv12_has_one_colour_for_four_pixels() {
     // three by three pixels in rows of five bytes, then two rows of two pairs
-    let bytes = [100, 100, 0, 7, 7, 100, 0, 255, 7, 7, 0, 100, 100, 7, 7, 100, 150, 128, 128, 7, 128, 128, 100, 150];
-    let picture = layout(Pixel::Nv12, 3, 3, 5, FULL).picture(&bytes, true).expect("a picture");
+    let bytes = [
+        100, 100, 0, 7, 7, 100, 0, 255, 7, 7, 0, 100, 100, 7, 7, 100, 150, 128, 128, 7, 128, 128, 100, 150,
+    ];
+    let picture = layout(Pixel::Nv12, 3, 3, 5, FULL)
+        .picture(&bytes, true)
+        .expect("a picture");
     let (coloured, dark) = ([131, 94, 50], [31, 0, 0]);
-    let rows = [[coloured, coloured, [0; 3]], [coloured, dark, [255; 3]], [[0; 3], [100; 3], coloured]];
+    let rows = [
+        [coloured, coloured, [0; 3]],
+        [coloured, dark, [255; 3]],
+        [[0; 3], [100; 3], coloured],
+    ];
     assert_eq!(picture.data, rows.as_flattened().as_flattened());
-    let grey = layout(Pixel::Nv12, 3, 3, 5, FULL).picture(&bytes, false).expect("a picture");
+    let grey = layout(Pixel::Nv12, 3, 3, 5, FULL)
+        .picture(&bytes, false)
+        .expect("a picture");
     assert_eq!(grey.data, [100, 100, 0, 100, 0, 255, 0, 100, 100]);
 }
 
 #[test]
 fn a_frame_that_is_cut_off_by_one_byte_is_short() {
-    for (pixel, stride, needed) in
-        [(Pixel::Grey, 6, 6 + 5), (Pixel::Yuyv, 12, 12 + 12), (Pixel::Nv12, 6, 6 * 2 + 6), (Pixel::Rgb3, 15, 15 + 15)]
-    {
+    for (pixel, stride, needed) in [
+        (Pixel::Grey, 6, 6 + 5),
+        (Pixel::Yuyv, 12, 12 + 12),
+        (Pixel::Nv12, 6, 6 * 2 + 6),
+        (Pixel::Rgb3, 15, 15 + 15),
+    ] {
         let layout = layout(pixel, 5, 2, stride, FULL);
         let bytes = vec![50; needed];
         assert!(layout.picture(&bytes, true).is_ok(), "{pixel}");
@@ -79,14 +118,25 @@ fn jpeg_is_decoded_at_the_streams_size_only() {
     let decode = |width, height, colour| layout(Pixel::Mjpeg, width, height, 0, FULL).picture(&bytes, colour);
     let picture = decode(40, 24, true).expect("a picture");
     let reference = image::load_from_memory(&bytes).expect("a JPEG").into_rgb8();
-    let furthest = picture.data.iter().zip(reference.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
-    assert!(furthest <= Some(3), "{furthest:?} away from another decoder's picture");
+    let furthest = picture
+        .data
+        .iter()
+        .zip(reference.as_raw())
+        .map(|(a, b)| a.abs_diff(*b))
+        .max();
+    assert!(
+        furthest <= Some(3),
+        "{furthest:?} away from another decoder's picture"
+    );
     assert_eq!(decode(40, 24, false).expect("grey").channels, 1);
     assert_eq!(decode(48, 24, true), Err(Flaw::Size(40, 24, 48, 24)));
     assert!(decode(32, 24, true).is_err() && decode(40, 23, true).is_err());
     // drivers pad the buffer behind the picture's end
     let padded = [&bytes[..], &[0; 64]].concat();
-    assert_eq!(layout(Pixel::Mjpeg, 40, 24, 0, FULL).picture(&padded, true), Ok(picture));
+    assert_eq!(
+        layout(Pixel::Mjpeg, 40, 24, 0, FULL).picture(&padded, true),
+        Ok(picture)
+    );
     for length in [0, 1, 2, bytes.len() / 2, bytes.len() - 1] {
         let cut = layout(Pixel::Mjpeg, 40, 24, 0, FULL).picture(&bytes[..length], true);
         assert!(matches!(cut, Err(Flaw::Jpeg(_))), "{length}: {cut:?}");
@@ -96,13 +146,15 @@ fn jpeg_is_decoded_at_the_streams_size_only() {
 fn any_layout() -> impl Strategy<Value = Layout> {
     let pixel = prop::sample::select(Pixel::ALL.to_vec());
     let coding = prop::sample::select(vec![FULL, LIMITED]);
-    (pixel, 0_usize..40, 0_usize..40, 0_usize..130, coding).prop_map(|(pixel, width, height, stride, coding)| Layout {
-        pixel,
-        width,
-        height,
-        stride,
-        coding,
-    })
+    (pixel, 0_usize..40, 0_usize..40, 0_usize..130, coding).prop_map(
+        |(pixel, width, height, stride, coding)| Layout {
+            pixel,
+            width,
+            height,
+            stride,
+            coding,
+        },
+    )
 }
 
 proptest! {

@@ -1,5 +1,9 @@
-//! A video node: what it is, what it offers, how it is set. Over the `v4l` crate's structures and request numbers.
-#![allow(unsafe_code, reason = "ioctl takes a pointer to whatever the request is about")]
+//! A video node: what it is, what it offers, how it is set. Over the `v4l` crate's structures and request
+//! numbers.
+#![allow(
+    unsafe_code,
+    reason = "ioctl takes a pointer to whatever the request is about"
+)]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -17,7 +21,8 @@ use crate::board::Wish;
 const MOST: u32 = 256;
 pub(super) const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
-/// C structures that the kernel fills in: of integers and unions of them, so that any bits, zeros too, are one.
+/// C structures that the kernel fills in: of integers and unions of them, so that any bits, zeros too, are
+/// one.
 ///
 /// # Safety
 /// The type must be such a structure.
@@ -69,15 +74,22 @@ impl V4l2Device {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let fd = v4l::v4l2::open(path, libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC)?;
         // SAFETY: the descriptor was just opened, and nobody else has it
-        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+        Ok(Self {
+            fd: unsafe { OwnedFd::from_raw_fd(fd) },
+        })
     }
 
-    /// The request must be about a `T`. Through the C library's function, not the bare system call that the `v4l` crate
-    /// makes: `libcamerify` works by standing in for it.
+    /// The request must be about a `T`. Through the C library's function, not the bare system call that the
+    /// `v4l` crate makes: `libcamerify` works by standing in for it.
     pub(super) fn request<T: Plain>(&self, request: vidioc::_IOC_TYPE, about: &mut T) -> io::Result<()> {
-        debug_assert_eq!((request as usize >> 16) & 0x3fff, size_of::<T>(), "the request's number holds the size");
+        debug_assert_eq!(
+            (request as usize >> 16) & 0x3fff,
+            size_of::<T>(),
+            "the request's number holds the size"
+        );
         loop {
-            // SAFETY: the descriptor is open, and `about` is a live structure of the size that the request's number holds
+            // SAFETY: the descriptor is open, and `about` is a live structure of the size that the request's
+            // number holds
             if unsafe { libc::ioctl(self.fd.as_raw_fd(), request, std::ptr::from_mut(about)) } != -1 {
                 return Ok(());
             }
@@ -95,7 +107,11 @@ impl V4l2Device {
         Ok(About {
             driver: text(&caps.driver),
             card: text(&caps.card),
-            caps: if has_own { caps.device_caps } else { caps.capabilities },
+            caps: if has_own {
+                caps.device_caps
+            } else {
+                caps.capabilities
+            },
         })
     }
 
@@ -103,14 +119,22 @@ impl V4l2Device {
     pub(super) fn offers(&self, wish: &Wish) -> io::Result<Vec<Offer>> {
         let mut offers = Vec::new();
         for index in 0..MOST {
-            let mut format = sys::v4l2_fmtdesc { index, type_: CAPTURE, ..Plain::zeroed() };
+            let mut format = sys::v4l2_fmtdesc {
+                index,
+                type_: CAPTURE,
+                ..Plain::zeroed()
+            };
             match self.request(vidioc::VIDIOC_ENUM_FMT, &mut format) {
                 Ok(()) => {}
                 Err(e) if is_end(&e) => break,
                 Err(e) => return Err(e),
             }
             let code = format.pixelformat;
-            offers.push(Offer { code: FourCc(code), sizes: self.sizes(code)?, rates: self.rates(code, wish)? });
+            offers.push(Offer {
+                code: FourCc(code),
+                sizes: self.sizes(code)?,
+                rates: self.rates(code, wish)?,
+            });
         }
         Ok(offers)
     }
@@ -119,7 +143,11 @@ impl V4l2Device {
     fn sizes(&self, pixel_format: u32) -> io::Result<Vec<Sizes>> {
         let mut sizes = Vec::new();
         for index in 0..MOST {
-            let mut size = sys::v4l2_frmsizeenum { index, pixel_format, ..Plain::zeroed() };
+            let mut size = sys::v4l2_frmsizeenum {
+                index,
+                pixel_format,
+                ..Plain::zeroed()
+            };
             match self.request(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut size) {
                 Ok(()) => {}
                 Err(e) if is_end(&e) => break,
@@ -144,11 +172,20 @@ impl V4l2Device {
     }
 
     fn rates(&self, pixel_format: u32, wish: &Wish) -> io::Result<Rates> {
-        let of = |f: sys::v4l2_fract| Interval { numerator: f.numerator, denominator: f.denominator };
+        let of = |f: sys::v4l2_fract| Interval {
+            numerator: f.numerator,
+            denominator: f.denominator,
+        };
         let mut rates = Vec::new();
         for index in 0..MOST {
             let Wish { width, height, .. } = *wish;
-            let mut rate = sys::v4l2_frmivalenum { index, pixel_format, width, height, ..Plain::zeroed() };
+            let mut rate = sys::v4l2_frmivalenum {
+                index,
+                pixel_format,
+                width,
+                height,
+                ..Plain::zeroed()
+            };
             match self.request(vidioc::VIDIOC_ENUM_FRAMEINTERVALS, &mut rate) {
                 Ok(()) => {}
                 Err(e) if is_end(&e) => break,
@@ -162,12 +199,24 @@ impl V4l2Device {
             // SAFETY: as above
             rates.push(of(unsafe { rate.__bindgen_anon_1.discrete }));
         }
-        Ok(if rates.is_empty() { Rates::Unknown } else { Rates::These(rates) })
+        Ok(if rates.is_empty() {
+            Rates::Unknown
+        } else {
+            Rates::These(rates)
+        })
     }
 
     /// Sets the format; what the driver made of it comes back.
-    pub(super) fn set_format(&self, code: FourCc, width: u32, height: u32) -> io::Result<sys::v4l2_pix_format> {
-        let mut format = sys::v4l2_format { type_: CAPTURE, ..Plain::zeroed() };
+    pub(super) fn set_format(
+        &self,
+        code: FourCc,
+        width: u32,
+        height: u32,
+    ) -> io::Result<sys::v4l2_pix_format> {
+        let mut format = sys::v4l2_format {
+            type_: CAPTURE,
+            ..Plain::zeroed()
+        };
         format.fmt.pix = sys::v4l2_pix_format {
             width,
             height,
@@ -182,11 +231,17 @@ impl V4l2Device {
         Ok(unsafe { format.fmt.pix })
     }
 
-    /// Sets the time between two frames; what the driver made of it comes back, nothing where it cannot be set.
+    /// Sets the time between two frames; what the driver made of it comes back, nothing where it cannot be
+    /// set.
     pub(super) fn set_interval(&self, interval: Interval) -> io::Result<Option<Interval>> {
-        let mut parameters = sys::v4l2_streamparm { type_: CAPTURE, ..Plain::zeroed() };
-        parameters.parm.capture.timeperframe =
-            sys::v4l2_fract { numerator: interval.numerator, denominator: interval.denominator };
+        let mut parameters = sys::v4l2_streamparm {
+            type_: CAPTURE,
+            ..Plain::zeroed()
+        };
+        parameters.parm.capture.timeperframe = sys::v4l2_fract {
+            numerator: interval.numerator,
+            denominator: interval.denominator,
+        };
         match self.request(vidioc::VIDIOC_S_PARM, &mut parameters) {
             Ok(()) => {}
             Err(e) if is_end(&e) => return Ok(None),
@@ -194,7 +249,10 @@ impl V4l2Device {
         }
         // SAFETY: for this type of buffer the kernel fills in this member
         let capture = unsafe { parameters.parm.capture };
-        let set = Interval { numerator: capture.timeperframe.numerator, denominator: capture.timeperframe.denominator };
+        let set = Interval {
+            numerator: capture.timeperframe.numerator,
+            denominator: capture.timeperframe.denominator,
+        };
         Ok((capture.capability & sys::V4L2_CAP_TIMEPERFRAME != 0).then_some(set))
     }
 }
@@ -213,16 +271,29 @@ impl AsFd for V4l2Device {
 
 impl Knobs for V4l2Device {
     fn span(&self, id: u32) -> io::Result<Option<Span>> {
-        let mut query = sys::v4l2_queryctrl { id, ..Plain::zeroed() };
+        let mut query = sys::v4l2_queryctrl {
+            id,
+            ..Plain::zeroed()
+        };
         match self.request(vidioc::VIDIOC_QUERYCTRL, &mut query) {
             Ok(()) => {}
             Err(e) if is_end(&e) => return Ok(None),
             Err(e) => return Err(e),
         }
         let has = |flag| query.flags & flag != 0;
-        let sys::v4l2_queryctrl { minimum: min, maximum: max, step, .. } = query;
+        let sys::v4l2_queryctrl {
+            minimum: min,
+            maximum: max,
+            step,
+            ..
+        } = query;
         let read_only = has(sys::V4L2_CTRL_FLAG_READ_ONLY);
-        Ok((!has(sys::V4L2_CTRL_FLAG_DISABLED)).then_some(Span { min, max, step, read_only }))
+        Ok((!has(sys::V4L2_CTRL_FLAG_DISABLED)).then_some(Span {
+            min,
+            max,
+            step,
+            read_only,
+        }))
     }
 
     fn get(&self, id: u32) -> io::Result<i32> {

@@ -14,7 +14,8 @@ pub(super) fn layout(choice: &Choice, wish: &Wish, format: &sys::v4l2_pix_format
     let (width, height, code) = (format.width, format.height, FourCc(format.pixelformat));
     if (width, height, code) != (wish.width, wish.height, choice.code) {
         return Err(format!(
-            "asked for {} {}x{}, it gives {code} {width}x{height}: write that into the board file, or another size",
+            "asked for {} {}x{}, it gives {code} {width}x{height}: write that into the board file, or \
+             another size",
             choice.code, wish.width, wish.height
         ));
     }
@@ -30,7 +31,10 @@ pub(super) fn layout(choice: &Choice, wish: &Wish, format: &sys::v4l2_pix_format
         coding,
     };
     if layout.needed() > format.sizeimage as usize {
-        return Err(format!("its rows of {} bytes do not make {code} {width}x{height}", format.bytesperline));
+        return Err(format!(
+            "its rows of {} bytes do not make {code} {width}x{height}",
+            format.bytesperline
+        ));
     }
     Ok(layout)
 }
@@ -46,9 +50,15 @@ fn coding(colorspace: u32, encoding: u32, quantization: u32) -> Result<Coding, S
         _ => sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_601,
     };
     let matrix = match if encoding == 0 { default_encoding } else { encoding } {
-        sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_601 | sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_SYCC => Matrix::Bt601,
+        sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_601 | sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_SYCC => {
+            Matrix::Bt601
+        }
         sys::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_709 => Matrix::Bt709,
-        other => return Err(format!("its colours are coded in a way that is not supported (V4L2_YCBCR_ENC {other})")),
+        other => {
+            return Err(format!(
+                "its colours are coded in a way that is not supported (V4L2_YCBCR_ENC {other})"
+            ));
+        }
     };
     let range = match quantization {
         sys::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE => Range::Full,

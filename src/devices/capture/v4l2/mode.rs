@@ -17,7 +17,11 @@ pub struct Interval {
 impl Interval {
     /// Frames a second; 0 where the driver says nothing of use.
     pub fn fps(self) -> f64 {
-        if self.numerator == 0 { 0.0 } else { f64::from(self.denominator) / f64::from(self.numerator) }
+        if self.numerator == 0 {
+            0.0
+        } else {
+            f64::from(self.denominator) / f64::from(self.numerator)
+        }
     }
 }
 
@@ -38,8 +42,9 @@ pub enum Sizes {
 
 impl Sizes {
     fn has(self, width: u32, height: u32) -> bool {
-        let within =
-            |[from, to, step]: [u32; 3], v: u32| (from..=to).contains(&v) && (v - from).is_multiple_of(step.max(1));
+        let within = |[from, to, step]: [u32; 3], v: u32| {
+            (from..=to).contains(&v) && (v - from).is_multiple_of(step.max(1))
+        };
         match self {
             Self::One(w, h) => (w, h) == (width, height),
             Self::Steps(w, h) => within(w, width) && within(h, height),
@@ -96,8 +101,8 @@ pub struct Choice {
 pub enum ModeError {
     /// raw sensor data only
     #[error(
-        "it gives Bayer mosaics only ({0}): this is a sensor without its image processor. Use it through libcamera: \
-         `libcamerify beltwatch ...`, or use a USB camera"
+        "it gives Bayer mosaics only ({0}): this is a sensor without its image processor. Use it through \
+         libcamera: `libcamerify beltwatch ...`, or use a USB camera"
     )]
     Bayer(String),
     /// formats that are not understood
@@ -111,14 +116,24 @@ pub enum ModeError {
 /// A rate this much below the wanted one is still the wanted one: 30000/1001 is meant by 30.
 const SLACK: f64 = 0.995;
 
-/// Best first. Without losses before JPEG, whose artefacts differ from picture to picture; with more colour before less.
+/// Best first. Without losses before JPEG, whose artefacts differ from picture to picture; with more colour
+/// before less.
 fn preference(colour: bool) -> [(Pixel, &'static str); 5] {
-    let (rgb, yuyv, nv12) =
-        ("uncompressed, every pixel with its colour", "uncompressed", "uncompressed, a colour for four pixels");
+    let (rgb, yuyv, nv12) = (
+        "uncompressed, every pixel with its colour",
+        "uncompressed",
+        "uncompressed, a colour for four pixels",
+    );
     let jpeg = "compressed: blocks and ringing that differ from picture to picture";
     let grey = "without colour";
     if colour {
-        [(Pixel::Rgb3, rgb), (Pixel::Yuyv, yuyv), (Pixel::Nv12, nv12), (Pixel::Mjpeg, jpeg), (Pixel::Grey, grey)]
+        [
+            (Pixel::Rgb3, rgb),
+            (Pixel::Yuyv, yuyv),
+            (Pixel::Nv12, nv12),
+            (Pixel::Mjpeg, jpeg),
+            (Pixel::Grey, grey),
+        ]
     } else {
         let (one, plane, two, three) = (
             "grey as it is",
@@ -126,7 +141,13 @@ fn preference(colour: bool) -> [(Pixel, &'static str); 5] {
             "uncompressed, half of it unused",
             "uncompressed, twice too much",
         );
-        [(Pixel::Grey, one), (Pixel::Nv12, plane), (Pixel::Yuyv, two), (Pixel::Rgb3, three), (Pixel::Mjpeg, jpeg)]
+        [
+            (Pixel::Grey, one),
+            (Pixel::Nv12, plane),
+            (Pixel::Yuyv, two),
+            (Pixel::Rgb3, three),
+            (Pixel::Mjpeg, jpeg),
+        ]
     }
 }
 
@@ -135,11 +156,25 @@ fn preference(colour: bool) -> [(Pixel, &'static str); 5] {
 /// # Errors
 /// There is none; it says what the camera has instead.
 pub fn choose(offers: &[Offer], wish: &Wish) -> Result<Choice, ModeError> {
-    let names = || offers.iter().map(|o| o.code.to_string()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        offers
+            .iter()
+            .map(|o| o.code.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     if !offers.iter().any(|o| Pixel::from_fourcc(o.code).is_some()) {
         let all_bayer = !offers.is_empty() && offers.iter().all(|o| o.code.is_bayer());
-        let names = if offers.is_empty() { "nothing".to_owned() } else { names() };
-        return Err(if all_bayer { ModeError::Bayer(names) } else { ModeError::Unknown(names) });
+        let names = if offers.is_empty() {
+            "nothing".to_owned()
+        } else {
+            names()
+        };
+        return Err(if all_bayer {
+            ModeError::Bayer(names)
+        } else {
+            ModeError::Unknown(names)
+        });
     }
     let mut taken: Option<Choice> = None;
     let mut others = Vec::new();
@@ -147,16 +182,28 @@ pub fn choose(offers: &[Offer], wish: &Wish) -> Result<Choice, ModeError> {
         let offer = offers.iter().find(|o| Pixel::from_fourcc(o.code) == Some(pixel));
         let verdict = match offer {
             None => Err("not offered".to_owned()),
-            Some(_) if wish.pixel.is_some_and(|p| p != pixel) => Err("the board file asks for another".to_owned()),
+            Some(_) if wish.pixel.is_some_and(|p| p != pixel) => {
+                Err("the board file asks for another".to_owned())
+            }
             Some(offer) => fit(offer, wish).map(|interval| (offer.code, interval)),
         };
         match (verdict, &taken) {
             (Ok(_), Some(better)) => others.push(format!("{pixel}: {quality}; {} is better", better.pixel)),
             (Ok((code, interval)), None) => {
-                let rate = interval.map_or_else(|| "at the driver's own rate".to_owned(), |i| format!("at {i}"));
-                let why = if wish.pixel.is_some() { "as the board file asks" } else { quality };
+                let rate =
+                    interval.map_or_else(|| "at the driver's own rate".to_owned(), |i| format!("at {i}"));
+                let why = if wish.pixel.is_some() {
+                    "as the board file asks"
+                } else {
+                    quality
+                };
                 let reason = format!("{pixel} {}x{} {rate}: {why}", wish.width, wish.height);
-                taken = Some(Choice { pixel, code, interval, reasons: vec![reason] });
+                taken = Some(Choice {
+                    pixel,
+                    code,
+                    interval,
+                    reasons: vec![reason],
+                });
             }
             (Err(why), _) => others.push(format!("{pixel}: {why}")),
         }
@@ -172,7 +219,9 @@ pub fn choose(offers: &[Offer], wish: &Wish) -> Result<Choice, ModeError> {
 
 /// The slowest rate that is fast enough: fewer frames leave more of the bus and of the processor.
 fn fit(offer: &Offer, wish: &Wish) -> Result<Option<Interval>, String> {
-    let Wish { width, height, fps, .. } = *wish;
+    let Wish {
+        width, height, fps, ..
+    } = *wish;
     if !offer.sizes.iter().any(|s| s.has(width, height)) {
         let sizes: Vec<_> = offer.sizes.iter().map(Sizes::to_string).collect();
         return Err(format!("no {width}x{height}, only {}", sizes.join(", ")));
@@ -182,12 +231,21 @@ fn fit(offer: &Offer, wish: &Wish) -> Result<Option<Interval>, String> {
     match &offer.rates {
         Rates::Unknown => Ok(None),
         Rates::These(rates) => {
-            let slowest = rates.iter().copied().filter(enough).min_by(|a, b| a.fps().total_cmp(&b.fps()));
+            let slowest = rates
+                .iter()
+                .copied()
+                .filter(enough)
+                .min_by(|a, b| a.fps().total_cmp(&b.fps()));
             let fastest = rates.iter().copied().max_by(|a, b| a.fps().total_cmp(&b.fps()));
-            slowest.map(Some).ok_or_else(|| fastest.map_or_else(|| "no frame rate".to_owned(), too_slow))
+            slowest
+                .map(Some)
+                .ok_or_else(|| fastest.map_or_else(|| "no frame rate".to_owned(), too_slow))
         }
         Rates::Between(shortest, longest) => {
-            let exact = Interval { numerator: 1000, denominator: (fps * 1000.0).round() as u32 };
+            let exact = Interval {
+                numerator: 1000,
+                denominator: (fps * 1000.0).round() as u32,
+            };
             match () {
                 () if !enough(shortest) => Err(too_slow(*shortest)),
                 () if longest.fps() >= fps => Ok(Some(*longest)),

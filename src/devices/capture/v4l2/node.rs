@@ -1,4 +1,5 @@
-//! Which `/dev/video*` is the camera: by what it is or where it is plugged in, never by its number, which changes.
+//! Which `/dev/video*` is the camera: by what it is or where it is plugged in, never by its number, which
+//! changes.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
@@ -39,7 +40,10 @@ pub struct Roots {
 
 impl Default for Roots {
     fn default() -> Self {
-        Self { dev: PathBuf::from("/dev"), sys: PathBuf::from("/sys") }
+        Self {
+            dev: PathBuf::from("/dev"),
+            sys: PathBuf::from("/sys"),
+        }
     }
 }
 
@@ -80,7 +84,12 @@ fn present(nodes: &[Node]) -> String {
 
 impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = [("id", &self.id), ("path", &self.path), ("usb", &self.usb), ("serial", &self.serial)];
+        let keys = [
+            ("id", &self.id),
+            ("path", &self.path),
+            ("usb", &self.usb),
+            ("serial", &self.serial),
+        ];
         let mut between = "";
         for (key, value) in keys.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k, v))) {
             write!(f, "{between}{key} = \"{value}\"")?;
@@ -101,7 +110,10 @@ impl Match {
             (_, Some(path)) => Some(roots.dev.join("v4l/by-path").join(path)),
             _ => None,
         };
-        let absent = || NodeError::Absent { wanted: self.to_string(), present: present(&nodes(roots)) };
+        let absent = || NodeError::Absent {
+            wanted: self.to_string(),
+            present: present(&nodes(roots)),
+        };
         if let Some(link) = link {
             return fs::canonicalize(link).map_err(|_| absent());
         }
@@ -116,17 +128,22 @@ impl Match {
         match (found.pop(), found.len()) {
             (None, _) => Err(absent()),
             (Some(node), 0) => Ok(node.dev),
-            (Some(_), others) => {
-                Err(NodeError::Several { count: others + 1, wanted: self.to_string(), present: present(&nodes(roots)) })
-            }
+            (Some(_), others) => Err(NodeError::Several {
+                count: others + 1,
+                wanted: self.to_string(),
+                present: present(&nodes(roots)),
+            }),
         }
     }
 }
 
-/// All capture nodes that the system shows, in the order of their numbers. A camera's further nodes, which carry data about
-/// its pictures, are left out.
+/// All capture nodes that the system shows, in the order of their numbers. A camera's further nodes, which
+/// carry data about its pictures, are left out.
 pub fn nodes(roots: &Roots) -> Vec<Node> {
-    let entries = fs::read_dir(roots.sys.join("class/video4linux")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(roots.sys.join("class/video4linux"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut found: Vec<(u32, Node)> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
@@ -136,12 +153,24 @@ pub fn nodes(roots: &Roots) -> Vec<Node> {
                 return None;
             }
             // the link leads to the interface, the device is above it
-            let usb = fs::canonicalize(class.join("device")).ok().and_then(|d| d.parent().map(Path::to_owned));
+            let usb = fs::canonicalize(class.join("device"))
+                .ok()
+                .and_then(|d| d.parent().map(Path::to_owned));
             let attribute = |key: &str| usb.as_ref().and_then(|usb| text(&usb.join(key)));
-            let id = attribute("idVendor").zip(attribute("idProduct")).map(|(v, p)| format!("{v}:{p}"));
+            let id = attribute("idVendor")
+                .zip(attribute("idProduct"))
+                .map(|(v, p)| format!("{v}:{p}"));
             let serial = id.as_ref().and_then(|_| attribute("serial"));
             let card = text(&class.join("name")).unwrap_or_default();
-            Some((number, Node { dev: roots.dev.join(name), name: card, usb: id, serial }))
+            Some((
+                number,
+                Node {
+                    dev: roots.dev.join(name),
+                    name: card,
+                    usb: id,
+                    serial,
+                },
+            ))
         })
         .collect();
     found.sort_by_key(|(number, _)| *number);

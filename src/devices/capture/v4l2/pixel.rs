@@ -14,13 +14,23 @@ impl FourCc {
         Self(u32::from_le_bytes(characters))
     }
 
-    /// A picture straight from the sensor, whose pixels have one colour each. The codes are `BG10`, `pRAA`, `BA81` and
-    /// the like, and the Raspberry Pi's compressed `PC1B`.
+    /// A picture straight from the sensor, whose pixels have one colour each. The codes are `BG10`, `pRAA`,
+    /// `BA81` and the like, and the Raspberry Pi's compressed `PC1B`.
     pub fn is_bayer(self) -> bool {
         match self.0.to_le_bytes() {
             [b'B', b'A', b'8', b'1'] | [b'G', b'B' | b'R', _, b'G'] | [b'R', b'G', b'G', b'B'] => true,
-            [b'B' | b'G' | b'R', b'G' | b'B' | b'A' | b'R', b'1', b'0' | b'2' | b'4' | b'6'] => true,
-            [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', b'A' | b'C' | b'E'] => true,
+            [
+                b'B' | b'G' | b'R',
+                b'G' | b'B' | b'A' | b'R',
+                b'1',
+                b'0' | b'2' | b'4' | b'6',
+            ] => true,
+            [
+                b'p',
+                b'B' | b'G' | b'g' | b'R',
+                b'A' | b'C' | b'E',
+                b'A' | b'C' | b'E',
+            ] => true,
             [b'a' | b'b', b'B' | b'G' | b'g' | b'R', b'A', b'8'] => true,
             [b'P', b'C', b'1', b'B' | b'G' | b'g' | b'R'] => true,
             code => code == *b"BYR2",
@@ -67,14 +77,16 @@ mod tests {
     #[test]
     fn bayer_is_told_from_pictures() {
         for code in [
-            "BA81", "GBRG", "GRBG", "RGGB", "BG10", "GB10", "BA10", "RG10", "pBAA", "pGAA", "pgAA", "pRAA", "BG12",
-            "GB12", "BA12", "RG12", "pBCC", "pgCC", "pREE", "BG14", "RG14", "BYR2", "GB16", "GR16", "RG16", "aBA8",
-            "bRA8", "PC1B", "PC1g",
+            "BA81", "GBRG", "GRBG", "RGGB", "BG10", "GB10", "BA10", "RG10", "pBAA", "pGAA", "pgAA", "pRAA",
+            "BG12", "GB12", "BA12", "RG12", "pBCC", "pgCC", "pREE", "BG14", "RG14", "BYR2", "GB16", "GR16",
+            "RG16", "aBA8", "bRA8", "PC1B", "PC1g",
         ] {
             let bytes: [u8; 4] = code.as_bytes().try_into().expect("four characters");
             assert!(FourCc::new(bytes).is_bayer(), "{code}");
         }
-        for code in ["GREY", "YUYV", "NV12", "MJPG", "RGB3", "BGR3", "YU12", "UYVY", "Y10 ", "Y16 ", "H264", "RGBP"] {
+        for code in [
+            "GREY", "YUYV", "NV12", "MJPG", "RGB3", "BGR3", "YU12", "UYVY", "Y10 ", "Y16 ", "H264", "RGBP",
+        ] {
             let bytes: [u8; 4] = code.as_bytes().try_into().expect("four characters");
             assert!(!FourCc::new(bytes).is_bayer(), "{code}");
         }

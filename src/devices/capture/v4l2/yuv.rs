@@ -47,25 +47,45 @@ impl Factors {
     fn rgb(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
         let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
         let y = (i32::from(y) - self.zero) * self.y + HALF;
-        [clamp(y + self.red * cr), clamp(y - self.green.0 * cb - self.green.1 * cr), clamp(y + self.blue * cb)]
+        [
+            clamp(y + self.red * cr),
+            clamp(y - self.green.0 * cb - self.green.1 * cr),
+            clamp(y + self.blue * cb),
+        ]
     }
 }
 
 impl Coding {
     const fn factors(self) -> Factors {
         match (self.matrix, self.range) {
-            (Matrix::Bt601, Range::Full) => {
-                Factors { zero: 0, y: 65_536, red: 91_881, green: (22_554, 46_802), blue: 116_130 }
-            }
-            (Matrix::Bt601, Range::Limited) => {
-                Factors { zero: 16, y: 76_309, red: 104_597, green: (25_675, 53_279), blue: 132_201 }
-            }
-            (Matrix::Bt709, Range::Full) => {
-                Factors { zero: 0, y: 65_536, red: 103_206, green: (12_276, 30_679), blue: 121_609 }
-            }
-            (Matrix::Bt709, Range::Limited) => {
-                Factors { zero: 16, y: 76_309, red: 117_489, green: (13_975, 34_925), blue: 138_438 }
-            }
+            (Matrix::Bt601, Range::Full) => Factors {
+                zero: 0,
+                y: 65_536,
+                red: 91_881,
+                green: (22_554, 46_802),
+                blue: 116_130,
+            },
+            (Matrix::Bt601, Range::Limited) => Factors {
+                zero: 16,
+                y: 76_309,
+                red: 104_597,
+                green: (25_675, 53_279),
+                blue: 132_201,
+            },
+            (Matrix::Bt709, Range::Full) => Factors {
+                zero: 0,
+                y: 65_536,
+                red: 103_206,
+                green: (12_276, 30_679),
+                blue: 121_609,
+            },
+            (Matrix::Bt709, Range::Limited) => Factors {
+                zero: 16,
+                y: 76_309,
+                red: 117_489,
+                green: (13_975, 34_925),
+                blue: 138_438,
+            },
         }
     }
 
@@ -77,7 +97,8 @@ impl Coding {
     /// Y alone, as grey from 0 to 255.
     pub(super) fn luma(self, y: impl Iterator<Item = u8>, out: &mut [u8]) {
         let f = self.factors();
-        y.zip(out).for_each(|(y, out)| *out = clamp((i32::from(y) - f.zero) * f.y + HALF));
+        y.zip(out)
+            .for_each(|(y, out)| *out = clamp((i32::from(y) - f.zero) * f.y + HALF));
     }
 
     /// A row of YUYV to RGB. A last single pixel has its pair's colour.
@@ -121,23 +142,42 @@ mod tests {
             Range::Full => (f64::from(y), 255.0),
             Range::Limited => ((f64::from(y) - 16.0) * 255.0 / 219.0, 224.0),
         };
-        let (cb, cr) = ((f64::from(cb) - 128.0) * 255.0 / scale, (f64::from(cr) - 128.0) * 255.0 / scale);
+        let (cb, cr) = (
+            (f64::from(cb) - 128.0) * 255.0 / scale,
+            (f64::from(cr) - 128.0) * 255.0 / scale,
+        );
         let (r, b) = (y + 2.0 * (1.0 - kr) * cr, y + 2.0 * (1.0 - kb) * cb);
         [r, (y - kr * r - kb * b) / (1.0 - kr - kb), b].map(|v| v.clamp(0.0, 255.0))
     }
 
     #[test]
     fn colours_calculated_by_hand() {
-        let full = Coding { matrix: Matrix::Bt601, range: Range::Full };
-        let limited = Coding { matrix: Matrix::Bt601, range: Range::Limited };
+        let full = Coding {
+            matrix: Matrix::Bt601,
+            range: Range::Full,
+        };
+        let limited = Coding {
+            matrix: Matrix::Bt601,
+            range: Range::Limited,
+        };
         // 100 + 1.402 * 22 = 130.84; 100 + 0.344136 * 28 - 0.714136 * 22 = 93.92; 100 - 1.772 * 28 = 50.38
         assert_eq!(full.rgb(100, 100, 150), [131, 94, 50]);
         assert_eq!(full.rgb(76, 85, 255), [254, 0, 0]);
-        assert_eq!((full.rgb(0, 128, 128), full.rgb(255, 128, 128)), ([0; 3], [255; 3]));
-        // 1.164383 * 84 = 97.81; + 1.596027 * 22 = 132.92; + 0.391762 * 28 - 0.812968 * 22 = 90.89; - 2.017232 * 28 = 41.33
+        assert_eq!(
+            (full.rgb(0, 128, 128), full.rgb(255, 128, 128)),
+            ([0; 3], [255; 3])
+        );
+        // 1.164383 * 84 = 97.81; + 1.596027 * 22 = 132.92; + 0.391762 * 28 - 0.812968 * 22 = 90.89; -
+        // 2.017232 * 28 = 41.33
         assert_eq!(limited.rgb(100, 100, 150), [133, 91, 41]);
-        assert_eq!((limited.rgb(16, 128, 128), limited.rgb(235, 128, 128)), ([0; 3], [255; 3]));
-        assert_eq!((limited.rgb(0, 128, 128), limited.rgb(255, 128, 128)), ([0; 3], [255; 3]));
+        assert_eq!(
+            (limited.rgb(16, 128, 128), limited.rgb(235, 128, 128)),
+            ([0; 3], [255; 3])
+        );
+        assert_eq!(
+            (limited.rgb(0, 128, 128), limited.rgb(255, 128, 128)),
+            ([0; 3], [255; 3])
+        );
         // the bars of a test card: white, red, blue at 100 %, as BT.601 codes them
         assert_eq!(limited.rgb(81, 90, 240), [254, 0, 0]);
         assert_eq!(limited.rgb(41, 240, 110), [0, 0, 255]);
@@ -150,7 +190,8 @@ mod tests {
                 let rgb = Coding { matrix, range }.rgb(yuv[0], yuv[1], yuv[2]);
                 let exact = reference(range, kr, kb, yuv);
                 for (got, exact) in rgb.iter().zip(exact) {
-                    prop_assert!((f64::from(*got) - exact).abs() < 0.51, "{matrix:?} {range:?} {yuv:?}: {rgb:?}, {exact}");
+                    prop_assert!((f64::from(*got) - exact).abs() < 0.51, "{matrix:?} {range:?} {yuv:?}: \
+                        {rgb:?}, {exact}");
                 }
             }
         }

@@ -37,14 +37,17 @@ pub(super) struct Drm {
 }
 
 impl Drm {
-    /// Takes the connector of that name on any card, or the first one to which something is plugged, in the mode of that
-    /// size or the one that it likes best.
+    /// Takes the connector of that name on any card, or the first one to which something is plugged, in the
+    /// mode of that size or the one that it likes best.
     pub(super) fn open(config: &DrmConfig, size: Option<[u16; 2]>) -> Result<Self, DisplayError> {
         let none = system(Path::new(CARDS), "cannot be listed; is there a graphics driver?");
         let entries = fs::read_dir(CARDS).map_err(none)?;
         let mut cards: Vec<PathBuf> = entries
             .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("card")))
+            .filter(|p| {
+                p.file_name()
+                    .is_some_and(|n| n.to_string_lossy().starts_with("card"))
+            })
             .collect();
         cards.sort();
         let mut why = None;
@@ -61,33 +64,73 @@ impl Drm {
         }))
     }
 
-    fn on_card(path: &Path, config: &DrmConfig, size: Option<[u16; 2]>) -> Result<Option<Self>, DisplayError> {
+    fn on_card(
+        path: &Path,
+        config: &DrmConfig,
+        size: Option<[u16; 2]>,
+    ) -> Result<Option<Self>, DisplayError> {
         let refused = system(path, WHO);
-        let card = Card(OpenOptions::new().read(true).write(true).open(path).map_err(&refused)?);
+        let card = Card(
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .map_err(&refused)?,
+        );
         // a card that only renders has no connectors
-        let Ok(resources) = card.resource_handles() else { return Ok(None) };
-        let connectors = resources.connectors().iter().filter_map(|&handle| card.get_connector(handle, true).ok());
-        let is_wanted = |c: &connector::Info| config.connector.as_ref().is_none_or(|name| *name == c.to_string());
-        let mut connectors: Vec<_> =
-            connectors.filter(|c| is_wanted(c) && is_plugged(c) && !c.modes().is_empty()).collect();
+        let Ok(resources) = card.resource_handles() else {
+            return Ok(None);
+        };
+        let connectors = resources
+            .connectors()
+            .iter()
+            .filter_map(|&handle| card.get_connector(handle, true).ok());
+        let is_wanted = |c: &connector::Info| {
+            config
+                .connector
+                .as_ref()
+                .is_none_or(|name| *name == c.to_string())
+        };
+        let mut connectors: Vec<_> = connectors
+            .filter(|c| is_wanted(c) && is_plugged(c) && !c.modes().is_empty())
+            .collect();
         // some cannot tell whether something is plugged
         connectors.sort_by_key(|c| c.state() != connector::State::Connected);
-        let Some(connector) = connectors.first() else { return Ok(None) };
+        let Some(connector) = connectors.first() else {
+            return Ok(None);
+        };
         let mode = mode(connector, size)?;
-        let crtcs = connector.encoders().iter().filter_map(|&e| card.get_encoder(e).ok());
-        let crtc: Option<crtc::Handle> = crtcs.flat_map(|e| resources.filter_crtcs(e.possible_crtcs())).next();
+        let crtcs = connector
+            .encoders()
+            .iter()
+            .filter_map(|&e| card.get_encoder(e).ok());
+        let crtc: Option<crtc::Handle> = crtcs
+            .flat_map(|e| resources.filter_crtcs(e.possible_crtcs()))
+            .next();
         let Some(crtc) = crtc else {
-            return Err(DisplayError::Device(format!("{}: {connector} has nothing that drives it", path.display())));
+            return Err(DisplayError::Device(format!(
+                "{}: {connector} has nothing that drives it",
+                path.display()
+            )));
         };
         let (width, height) = mode.size();
         let buffer = card
             .create_dumb_buffer((width.into(), height.into()), DrmFourcc::Xrgb8888, 32)
             .map_err(system(path, "no memory for the screen"))?;
-        let framebuffer = card.add_framebuffer(&buffer, 24, 32).map_err(system(path, "takes no 32-bit pixels"))?;
-        card.set_crtc(crtc, Some(framebuffer), (0, 0), &[connector.handle()], Some(mode)).map_err(refused)?;
+        let framebuffer = card
+            .add_framebuffer(&buffer, 24, 32)
+            .map_err(system(path, "takes no 32-bit pixels"))?;
+        card.set_crtc(crtc, Some(framebuffer), (0, 0), &[connector.handle()], Some(mode))
+            .map_err(refused)?;
         log::info!("display: {} of {}, {width}x{height}", connector, path.display());
         let connector = connector.handle();
-        Ok(Some(Self { card, path: path.to_owned(), connector, buffer, framebuffer }))
+        Ok(Some(Self {
+            card,
+            path: path.to_owned(),
+            connector,
+            buffer,
+            framebuffer,
+        }))
     }
 }
 
@@ -99,18 +142,30 @@ fn mode(connector: &connector::Info, size: Option<[u16; 2]>) -> Result<Mode, Dis
     let modes = connector.modes();
     let found = match size {
         Some([width, height]) => modes.iter().find(|m| m.size() == (width, height)),
-        None => modes.iter().find(|m| m.mode_type().contains(ModeTypeFlags::PREFERRED)).or(modes.first()),
+        None => modes
+            .iter()
+            .find(|m| m.mode_type().contains(ModeTypeFlags::PREFERRED))
+            .or(modes.first()),
     };
     found.copied().ok_or_else(|| {
-        let mut sizes: Vec<String> = modes.iter().map(|m| format!("{}x{}", m.size().0, m.size().1)).collect();
+        let mut sizes: Vec<String> = modes
+            .iter()
+            .map(|m| format!("{}x{}", m.size().0, m.size().1))
+            .collect();
         sizes.dedup();
-        DisplayError::Device(format!("{connector} has no mode of display.size, it has {}", sizes.join(", ")))
+        DisplayError::Device(format!(
+            "{connector} has no mode of display.size, it has {}",
+            sizes.join(", ")
+        ))
     })
 }
 
 fn system(path: &Path, why: &str) -> impl Fn(std::io::Error) -> DisplayError {
     let what = format!("{}: {why}", path.display());
-    move |source| DisplayError::System { what: what.clone(), source }
+    move |source| DisplayError::System {
+        what: what.clone(),
+        source,
+    }
 }
 
 impl Screen for Drm {

@@ -1,5 +1,5 @@
-//! An old-style framebuffer (`/dev/fb0`), in the pixel format that it has. Written, not mapped: drivers that have to be
-//! told about new pixels see a write.
+//! An old-style framebuffer (`/dev/fb0`), in the pixel format that it has. Written, not mapped: drivers that
+//! have to be told about new pixels see a write.
 // Asking for the format takes two ioctls that no safe wrapper has.
 #![allow(unsafe_code)]
 
@@ -72,15 +72,23 @@ impl Format {
     /// The pixel of `0x00RRGGBB`, in the machine's byte order; the first `bytes` of it count.
     fn pixel(&self, rgb: u32) -> u32 {
         let part = |bits: &Bits, shift: u32| (((rgb >> shift) & 0xff) >> (8 - bits.length)) << bits.offset;
-        self.colours.iter().zip([16, 8, 0]).map(|(bits, shift)| part(bits, shift)).sum()
+        self.colours
+            .iter()
+            .zip([16, 8, 0])
+            .map(|(bits, shift)| part(bits, shift))
+            .sum()
     }
 
     fn of(v: &Variable) -> Option<Self> {
         let colours = [v.red, v.green, v.blue];
-        let fits =
-            |b: &Bits| (1..=8).contains(&b.length) && b.offset + b.length <= v.bits_per_pixel && b.msb_right == 0;
+        let fits = |b: &Bits| {
+            (1..=8).contains(&b.length) && b.offset + b.length <= v.bits_per_pixel && b.msb_right == 0
+        };
         let is_known = matches!(v.bits_per_pixel, 16 | 32) && v.greyscale == 0 && colours.iter().all(fits);
-        is_known.then_some(Self { bytes: v.bits_per_pixel as usize / 8, colours })
+        is_known.then_some(Self {
+            bytes: v.bits_per_pixel as usize / 8,
+            colours,
+        })
     }
 }
 
@@ -99,33 +107,58 @@ pub(super) struct Framebuffer {
 impl Framebuffer {
     pub(super) fn open(path: &Path) -> Result<Self, DisplayError> {
         let failed = |source| {
-            let what = format!("{}: is it a framebuffer, and may this user open it (group `video`)?", path.display());
+            let what = format!(
+                "{}: is it a framebuffer, and may this user open it (group `video`)?",
+                path.display()
+            );
             DisplayError::System { what, source }
         };
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-        // SAFETY: with this number the kernel writes a `struct fb_var_screeninfo`, which has this layout, or fails
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
+        // SAFETY: with this number the kernel writes a `struct fb_var_screeninfo`, which has this layout, or
+        // fails
         let v = unsafe { ioctl(&file, Getter::<{ FBIOGET_VSCREENINFO as _ }, Variable>::new()) };
         let v = v.map_err(|e| failed(e.into()))?;
-        // SAFETY: with this number the kernel writes a `struct fb_fix_screeninfo`, which has this layout, or fails
+        // SAFETY: with this number the kernel writes a `struct fb_fix_screeninfo`, which has this layout, or
+        // fails
         let f = unsafe { ioctl(&file, Getter::<{ FBIOGET_FSCREENINFO as _ }, Fixed>::new()) };
         let f = f.map_err(|e| failed(e.into()))?;
         let Some(format) = Format::of(&v) else {
             return Err(DisplayError::Device(format!(
-                "{}: {} bits a pixel in this order are not supported; set it to RGB565 or XRGB8888 (`fbset -depth 32`)",
+                "{}: {} bits a pixel in this order are not supported; set it to RGB565 or XRGB8888 (`fbset \
+                 -depth 32`)",
                 path.display(),
                 v.bits_per_pixel
             )));
         };
         let (pitch, row) = (f.line_length as usize, v.width as usize * format.bytes);
-        let start = u64::from(v.offset[1]) * u64::from(f.line_length) + u64::from(v.offset[0]) * format.bytes as u64;
+        let start =
+            u64::from(v.offset[1]) * u64::from(f.line_length) + u64::from(v.offset[0]) * format.bytes as u64;
         let end = start + u64::from(v.height.saturating_sub(1)) * pitch as u64 + row as u64;
         if row == 0 || v.height == 0 || pitch < row || end > u64::from(f.memory_length) {
             let why = format!("{}: {v:?} does not fit its memory, {f:?}", path.display());
             return Err(DisplayError::Device(why));
         }
         let size = Size::new(v.width, v.height);
-        log::info!("display: {}, {}x{}, {} bits a pixel", path.display(), v.width, v.height, v.bits_per_pixel);
-        Ok(Self { file, path: path.to_owned(), size, format, start, pitch, bytes: Vec::new() })
+        log::info!(
+            "display: {}, {}x{}, {} bits a pixel",
+            path.display(),
+            v.width,
+            v.height,
+            v.bits_per_pixel
+        );
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            size,
+            format,
+            start,
+            pitch,
+            bytes: Vec::new(),
+        })
     }
 }
 
@@ -136,7 +169,8 @@ impl Screen for Framebuffer {
 
     fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let row_bytes = self.size.width as usize * self.format.bytes;
-        self.bytes.resize((self.size.height as usize - 1) * self.pitch + row_bytes, 0);
+        self.bytes
+            .resize((self.size.height as usize - 1) * self.pitch + row_bytes, 0);
         for (line, row) in self.bytes.chunks_mut(self.pitch).zip(frame.rows()) {
             for (to, rgb) in line.chunks_exact_mut(self.format.bytes).zip(row) {
                 match to {
@@ -146,7 +180,9 @@ impl Screen for Framebuffer {
             }
         }
         let what = || self.path.display().to_string();
-        self.file.write_all_at(&self.bytes, self.start).map_err(|source| DisplayError::System { what: what(), source })
+        self.file
+            .write_all_at(&self.bytes, self.start)
+            .map_err(|source| DisplayError::System { what: what(), source })
     }
 }
 
@@ -155,7 +191,11 @@ mod tests {
     use super::*;
 
     fn bits(offset: u32, length: u32) -> Bits {
-        Bits { offset, length, msb_right: 0 }
+        Bits {
+            offset,
+            length,
+            msb_right: 0,
+        }
     }
 
     fn screen(bits_per_pixel: u32, [red, green, blue]: [Bits; 3]) -> Variable {
@@ -185,19 +225,38 @@ mod tests {
         let bgr = Format::of(&screen(32, [bits(0, 8), bits(8, 8), bits(16, 8)])).expect("known");
         assert_eq!(bgr.pixel(0x12_3456), 0x56_3412);
         assert!(Format::of(&screen(8, [bits(0, 8), bits(0, 8), bits(0, 8)])).is_none());
-        assert!(Format::of(&screen(16, [bits(12, 5), bits(5, 6), bits(0, 5)])).is_none(), "out of the pixel");
+        assert!(
+            Format::of(&screen(16, [bits(12, 5), bits(5, 6), bits(0, 5)])).is_none(),
+            "out of the pixel"
+        );
     }
 
     #[test]
     fn rows_go_where_the_driver_wants_them() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("fb");
-        let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path).expect("room");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .expect("room");
         let format = Format::of(&screen(16, [bits(11, 5), bits(5, 6), bits(0, 5)])).expect("known");
         let size = Size::new(2, 2);
-        let mut to = Framebuffer { file, path: path.clone(), size, format, start: 3, pitch: 6, bytes: Vec::new() };
+        let mut to = Framebuffer {
+            file,
+            path: path.clone(),
+            size,
+            format,
+            start: 3,
+            pitch: 6,
+            bytes: Vec::new(),
+        };
         let mut frame = Canvas::new(size);
-        frame.clear(embedded_graphics::pixelcolor::Rgb888::RED).expect("memory");
+        frame
+            .clear(embedded_graphics::pixelcolor::Rgb888::RED)
+            .expect("memory");
         to.show(&frame).expect("room");
         let [low, high] = 0xf800u16.to_ne_bytes();
         let row = [low, high, low, high];
@@ -208,7 +267,9 @@ mod tests {
     #[test]
     fn what_is_no_framebuffer_is_an_error() {
         for path in ["/dev/null", "/dev/there-is-none"] {
-            let error = Framebuffer::open(Path::new(path)).expect_err("no framebuffer").to_string();
+            let error = Framebuffer::open(Path::new(path))
+                .expect_err("no framebuffer")
+                .to_string();
             assert!(error.contains(path) && error.contains("video"), "{error}");
         }
     }

@@ -65,6 +65,10 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
         #[cfg(feature = "spi-display")]
         DisplayBackEnd::Spi(spi) => spi::open(spi, config.spi_size(spi))?,
         #[cfg(not(feature = "spi-display"))]
-        DisplayBackEnd::Spi(_) => return Err(DisplayError::Device("built without the feature spi-display".to_owned())),
+        DisplayBackEnd::Spi(_) => {
+            return Err(DisplayError::Device(
+                "built without the feature spi-display".to_owned(),
+            ));
+        }
     })
 }

@@ -18,7 +18,10 @@ pub(super) struct Png {
 
 impl Png {
     pub(super) fn new(path: &Path, size: Size) -> Self {
-        Self { path: path.to_owned(), size }
+        Self {
+            path: path.to_owned(),
+            size,
+        }
     }
 }
 
@@ -34,11 +37,18 @@ impl Screen for Png {
 
     fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
         let Size { width, height } = frame.size();
-        let picture = Picture { width: width as usize, height: height as usize, channels: 3, data: frame.to_rgb() };
+        let picture = Picture {
+            width: width as usize,
+            height: height as usize,
+            channels: 3,
+            data: frame.to_rgb(),
+        };
         let new = self.path.with_extension("png.new");
         picture.save_png(&new)?;
-        fs::rename(&new, &self.path)
-            .map_err(|source| DisplayError::System { what: self.path.display().to_string(), source })
+        fs::rename(&new, &self.path).map_err(|source| DisplayError::System {
+            what: self.path.display().to_string(),
+            source,
+        })
     }
 }
 
@@ -53,14 +63,26 @@ mod tests {
         let mut screen = Png::new(&path, Size::new(3, 2));
         for colour in [1, 200] {
             let mut frame = Canvas::new(screen.size());
-            frame.clear(embedded_graphics::pixelcolor::Rgb888::new(colour, 2, 3)).expect("memory");
+            frame
+                .clear(embedded_graphics::pixelcolor::Rgb888::new(colour, 2, 3))
+                .expect("memory");
             screen.show(&frame).expect("room");
             let read = Picture::open(&path).expect("a PNG");
-            assert_eq!((read.width, read.height, &read.data[..3]), (3, 2, &[colour, 2, 3][..]));
+            assert_eq!(
+                (read.width, read.height, &read.data[..3]),
+                (3, 2, &[colour, 2, 3][..])
+            );
         }
-        assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::read_dir(dir.path()).expect("a folder").count(),
+            1,
+            "nothing is left beside it"
+        );
         drop(dir);
-        let error = screen.show(&Canvas::new(screen.size())).expect_err("no folder").to_string();
+        let error = screen
+            .show(&Canvas::new(screen.size()))
+            .expect_err("no folder")
+            .to_string();
         assert!(error.contains("screen.png"), "{error}");
     }
 }

@@ -39,14 +39,22 @@ struct Panel<M: Model<ColorFormat = Rgb565>> {
 impl<M: Model<ColorFormat = Rgb565>> Panel<M> {
     fn open(model: M, config: &SpiConfig, size: [u16; 2]) -> Result<Self, DisplayError> {
         let device = |what: String| DisplayError::Device(format!("{}: {what}", config.device.display()));
-        let mut spi = SpidevDevice::open(&config.device)
-            .map_err(|e| device(format!("{e}; is SPI switched on, and may this user open it (group `spi`)?")))?;
-        let options =
-            SpidevOptions::new().bits_per_word(8).max_speed_hz(config.clock_hz).mode(SpiModeFlags::SPI_MODE_0).build();
-        spi.configure(&options).map_err(|e| device(format!("takes no clock of {} Hz: {e}", config.clock_hz)))?;
+        let mut spi = SpidevDevice::open(&config.device).map_err(|e| {
+            device(format!(
+                "{e}; is SPI switched on, and may this user open it (group `spi`)?"
+            ))
+        })?;
+        let options = SpidevOptions::new()
+            .bits_per_word(8)
+            .max_speed_hz(config.clock_hz)
+            .mode(SpiModeFlags::SPI_MODE_0)
+            .build();
+        spi.configure(&options)
+            .map_err(|e| device(format!("takes no clock of {} Hz: {e}", config.clock_hz)))?;
         let mut held = Vec::new();
         if let Some(reset) = &config.reset {
-            let set = |pin: &mut CdevPin, high| pin.0.set_value(high).map_err(|e| device(format!("reset: {e}")));
+            let set =
+                |pin: &mut CdevPin, high| pin.0.set_value(high).map_err(|e| device(format!("reset: {e}")));
             let mut pin = pin(reset, 1)?;
             for (level, ms) in [(0, 20), (1, 150)] {
                 set(&mut pin, level)?;
@@ -57,16 +65,38 @@ impl<M: Model<ColorFormat = Rgb565>> Panel<M> {
         if let Some(backlight) = &config.backlight {
             held.push(pin(backlight, 1)?);
         }
-        let bus = Bus { spi, dc: pin(&config.dc, 0)?, batch: Vec::with_capacity(BATCH) };
+        let bus = Bus {
+            spi,
+            dc: pin(&config.dc, 0)?,
+            batch: Vec::with_capacity(BATCH),
+        };
         let display = Builder::new(model, bus)
             .display_size(size[0], size[1])
             .display_offset(config.offset[0], config.offset[1])
-            .invert_colors(if config.invert { ColorInversion::Inverted } else { ColorInversion::Normal })
-            .color_order(if config.bgr { ColorOrder::Bgr } else { ColorOrder::Rgb })
+            .invert_colors(if config.invert {
+                ColorInversion::Inverted
+            } else {
+                ColorInversion::Normal
+            })
+            .color_order(if config.bgr {
+                ColorOrder::Bgr
+            } else {
+                ColorOrder::Rgb
+            })
             .init(&mut Delay)
             .map_err(|e| device(format!("the panel cannot be set up: {e:?}")))?;
-        log::info!("display: {:?} on {}, {}x{}", config.model, config.device.display(), size[0], size[1]);
-        Ok(Self { display, size, _held: held })
+        log::info!(
+            "display: {:?} on {}, {}x{}",
+            config.model,
+            config.device.display(),
+            size[0],
+            size[1]
+        );
+        Ok(Self {
+            display,
+            size,
+            _held: held,
+        })
     }
 }
 
@@ -76,7 +106,10 @@ impl<M: Model<ColorFormat = Rgb565>> Screen for Panel<M> {
     }
 
     fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
-        let pixels = frame.pixels().iter().map(|&p| Rgb565::from(Rgb888::from(RawU24::new(p))));
+        let pixels = frame
+            .pixels()
+            .iter()
+            .map(|&p| Rgb565::from(Rgb888::from(RawU24::new(p))));
         let [width, height] = self.size;
         self.display
             .set_pixels(0, 0, width - 1, height - 1, pixels)
@@ -90,10 +123,14 @@ fn pin(pin: &SpiPin, level: u8) -> Result<CdevPin, DisplayError> {
     let failed = |e: gpio_cdev::Error| DisplayError::Device(format!("line {line} of {chip}: {e}"));
     let mut chips = gpio_cdev::chips().map_err(failed)?.filter_map(Result::ok);
     let Some(mut found) = chips.find(|c| c.label() == chip) else {
-        return Err(DisplayError::Device(format!("no GPIO chip is labelled `{chip}`; `gpiodetect` lists them")));
+        return Err(DisplayError::Device(format!(
+            "no GPIO chip is labelled `{chip}`; `gpiodetect` lists them"
+        )));
     };
     let line = found.get_line(*line).map_err(failed)?;
-    let handle = line.request(gpio_cdev::LineRequestFlags::OUTPUT, level, "beltwatch display").map_err(failed)?;
+    let handle = line
+        .request(gpio_cdev::LineRequestFlags::OUTPUT, level, "beltwatch display")
+        .map_err(failed)?;
     CdevPin::new(handle).map_err(failed)
 }
 
@@ -107,9 +144,14 @@ struct Bus {
 impl Bus {
     fn send(&mut self, is_data: bool, bytes: &[u8]) -> Result<(), String> {
         use linux_embedded_hal::spidev::SpidevTransfer;
-        self.dc.0.set_value(u8::from(is_data)).map_err(|e| e.to_string())?;
+        self.dc
+            .0
+            .set_value(u8::from(is_data))
+            .map_err(|e| e.to_string())?;
         for bytes in bytes.chunks(BATCH) {
-            self.spi.transfer(&mut SpidevTransfer::write(bytes)).map_err(|e| e.to_string())?;
+            self.spi
+                .transfer(&mut SpidevTransfer::write(bytes))
+                .map_err(|e| e.to_string())?;
         }
         Ok(())
     }
@@ -134,7 +176,10 @@ impl Interface for Bus {
         self.send(true, args)
     }
 
-    fn send_pixels<const N: usize>(&mut self, pixels: impl IntoIterator<Item = [u8; N]>) -> Result<(), String> {
+    fn send_pixels<const N: usize>(
+        &mut self,
+        pixels: impl IntoIterator<Item = [u8; N]>,
+    ) -> Result<(), String> {
         for pixel in pixels {
             if self.batch.len() + N > BATCH {
                 self.flush()?;

@@ -44,24 +44,68 @@ pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
         (top, Some(below))
     };
     let (sign, rest) = layout::split_left(top, top.size.height, 2 * pad);
-    signs::draw(canvas, banner.sign, layout::square(sign), banner.ink, banner.colour);
+    signs::draw(
+        canvas,
+        banner.sign,
+        layout::square(sign),
+        banner.ink,
+        banner.colour,
+    );
     let cap = place.size.height as f32 * 0.135;
     match below {
         None => {
             let (word, details) = layout::split_left(rest, rest.size.width * 57 / 100, 2 * pad);
-            text::line(canvas, banner.word, word, place.size.height as f32 * 0.46, banner.ink, Align::Left);
+            text::line(
+                canvas,
+                banner.word,
+                word,
+                place.size.height as f32 * 0.46,
+                banner.ink,
+                Align::Left,
+            );
             let height = details.size.height * if banner.cause.is_some() { 56 } else { 0 } / 100;
             let (cause, details) = layout::split_top(details, height, 0);
-            text::block(canvas, banner.cause.unwrap_or_default(), cause, cap * 1.5, banner.ink, Align::Left);
-            text::block(canvas, &banner.details.join("\n"), details, cap, banner.ink, Align::Left);
+            text::block(
+                canvas,
+                banner.cause.unwrap_or_default(),
+                cause,
+                cap * 1.5,
+                banner.ink,
+                Align::Left,
+            );
+            text::block(
+                canvas,
+                &banner.details.join("\n"),
+                details,
+                cap,
+                banner.ink,
+                Align::Left,
+            );
         }
         Some(below) => {
             // a J reaches below its line
             let (word, _) = layout::split_top(rest, rest.size.height * 94 / 100, 0);
-            text::line(canvas, banner.word, word, rest.size.height as f32 * 0.82, banner.ink, Align::Left);
-            let details = banner.cause.into_iter().chain(banner.details.iter().map(String::as_str));
+            text::line(
+                canvas,
+                banner.word,
+                word,
+                rest.size.height as f32 * 0.82,
+                banner.ink,
+                Align::Left,
+            );
+            let details = banner
+                .cause
+                .into_iter()
+                .chain(banner.details.iter().map(String::as_str));
             let most_important: Vec<&str> = details.take(2).collect();
-            text::block(canvas, &most_important.join(" · "), below, cap, banner.ink, Align::Left);
+            text::block(
+                canvas,
+                &most_important.join(" · "),
+                below,
+                cap,
+                banner.ink,
+                Align::Left,
+            );
         }
     }
 }
@@ -97,13 +141,25 @@ fn choose(view: &View) -> Banner {
         };
     }
     if let Some((word, detail)) = words::waiting(view.state) {
-        let sign = if word == "STOPPED" { Sign::Stopped } else { Sign::Waiting };
+        let sign = if word == "STOPPED" {
+            Sign::Stopped
+        } else {
+            Sign::Waiting
+        };
         return grey(sign, word, detail);
     }
     if view.bypassed {
         let mut details = vec!["Nothing is rejected".to_owned()];
-        if let Some(LastPart { verdict: Verdict::Reject(cause), bypassed: true, .. }) = view.last {
-            details.push(format!("Last part: {}, let through", words::cause(cause).to_lowercase()));
+        if let Some(LastPart {
+            verdict: Verdict::Reject(cause),
+            bypassed: true,
+            ..
+        }) = view.last
+        {
+            details.push(format!(
+                "Last part: {}, let through",
+                words::cause(cause).to_lowercase()
+            ));
         }
         return Banner {
             colour: OVERRIDE,
@@ -128,7 +184,11 @@ fn choose(view: &View) -> Banner {
     };
     let score = last.score.map(|score| {
         let sign = if score > view.threshold { ">" } else { "≤" };
-        format!("Score\u{a0}{:.2}\u{a0}{sign}\u{a0}{:.2}", score.to_f64(), view.threshold.to_f64())
+        format!(
+            "Score\u{a0}{:.2}\u{a0}{sign}\u{a0}{:.2}",
+            score.to_f64(),
+            view.threshold.to_f64()
+        )
     });
     let part = format!("Part {}", last.tag);
     match last.verdict {

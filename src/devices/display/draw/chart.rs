@@ -20,7 +20,14 @@ pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
     }
     let (left, right) = layout::split_left(caption, caption.size.width / 2, layout.gap);
     text::line(canvas, "SCORES", left, layout.small, MUTED, Align::Left);
-    text::line(canvas, &limit, right, layout.small, if is_moved { CAUTION } else { INK }, Align::Right);
+    text::line(
+        canvas,
+        &limit,
+        right,
+        layout.small,
+        if is_moved { CAUTION } else { INK },
+        Align::Right,
+    );
     fill(canvas, place, PANEL);
     let place = layout::shrink(place, 1);
     // the newest part is at the right; the threshold is at half of the height
@@ -44,7 +51,10 @@ fn bar(canvas: &mut Canvas, view: &View, place: Rectangle, slot: usize, point: T
     let gap = u32::from(to - from >= 3);
     let column = |height_of: u32| {
         let size = Size::new((to - from - gap).max(1), height_of);
-        Rectangle::new(place.top_left + Point::new(from as i32, (height - height_of) as i32), size)
+        Rectangle::new(
+            place.top_left + Point::new(from as i32, (height - height_of) as i32),
+            size,
+        )
     };
     let Some(score) = point.score else {
         // no score: a gap where it passed, a hanging bar where it was rejected for something else

@@ -27,7 +27,11 @@ pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
     // names above their numbers where there is room, the most important ones in lines of their own elsewhere
     let is_roomy = grid.size.height >= ROOMY_ROW * 3;
     let figures = if is_roomy { figures(view) } else { important(view) };
-    let columns = if is_roomy || grid.size.width >= grid.size.height * 4 { 2 } else { 1 };
+    let columns = if is_roomy || grid.size.width >= grid.size.height * 4 {
+        2
+    } else {
+        1
+    };
     for (figure, cell) in figures.iter().zip(cells(grid, columns, figures.len() as u32)) {
         if is_roomy {
             tile(canvas, figure, cell, layout);
@@ -57,13 +61,23 @@ fn cells(grid: Rectangle, columns: u32, count: u32) -> Vec<Rectangle> {
 /// The name above the number.
 fn tile(canvas: &mut Canvas, figure: &Figure, cell: Rectangle, layout: &Layout) {
     let height = cell.size.height as f32;
-    let tile = Rectangle::new(cell.top_left, cell.size.saturating_sub(Size::new_equal(layout.gap)));
+    let tile = Rectangle::new(
+        cell.top_left,
+        cell.size.saturating_sub(Size::new_equal(layout.gap)),
+    );
     fill(canvas, tile, PANEL);
     let (_, inner) = layout::split_left(tile, layout.gap, 0);
     let (name, rest) = layout::split_top(inner, (height * 0.36) as u32, 0);
     let (value, _) = layout::split_top(rest, (height * 0.46) as u32, 0);
     text::line(canvas, figure.name, name, height * 0.19, MUTED, Align::Left);
-    text::line(canvas, &figure.value, value, height * 0.38, figure.colour, Align::Left);
+    text::line(
+        canvas,
+        &figure.value,
+        value,
+        height * 0.38,
+        figure.colour,
+        Align::Left,
+    );
 }
 
 /// The name beside the number.
@@ -73,12 +87,23 @@ fn row(canvas: &mut Canvas, figure: &Figure, cell: Rectangle, layout: &Layout) {
     let (cell, _) = layout::split_left(cell, cell.size.width.saturating_sub(2 * layout.gap), 0);
     let (name, value) = layout::split_left(cell, name_width, layout.gap);
     text::line(canvas, figure.name, name, cap, MUTED, Align::Left);
-    text::line(canvas, &figure.value, value, cap * 1.2, figure.colour, Align::Right);
+    text::line(
+        canvas,
+        &figure.value,
+        value,
+        cap * 1.2,
+        figure.colour,
+        Align::Right,
+    );
 }
 
 fn figures(view: &View) -> Vec<Figure> {
     let rejected = view.counters.rejected.total();
-    let figure = |name, value| Figure { name, value, colour: INK };
+    let figure = |name, value| Figure {
+        name,
+        value,
+        colour: INK,
+    };
     vec![
         figure("PARTS", grouped(view.counters.triggers)),
         figure("REJECTED", grouped(rejected)),
@@ -91,8 +116,16 @@ fn figures(view: &View) -> Vec<Figure> {
 
 /// For a screen that has room for four.
 fn important(view: &View) -> Vec<Figure> {
-    let rejected = format!("{}  {:.1} %", grouped(view.counters.rejected.total()), reject_rate(view));
-    let figure = |name, value| Figure { name, value, colour: INK };
+    let rejected = format!(
+        "{}  {:.1} %",
+        grouped(view.counters.rejected.total()),
+        reject_rate(view)
+    );
+    let figure = |name, value| Figure {
+        name,
+        value,
+        colour: INK,
+    };
     vec![
         figure("PARTS", grouped(view.counters.triggers)),
         figure("REJ.", rejected),
@@ -105,18 +138,25 @@ fn important(view: &View) -> Vec<Figure> {
 fn reject_rate(view: &View) -> f64 {
     let rejected = view.counters.rejected.total();
     let decided = view.counters.passed + view.counters.bypassed + rejected;
-    if decided == 0 { 0.0 } else { rejected as f64 * 100.0 / decided as f64 }
+    if decided == 0 {
+        0.0
+    } else {
+        rejected as f64 * 100.0 / decided as f64
+    }
 }
 
 fn speed(view: &View) -> String {
-    view.parts_per_minute.map_or("–".to_owned(), |p| format!("{p:.0}"))
+    view.parts_per_minute
+        .map_or("–".to_owned(), |p| format!("{p:.0}"))
 }
 
 fn margin(view: &View) -> Figure {
     let is_tight = view.margin.is_some_and(|m| m.as_millis() < TIGHT_MS);
     Figure {
         name: "MARGIN",
-        value: view.margin.map_or("–".to_owned(), |m| format!("{} ms", m.as_millis())),
+        value: view
+            .margin
+            .map_or("–".to_owned(), |m| format!("{} ms", m.as_millis())),
         colour: if is_tight { CAUTION } else { INK },
     }
 }
@@ -127,8 +167,14 @@ fn by_cause(view: &View) -> String {
     let counts = Cause::ALL.into_iter().map(|c| (words::cause(c), *rejected.of(c)));
     let bypassed = ("Let through", view.counters.bypassed);
     let all = counts.chain([bypassed]).filter(|&(_, count)| count > 0);
-    let texts: Vec<String> = all.map(|(cause, count)| format!("{cause} {}", grouped(count))).collect();
-    if texts.is_empty() { "No rejects".to_owned() } else { texts.join(" · ") }
+    let texts: Vec<String> = all
+        .map(|(cause, count)| format!("{cause} {}", grouped(count)))
+        .collect();
+    if texts.is_empty() {
+        "No rejects".to_owned()
+    } else {
+        texts.join(" · ")
+    }
 }
 
 /// A number in groups of three digits.
@@ -136,7 +182,11 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let (head, tail) = digits.split_at(first);
-    let mut groups: Vec<&str> = tail.as_bytes().chunks(3).filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    let mut groups: Vec<&str> = tail
+        .as_bytes()
+        .chunks(3)
+        .filter_map(|g| std::str::from_utf8(g).ok())
+        .collect();
     if !head.is_empty() {
         groups.insert(0, head);
     }
@@ -150,14 +200,21 @@ mod tests {
     #[test]
     fn numbers_in_groups() {
         let numbers = [0, 7, 999, 1000, 123_456, 1_234_567];
-        assert_eq!(numbers.map(grouped), ["0", "7", "999", "1 000", "123 456", "1 234 567"]);
+        assert_eq!(
+            numbers.map(grouped),
+            ["0", "7", "999", "1 000", "123 456", "1 234 567"]
+        );
     }
 
     #[test]
     fn causes_that_there_were() {
         let mut view = View::default();
         assert_eq!(by_cause(&view), "No rejects");
-        (view.counters.rejected.defect, view.counters.rejected.no_image, view.counters.bypassed) = (1200, 3, 9);
+        (
+            view.counters.rejected.defect,
+            view.counters.rejected.no_image,
+            view.counters.bypassed,
+        ) = (1200, 3, 9);
         assert_eq!(by_cause(&view), "Defect 1 200 · No picture 3 · Let through 9");
     }
 
@@ -165,7 +222,11 @@ mod tests {
     fn the_rate_counts_parts_that_are_decided() {
         let mut view = View::default();
         view.counters.triggers = 9;
-        (view.counters.passed, view.counters.bypassed, view.counters.rejected.manual) = (4, 2, 2);
+        (
+            view.counters.passed,
+            view.counters.bypassed,
+            view.counters.rejected.manual,
+        ) = (4, 2, 2);
         assert_eq!(reject_rate(&view), 25.0);
         assert_eq!(reject_rate(&View::default()), 0.0);
     }

@@ -33,7 +33,8 @@ impl Layout {
         let short = size.width.min(size.height);
         let gap = (short / 80).max(2);
         let small = (short as f32 / 34.0).max(6.0);
-        let share = |landscape: u32, upright: u32| size.height * if is_upright { upright } else { landscape } / 1000;
+        let share =
+            |landscape: u32, upright: u32| size.height * if is_upright { upright } else { landscape } / 1000;
 
         let all = Rectangle::new(Point::zero(), size);
         let (status, rest) = split_top(all, share(92, 72), 0);
@@ -45,18 +46,39 @@ impl Layout {
             (None, rest)
         };
         let rest = shrink(rest, gap);
-        let rest = Rectangle::new(rest.top_left - Point::new(0, gap as i32), rest.size + Size::new(0, gap));
+        let rest = Rectangle::new(
+            rest.top_left - Point::new(0, gap as i32),
+            rest.size + Size::new(0, gap),
+        );
         let caption = (small * 2.0) as u32;
         let (pictures, rest) = if is_upright {
             let side = (rest.size.width.saturating_sub(gap) / 2).min(rest.size.height * 54 / 100);
             split_top(rest, side + caption, gap)
         } else {
-            let side = rest.size.height.saturating_sub(caption).min(rest.size.width * 32 / 100);
+            let side = rest
+                .size
+                .height
+                .saturating_sub(caption)
+                .min(rest.size.width * 32 / 100);
             split_left(rest, 2 * side + gap, 2 * gap)
         };
         let (live, reject) = split_left(pictures, pictures.size.width.saturating_sub(gap) / 2, gap);
-        let (figures, chart) = split_top(rest, rest.size.height * if is_upright { 54 } else { 60 } / 100, gap);
-        Self { status, banner, alarm, live, reject, figures, chart, gap, small }
+        let (figures, chart) = split_top(
+            rest,
+            rest.size.height * if is_upright { 54 } else { 60 } / 100,
+            gap,
+        );
+        Self {
+            status,
+            banner,
+            alarm,
+            live,
+            reject,
+            figures,
+            chart,
+            gap,
+            small,
+        }
     }
 }
 
@@ -66,7 +88,10 @@ pub(super) fn split_top(place: Rectangle, height: u32, gap: u32) -> (Rectangle, 
     let below = (height + gap).min(place.size.height);
     let rest_at = place.top_left + Size::new(0, below);
     let rest = Rectangle::new(rest_at, Size::new(place.size.width, place.size.height - below));
-    (Rectangle::new(place.top_left, Size::new(place.size.width, height)), rest)
+    (
+        Rectangle::new(place.top_left, Size::new(place.size.width, height)),
+        rest,
+    )
 }
 
 /// The left of a place, and what is left of it after a gap.
@@ -75,7 +100,10 @@ pub(super) fn split_left(place: Rectangle, width: u32, gap: u32) -> (Rectangle, 
     let after = (width + gap).min(place.size.width);
     let rest_at = place.top_left + Size::new(after, 0);
     let rest = Rectangle::new(rest_at, Size::new(place.size.width - after, place.size.height));
-    (Rectangle::new(place.top_left, Size::new(width, place.size.height)), rest)
+    (
+        Rectangle::new(place.top_left, Size::new(width, place.size.height)),
+        rest,
+    )
 }
 
 /// The place without an edge of `by` pixels.
@@ -100,17 +128,44 @@ mod tests {
 
     #[test]
     fn everything_is_on_the_screen_and_nothing_over_another() {
-        for (width, height) in [(320, 240), (480, 320), (800, 480), (1280, 800), (1920, 1080), (240, 320), (1080, 1920)]
-        {
+        for (width, height) in [
+            (320, 240),
+            (480, 320),
+            (800, 480),
+            (1280, 800),
+            (1920, 1080),
+            (240, 320),
+            (1080, 1920),
+        ] {
             for has_alarm in [false, true] {
                 let layout = Layout::new(Size::new(width, height), has_alarm);
                 let screen = Rectangle::new(Point::zero(), Size::new(width, height));
-                let Layout { status, banner, alarm, live, reject, figures, chart, .. } = layout;
-                let all: Vec<_> = [status, banner, live, reject, figures, chart].into_iter().chain(alarm).collect();
+                let Layout {
+                    status,
+                    banner,
+                    alarm,
+                    live,
+                    reject,
+                    figures,
+                    chart,
+                    ..
+                } = layout;
+                let all: Vec<_> = [status, banner, live, reject, figures, chart]
+                    .into_iter()
+                    .chain(alarm)
+                    .collect();
                 for (i, one) in all.iter().enumerate() {
                     assert_eq!(one.intersection(&screen), *one, "{width}x{height} {layout:?}");
-                    assert!(one.size.width * one.size.height > width * height / 80, "{width}x{height} {i} {layout:?}");
-                    assert!(all[..i].iter().all(|other| other.intersection(one).is_zero_sized()), "{width}x{height}");
+                    assert!(
+                        one.size.width * one.size.height > width * height / 80,
+                        "{width}x{height} {i} {layout:?}"
+                    );
+                    assert!(
+                        all[..i]
+                            .iter()
+                            .all(|other| other.intersection(one).is_zero_sized()),
+                        "{width}x{height}"
+                    );
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! The screen: one design for every size, from a 320 x 240 panel to a full HD monitor, upright ones too.
 //!
-//! From two metres the banner counts: what happened to the last part, or why nothing is inspected. Every state has a
-//! colour, a sign of its own shape and a word, so that none of the three has to be told from another by colour alone.
+//! From two metres the banner counts: what happened to the last part, or why nothing is inspected. Every
+//! state has a colour, a sign of its own shape and a word, so that none of the three has to be told from
+//! another by colour alone.
 
 mod banner;
 mod chart;

@@ -25,7 +25,11 @@ pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
     let place = captioned(canvas, layout, layout.reject, "LAST DEFECT", &number);
     match reject {
         Some(reject) => {
-            let place = show(canvas, place, &heatmap::overlay(&reject.seen.picture, &reject.seen.heat));
+            let place = show(
+                canvas,
+                place,
+                &heatmap::overlay(&reject.seen.picture, &reject.seen.heat),
+            );
             if let Some(worst) = worst(reject, place) {
                 ring(canvas, place, worst);
             }
@@ -35,7 +39,13 @@ pub(super) fn draw(canvas: &mut Canvas, view: &View, layout: &Layout) {
 }
 
 /// A place for a picture, below its caption.
-fn captioned(canvas: &mut Canvas, layout: &Layout, place: Rectangle, caption: &str, number: &str) -> Rectangle {
+fn captioned(
+    canvas: &mut Canvas,
+    layout: &Layout,
+    place: Rectangle,
+    caption: &str,
+    number: &str,
+) -> Rectangle {
     let (top, below) = layout::split_top(place, (layout.small * 2.0) as u32, 0);
     let name_width = text::width(caption, layout.small).ceil() as u32;
     let (name, rest) = layout::split_left(top, name_width, layout.gap);
@@ -50,7 +60,10 @@ fn captioned(canvas: &mut Canvas, layout: &Layout, place: Rectangle, caption: &s
 /// Where on the screen the most suspicious place of a reject is.
 fn worst(reject: &LastReject, place: Rectangle) -> Option<Point> {
     let Reject { picture, heat } = &*reject.seen;
-    let (at, _) = heat.iter().enumerate().max_by_key(|&(at, &value)| (value, Reverse(at)))?;
+    let (at, _) = heat
+        .iter()
+        .enumerate()
+        .max_by_key(|&(at, &value)| (value, Reverse(at)))?;
     let (x, y) = (at % picture.width.max(1), at / picture.width.max(1));
     let along = |at: usize, of: usize, side: u32| (at as u64 * u64::from(side) / of.max(1) as u64) as i32;
     let Size { width, height } = place.size;
@@ -62,7 +75,8 @@ fn ring(canvas: &mut Canvas, place: Rectangle, centre: Point) {
     let diameter = place.size.width / 6;
     let thick = (diameter / 12).max(1);
     for (colour, width) in [(DARK, thick * 3), (INK, thick)] {
-        let ring = Circle::with_center(centre, diameter).into_styled(PrimitiveStyle::with_stroke(colour, width));
+        let ring =
+            Circle::with_center(centre, diameter).into_styled(PrimitiveStyle::with_stroke(colour, width));
         let Ok(()) = ring.draw(&mut canvas.clipped(&place));
     }
 }

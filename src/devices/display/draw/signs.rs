@@ -37,7 +37,9 @@ pub(super) fn draw(canvas: &mut Canvas, sign: Sign, place: Rectangle, ink: Rgb88
     match sign {
         Sign::Pass => {
             let Ok(()) = disc.into_styled(filled).draw(canvas);
-            let Ok(()) = Polyline::new(&[at(240, 520), at(430, 710), at(770, 310)]).into_styled(mark).draw(canvas);
+            let Ok(()) = Polyline::new(&[at(240, 520), at(430, 710), at(770, 310)])
+                .into_styled(mark)
+                .draw(canvas);
         }
         Sign::Reject => {
             octagon(canvas, place, ink);
@@ -46,10 +48,15 @@ pub(super) fn draw(canvas: &mut Canvas, sign: Sign, place: Rectangle, ink: Rgb88
             }
         }
         Sign::Warning => {
-            let Ok(()) = Triangle::new(at(500, 30), at(0, 950), at(1000, 950)).into_styled(filled).draw(canvas);
+            let Ok(()) = Triangle::new(at(500, 30), at(0, 950), at(1000, 950))
+                .into_styled(filled)
+                .draw(canvas);
             let thick = side as i32 * 130 / 1000;
             let stroke = |top: i32, bottom: i32| {
-                let (from, to) = (at(500, top) - Point::new(thick / 2, 0), at(500, bottom) + Point::new(thick / 2, 0));
+                let (from, to) = (
+                    at(500, top) - Point::new(thick / 2, 0),
+                    at(500, bottom) + Point::new(thick / 2, 0),
+                );
                 Rectangle::with_corners(from, to)
             };
             fill(canvas, stroke(330, 670), paper);
@@ -90,7 +97,10 @@ fn octagon(canvas: &mut Canvas, place: Rectangle, colour: Rgb888) {
     let corner = side * 293 / 1000;
     for y in 0..side {
         let cut = (corner - y).max(corner - (side - 1 - y)).max(0);
-        let row = Rectangle::new(place.top_left + Point::new(cut, y), Size::new((side - 2 * cut) as u32, 1));
+        let row = Rectangle::new(
+            place.top_left + Point::new(cut, y),
+            Size::new((side - 2 * cut) as u32, 1),
+        );
         fill(canvas, row, colour);
     }
 }

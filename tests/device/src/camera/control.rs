@@ -1,4 +1,5 @@
-//! The camera's answers to control requests: standard ones, the negotiation of a stream, exposure and white balance.
+//! The camera's answers to control requests: standard ones, the negotiation of a stream, exposure and white
+//! balance.
 
 use super::descriptors::{self, PAYLOAD, PROCESSING, STREAMING_INTERFACE, TERMINAL};
 use super::picture::Format;
@@ -30,7 +31,14 @@ struct Control {
 }
 
 const fn control(entity: u8, selector: u8, bytes: u8, range: [u32; 3], default: u32) -> Control {
-    Control { entity, selector, bytes, range, default, current: default }
+    Control {
+        entity,
+        selector,
+        bytes,
+        range,
+        default,
+        current: default,
+    }
 }
 
 const EXPOSURE_MODE: usize = 0;
@@ -65,12 +73,19 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new(shape: Shape, serial: String) -> Self {
-        Self { shape, serial, format: 1, streaming: false, controls: controls() }
+        Self {
+            shape,
+            serial,
+            format: 1,
+            streaming: false,
+            controls: controls(),
+        }
     }
 
     /// The format that frames are wanted in, if any are.
     pub(super) fn wanted(&self) -> Option<Format> {
-        self.streaming.then(|| self.shape.formats[usize::from(self.format) - 1])
+        self.streaming
+            .then(|| self.shape.formats[usize::from(self.format) - 1])
     }
 
     pub(super) fn stop(&mut self) {
@@ -122,7 +137,11 @@ impl Device {
         match request {
             SET_CURRENT => {
                 let format = *data.get(2)?;
-                self.format = if usize::from(format) <= self.shape.formats.len() { format.max(1) } else { 1 };
+                self.format = if usize::from(format) <= self.shape.formats.len() {
+                    format.max(1)
+                } else {
+                    1
+                };
                 self.streaming |= selector == COMMIT;
                 Some(Vec::new())
             }
@@ -133,12 +152,25 @@ impl Device {
     }
 
     fn probe(&self) -> Vec<u8> {
-        let sizes = [self.shape.frame_bytes().to_le_bytes(), (PAYLOAD as u32).to_le_bytes()].concat();
-        [&[1, 0, self.format, 1], &descriptors::interval(&self.shape)[..], &[0; 10], &sizes].concat()
+        let sizes = [
+            self.shape.frame_bytes().to_le_bytes(),
+            (PAYLOAD as u32).to_le_bytes(),
+        ]
+        .concat();
+        [
+            &[1, 0, self.format, 1],
+            &descriptors::interval(&self.shape)[..],
+            &[0; 10],
+            &sizes,
+        ]
+        .concat()
     }
 
     fn control(&mut self, request: u8, entity: u8, selector: u8, data: &[u8]) -> Option<Vec<u8>> {
-        let at = self.controls.iter().position(|c| (c.entity, c.selector) == (entity, selector))?;
+        let at = self
+            .controls
+            .iter()
+            .position(|c| (c.entity, c.selector) == (entity, selector))?;
         let is_automatic = match at {
             EXPOSURE_TIME => self.controls[EXPOSURE_MODE].current != MANUAL,
             WHITE_BALANCE => self.controls[WHITE_BALANCE_AUTOMATIC].current != 0,
@@ -172,12 +204,24 @@ mod tests {
     use super::*;
 
     fn device() -> Device {
-        let shape = Shape { width: 64, height: 64, frames_per_second: 10, formats: vec![Format::Yuyv, Format::Mjpeg] };
+        let shape = Shape {
+            width: 64,
+            height: 64,
+            frames_per_second: 10,
+            formats: vec![Format::Yuyv, Format::Mjpeg],
+        };
         Device::new(shape, "1".to_owned())
     }
 
     fn setup(request_type: u8, request: u8, value: u16, index: u16) -> Setup {
-        Setup { endpoint: 0, request, request_type, value, index, length: 64 }
+        Setup {
+            endpoint: 0,
+            request,
+            request_type,
+            value,
+            index,
+            length: 64,
+        }
     }
 
     #[test]
@@ -187,7 +231,10 @@ mod tests {
         wish[2] = 2;
         assert!(device.answer(setup(0x21, SET_CURRENT, 0x100, 1), &wish).is_some());
         assert_eq!(device.wanted(), None);
-        assert_eq!(device.answer(setup(0xa1, GET_CURRENT, 0x100, 1), &[]).unwrap(), wish);
+        assert_eq!(
+            device.answer(setup(0xa1, GET_CURRENT, 0x100, 1), &[]).unwrap(),
+            wish
+        );
         device.answer(setup(0x21, SET_CURRENT, 0x200, 1), &wish).unwrap();
         assert_eq!(device.wanted(), Some(Format::Mjpeg));
         device.answer(setup(0x02, CLEAR_FEATURE, 0, 0x81), &[]).unwrap();
@@ -200,7 +247,9 @@ mod tests {
         let time = setup(0x21, SET_CURRENT, 0x400, 0x100);
         let value = 50_u32.to_le_bytes();
         assert_eq!(device.answer(time, &value), None);
-        device.answer(setup(0x21, SET_CURRENT, 0x200, 0x100), &[1]).unwrap();
+        device
+            .answer(setup(0x21, SET_CURRENT, 0x200, 0x100), &[1])
+            .unwrap();
         device.answer(time, &value).unwrap();
         let now = device.controls();
         assert!(now.manual_exposure && now.exposure_100us == 50 && !now.manual_white_balance);

@@ -100,7 +100,11 @@ impl Shared {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>, patience: Duration) -> MutexGuard<'a, State> {
-        self.0.1.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0
+        self.0
+            .1
+            .wait_timeout(state, patience)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
     }
 }
 
@@ -126,7 +130,12 @@ impl Camera {
             frames: 0,
             worst_delay: Duration::ZERO,
         };
-        Self { socket, shape, shared: Shared(Arc::new((Mutex::new(state), Condvar::new()))), plugged: None }
+        Self {
+            socket,
+            shape,
+            shared: Shared(Arc::new((Mutex::new(state), Condvar::new()))),
+            plugged: None,
+        }
     }
 
     /// Plugs it in: everything in it is as after power-up.
@@ -155,7 +164,9 @@ impl Camera {
 
     /// Pulls the plug.
     pub(crate) fn unplug(&mut self) {
-        let Some((mut stream, threads)) = self.plugged.take() else { return };
+        let Some((mut stream, threads)) = self.plugged.take() else {
+            return;
+        };
         let mut state = self.shared.lock();
         state.plugged = false;
         // the other side may be gone already: then it knows

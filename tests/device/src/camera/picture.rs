@@ -59,7 +59,11 @@ impl Picture {
     pub(crate) fn of(picture: &RgbImage) -> Result<Self> {
         let mut mjpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut mjpeg, JPEG_QUALITY).encode_image(picture)?;
-        Ok(Self(Arc::new(Bytes { size: picture.dimensions(), yuyv: yuyv(picture), mjpeg })))
+        Ok(Self(Arc::new(Bytes {
+            size: picture.dimensions(),
+            yuyv: yuyv(picture),
+            mjpeg,
+        })))
     }
 
     /// Width and height in pixels.
@@ -118,7 +122,10 @@ mod tests {
     use super::*;
 
     fn flat(colour: [u8; 3]) -> Vec<u8> {
-        Picture::of(&RgbImage::from_pixel(16, 2, Rgb(colour))).unwrap().bytes(Format::Yuyv)[..4].to_vec()
+        Picture::of(&RgbImage::from_pixel(16, 2, Rgb(colour)))
+            .unwrap()
+            .bytes(Format::Yuyv)[..4]
+            .to_vec()
     }
 
     #[test]
@@ -132,8 +139,15 @@ mod tests {
     #[test]
     fn colours_come_back() {
         for wanted in [[0, 0, 0], [255, 255, 255], [200, 30, 90], [12, 250, 128]] {
-            let picture = Picture::of(&RgbImage::from_pixel(4, 2, Rgb(wanted))).unwrap().as_seen_in_yuyv();
-            assert!(picture.pixels().all(|p| p.0.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2)), "{wanted:?}");
+            let picture = Picture::of(&RgbImage::from_pixel(4, 2, Rgb(wanted)))
+                .unwrap()
+                .as_seen_in_yuyv();
+            assert!(
+                picture
+                    .pixels()
+                    .all(|p| p.0.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2)),
+                "{wanted:?}"
+            );
         }
     }
 

@@ -36,7 +36,10 @@ pub(super) fn introduce(stream: &mut UnixStream) -> Result<()> {
     // places 0 to 15 are endpoints out, 16 to 31 in; the default one is both
     let (default_in, bulk_in) = (16, 16 + usize::from(BULK_ENDPOINT & 0xf));
     let (control, bulk, none) = (0, 2, 255);
-    let mut endpoints = Vec::from(table(&[(0, control), (default_in, control), (bulk_in, bulk)], none));
+    let mut endpoints = Vec::from(table(
+        &[(0, control), (default_in, control), (bulk_in, bulk)],
+        none,
+    ));
     endpoints.extend(table::<u8>(&[], 0));
     endpoints.extend(table(&[(bulk_in, 1_u8)], 0));
     for size in table(&[(0, 64_u16), (default_in, 64), (bulk_in, BULK_PACKET)], 0) {
@@ -54,24 +57,26 @@ pub(super) fn introduce(stream: &mut UnixStream) -> Result<()> {
 
 /// Answers until the connection ends.
 pub(super) fn answer(mut stream: UnixStream, shared: Shared) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("camera-answers".to_owned()).spawn(move || {
-        let mut serve = || -> Result<()> {
-            usbredir::hear_hello(&mut stream)?;
-            loop {
-                let message = usbredir::receive(&mut stream)?;
-                let mut state = shared.lock();
-                for (kind, id, body) in replies(&mut state, &message) {
-                    usbredir::send(&mut stream, kind, id, &body)?;
+    std::thread::Builder::new()
+        .name("camera-answers".to_owned())
+        .spawn(move || {
+            let mut serve = || -> Result<()> {
+                usbredir::hear_hello(&mut stream)?;
+                loop {
+                    let message = usbredir::receive(&mut stream)?;
+                    let mut state = shared.lock();
+                    for (kind, id, body) in replies(&mut state, &message) {
+                        usbredir::send(&mut stream, kind, id, &body)?;
+                    }
+                    drop(state);
+                    shared.wake();
                 }
-                drop(state);
-                shared.wake();
-            }
-        };
-        // it ends by an error: the plug was pulled, here or there
-        let _ = serve();
-        shared.lock().plugged = false;
-        shared.wake();
-    })
+            };
+            // it ends by an error: the plug was pulled, here or there
+            let _ = serve();
+            shared.lock().plugged = false;
+            shared.wake();
+        })
 }
 
 fn replies(state: &mut State, message: &Message) -> Vec<(u32, u64, Vec<u8>)> {
@@ -92,7 +97,10 @@ fn replies(state: &mut State, message: &Message) -> Vec<(u32, u64, Vec<u8>)> {
             Vec::new()
         }
         kind::CONTROL => match Setup::parse(body) {
-            Some((setup, data)) => reply(kind::CONTROL, setup.answer(state.device.answer(setup, data).as_deref())),
+            Some((setup, data)) => reply(
+                kind::CONTROL,
+                setup.answer(state.device.answer(setup, data).as_deref()),
+            ),
             None => Vec::new(),
         },
         kind::BULK => {
@@ -110,20 +118,27 @@ fn replies(state: &mut State, message: &Message) -> Vec<(u32, u64, Vec<u8>)> {
     }
 }
 
-/// Sends frames until the plug is pulled: exposures at their times, and the background every `period` around them.
-pub(super) fn send_frames(mut stream: UnixStream, shared: Shared, period: Duration) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("camera-frames".to_owned()).spawn(move || {
-        let mut frame_bit = 0;
-        let mut due = Instant::now();
-        while let Some((at, picture)) = next(&shared, due, period) {
-            frame_bit ^= 1;
-            // an error means that the other side has gone; the thread that answers sees it, too
-            if send_frame(&mut stream, &shared, &picture, frame_bit).is_err() {
-                return;
+/// Sends frames until the plug is pulled: exposures at their times, and the background every `period` around
+/// them.
+pub(super) fn send_frames(
+    mut stream: UnixStream,
+    shared: Shared,
+    period: Duration,
+) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("camera-frames".to_owned())
+        .spawn(move || {
+            let mut frame_bit = 0;
+            let mut due = Instant::now();
+            while let Some((at, picture)) = next(&shared, due, period) {
+                frame_bit ^= 1;
+                // an error means that the other side has gone; the thread that answers sees it, too
+                if send_frame(&mut stream, &shared, &picture, frame_bit).is_err() {
+                    return;
+                }
+                due = at.max(Instant::now().checked_sub(period).unwrap_or(at)) + period;
             }
-            due = at.max(Instant::now().checked_sub(period).unwrap_or(at)) + period;
-        }
-    })
+        })
 }
 
 /// Waits for the time of the next frame; `None` when the plug is pulled.
@@ -144,7 +159,11 @@ fn next(shared: &Shared, mut due: Instant, period: Duration) -> Option<(Instant,
             continue;
         }
         // no frame of the background in the period before an exposure: it might still be on its way then
-        let exposure = state.exposures.front().map(|&(at, _)| at).filter(|&at| due + period > at);
+        let exposure = state
+            .exposures
+            .front()
+            .map(|&(at, _)| at)
+            .filter(|&at| due + period > at);
         let at = exposure.unwrap_or(due);
         if let Some(wait) = at.checked_duration_since(now).filter(|wait| !wait.is_zero()) {
             state = shared.wait(state, wait);
@@ -164,7 +183,9 @@ fn next(shared: &Shared, mut due: Instant, period: Duration) -> Option<(Instant,
 
 fn send_frame(stream: &mut impl Write, shared: &Shared, picture: &Picture, frame_bit: u8) -> Result<()> {
     let mut state = shared.lock();
-    let Some(format) = state.device.wanted() else { return Ok(()) };
+    let Some(format) = state.device.wanted() else {
+        return Ok(());
+    };
     let (flags, share) = match state.fault {
         Fault::Flagged => (ERROR, 1),
         Fault::Truncated => (0, 2),
@@ -186,7 +207,12 @@ fn send_frame(stream: &mut impl Write, shared: &Shared, picture: &Picture, frame
             }
         };
         // under the lock: no message of the other thread comes in between
-        usbredir::send(stream, kind::BULK, request, &usbredir::bulk(BULK_ENDPOINT, status::SUCCESS, &payload))?;
+        usbredir::send(
+            stream,
+            kind::BULK,
+            request,
+            &usbredir::bulk(BULK_ENDPOINT, status::SUCCESS, &payload),
+        )?;
     }
     Ok(())
 }

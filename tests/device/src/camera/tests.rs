@@ -32,7 +32,9 @@ impl Host {
         let mut probe = [0; 26];
         probe[2] = format;
         let mut body = vec![0, 1, 0x21, 0];
-        [0x0200_u16, 1, 26].into_iter().for_each(|word| body.extend(word.to_le_bytes()));
+        [0x0200_u16, 1, 26]
+            .into_iter()
+            .for_each(|word| body.extend(word.to_le_bytes()));
         body.extend(probe);
         self.send(kind::CONTROL, &body);
         assert_eq!(receive(&mut self.stream).unwrap().body[3], status::SUCCESS);
@@ -46,7 +48,10 @@ impl Host {
 
     fn ask(&mut self) -> u64 {
         let length = (PAYLOAD as u16).to_le_bytes();
-        self.send(kind::BULK, &[BULK_ENDPOINT, 0, length[0], length[1], 0, 0, 0, 0, 0, 0])
+        self.send(
+            kind::BULK,
+            &[BULK_ENDPOINT, 0, length[0], length[1], 0, 0, 0, 0, 0, 0],
+        )
     }
 
     /// Header bits that any payload had, and the data.
@@ -69,7 +74,12 @@ fn plugged(name: &str) -> (Camera, Host, [Picture; 2], PathBuf) {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
     let belt = [1, 2].map(|seed| Picture::noise(128, 96, 60, seed).unwrap());
-    let shape = Shape { width: 128, height: 96, frames_per_second: 50, formats: vec![Format::Yuyv, Format::Mjpeg] };
+    let shape = Shape {
+        width: 128,
+        height: 96,
+        frames_per_second: 50,
+        formats: vec![Format::Yuyv, Format::Mjpeg],
+    };
     let mut camera = Camera::new(path.clone(), shape, belt.clone());
     let host = std::thread::spawn(move || Host::accept(&listener));
     camera.plug().unwrap();
@@ -87,7 +97,9 @@ fn frames_come_whole_in_turn_and_in_the_format_that_was_asked_for() {
         host.frame();
         let frames = [host.frame(), host.frame()];
         let known = |frame: &[u8]| belt.iter().position(|picture| picture.bytes(format) == frame);
-        let shown = frames.each_ref().map(|(_, data)| known(data).expect("a frame of the belt, byte for byte"));
+        let shown = frames
+            .each_ref()
+            .map(|(_, data)| known(data).expect("a frame of the belt, byte for byte"));
         assert_ne!(shown[0], shown[1]);
         assert_ne!(frames[0].0 & 1, frames[1].0 & 1, "the frame bit does not toggle");
     }
@@ -104,7 +116,10 @@ fn a_part_is_exposed_at_its_time() {
     let mut frames = 0;
     while host.frame().1 != part.bytes(Format::Yuyv) {
         frames += 1;
-        assert!(Instant::now() < at + Duration::from_secs(5), "the part is never shown");
+        assert!(
+            Instant::now() < at + Duration::from_secs(5),
+            "the part is never shown"
+        );
     }
     assert!(Instant::now() >= at, "shown too early");
     assert!((1..=6).contains(&frames), "{frames} frames of the belt before");
@@ -123,7 +138,9 @@ fn faults_are_seen_on_the_wire() {
     host.frame();
     assert_eq!(host.frame().1.len(), whole / 2);
     camera.set_fault(Fault::Frozen);
-    host.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    host.stream
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
     // the payloads of one frame may have been on their way
     let silent = (0..4).any(|_| {
         host.ask();

@@ -1,4 +1,5 @@
-//! USB over a socket: the messages of the usbredir protocol, 0.7, that a device with control and bulk transfers needs.
+//! USB over a socket: the messages of the usbredir protocol, 0.7, that a device with control and bulk
+//! transfers needs.
 //!
 //! Each has a kind, an id that the answer repeats, and a body; all numbers are little endian.
 
@@ -30,8 +31,8 @@ pub(super) mod status {
     pub(in crate::camera) const STALL: u8 = 4;
 }
 
-/// Device version in `CONNECT`, packet sizes in `ENDPOINTS`, ids of 64 bit, bulk lengths of 32 bit: an xHCI host
-/// controller takes no device that cannot do the last three.
+/// Device version in `CONNECT`, packet sizes in `ENDPOINTS`, ids of 64 bit, bulk lengths of 32 bit: an xHCI
+/// host controller takes no device that cannot do the last three.
 const CAPABILITIES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6;
 const PROGRAM: &[u8] = b"beltwatch device rig";
 /// No message that a camera gets is longer.
@@ -76,13 +77,19 @@ pub(super) fn receive(from: &mut impl Read) -> Result<Message> {
     from.read_exact(&mut header)?;
     let mut id = [0; 8];
     id.copy_from_slice(&header[8..]);
-    Ok(Message { kind: number(&header[..4]) as u32, id: u64::from_le_bytes(id), body: body(from, &header)? })
+    Ok(Message {
+        kind: number(&header[..4]) as u32,
+        id: u64::from_le_bytes(id),
+        body: body(from, &header)?,
+    })
 }
 
 fn body(from: &mut impl Read, header: &[u8]) -> Result<Vec<u8>> {
     let length = number(&header[4..8]);
     if length > LONGEST {
-        return Err(std::io::Error::other(format!("usbredir: a message of {length} bytes")));
+        return Err(std::io::Error::other(format!(
+            "usbredir: a message of {length} bytes"
+        )));
     }
     let mut body = vec![0; length];
     from.read_exact(&mut body)?;
@@ -91,7 +98,10 @@ fn body(from: &mut impl Read, header: &[u8]) -> Result<Vec<u8>> {
 
 /// A number of up to 4 bytes.
 pub(super) fn number(bytes: &[u8]) -> usize {
-    bytes.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, &byte| number << 8 | usize::from(byte))
 }
 
 /// The first 8 bytes of a USB control transfer as usbredir orders them.
@@ -111,7 +121,17 @@ impl Setup {
         let (header, data) = body.split_at_checked(10)?;
         let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
         let (value, index, length) = (word(4), word(6), word(8));
-        Some((Self { endpoint: header[0], request: header[1], request_type: header[2], value, index, length }, data))
+        Some((
+            Self {
+                endpoint: header[0],
+                request: header[1],
+                request_type: header[2],
+                value,
+                index,
+                length,
+            },
+            data,
+        ))
     }
 
     /// Whether the device answers with data.
@@ -122,8 +142,16 @@ impl Setup {
     /// The answer's body; without data the transfer stalls.
     pub(super) fn answer(self, data: Option<&[u8]>) -> Vec<u8> {
         let (status, data) = data.map_or((status::STALL, &[][..]), |data| (status::SUCCESS, data));
-        let data = if self.is_in() { &data[..data.len().min(usize::from(self.length))] } else { &[] };
-        let length = if self.is_in() || status == status::STALL { data.len() as u16 } else { self.length };
+        let data = if self.is_in() {
+            &data[..data.len().min(usize::from(self.length))]
+        } else {
+            &[]
+        };
+        let length = if self.is_in() || status == status::STALL {
+            data.len() as u16
+        } else {
+            self.length
+        };
         let mut body = vec![self.endpoint, self.request, self.request_type, status];
         for word in [self.value, self.index, length] {
             body.extend_from_slice(&word.to_le_bytes());
@@ -136,7 +164,9 @@ impl Setup {
 /// The body of a bulk transfer's answer.
 pub(super) fn bulk(endpoint: u8, status: u8, data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u32).to_le_bytes();
-    let mut body = vec![endpoint, status, length[0], length[1], 0, 0, 0, 0, length[2], length[3]];
+    let mut body = vec![
+        endpoint, status, length[0], length[1], 0, 0, 0, 0, length[2], length[3],
+    ];
     body.extend_from_slice(data);
     body
 }
@@ -148,9 +178,18 @@ mod tests {
     #[test]
     fn a_message_comes_as_it_was_sent() {
         let mut wire = Vec::new();
-        send(&mut wire, kind::BULK, 0x0123_4567_89ab_cdef, &bulk(0x81, status::SUCCESS, &[7; 70_000])).unwrap();
+        send(
+            &mut wire,
+            kind::BULK,
+            0x0123_4567_89ab_cdef,
+            &bulk(0x81, status::SUCCESS, &[7; 70_000]),
+        )
+        .unwrap();
         let message = receive(&mut wire.as_slice()).unwrap();
-        assert_eq!((message.kind, message.id, message.body.len()), (101, 0x0123_4567_89ab_cdef, 70_010));
+        assert_eq!(
+            (message.kind, message.id, message.body.len()),
+            (101, 0x0123_4567_89ab_cdef, 70_010)
+        );
         let (low, high) = (number(&message.body[2..4]), number(&message.body[8..10]));
         assert_eq!(low | high << 16, 70_000);
         assert!(receive(&mut &wire[..20]).is_err());

@@ -24,7 +24,10 @@ pub(super) struct Passing {
 
 impl Passing {
     pub(super) fn of(part: &Part, format: Format) -> Self {
-        Self { picture: part.picture.clone(), reject: part.verdict(format).reject }
+        Self {
+            picture: part.picture.clone(),
+            reject: part.verdict(format).reject,
+        }
     }
 }
 
@@ -46,7 +49,11 @@ pub(super) fn pass(rig: &mut Rig, parts: &[Passing]) -> Result<Timing> {
         rig.machine.gpio.drive(Pin::Eye, true)?;
         // the guest saw it at some time between the command and its answer
         let known_to = before.elapsed() / 2;
-        expected.push(Expected { at: before + known_to + gate, known_to, reject: part.reject });
+        expected.push(Expected {
+            at: before + known_to + gate,
+            known_to,
+            reject: part.reject,
+        });
         sleep_until(eye + BEAM);
         rig.machine.gpio.drive(Pin::Eye, false)?;
     }

@@ -1,4 +1,5 @@
-//! The program dies, or stands still, while the gate is open: every output must be safe, and the next start must go well.
+//! The program dies, or stands still, while the gate is open: every output must be safe, and the next start
+//! must go well.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,10 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
     let safe = rig.tolerance * SAFE;
     let mut figures = Vec::new();
     // a stage fails at a part that must come right after another
-    for (death, name) in DEATHS.into_iter().filter(|(death, _)| has_eye || matches!(death, Signal(_))) {
+    for (death, name) in DEATHS
+        .into_iter()
+        .filter(|(death, _)| has_eye || matches!(death, Signal(_)))
+    {
         let patience = match death {
             // whose part is at the gate keeps its pulse
             Signal("TERM") => PULSE + safe,
@@ -65,7 +69,10 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
         };
         let took = die(rig, death, patience);
         Daemon::clear_away(&mut rig.machine)?;
-        figures.push(format!("{name} {} ms", took.with_context(|| format!("{death:?}"))?.as_millis()));
+        figures.push(format!(
+            "{name} {} ms",
+            took.with_context(|| format!("{death:?}"))?.as_millis()
+        ));
     }
     let board = rig.board_for(Format::Mjpeg)?;
     let daemon = Daemon::start(&mut rig.machine, &board).context("after all deaths")?;
@@ -74,7 +81,10 @@ pub(super) fn deaths(rig: &mut Rig) -> Result<String> {
         belt::pass(rig, &parts).context("after all deaths")?;
     }
     daemon.stop(&mut rig.machine)?;
-    Ok(format!("the open gate is shut after: {}; then READY again", figures.join(", ")))
+    Ok(format!(
+        "the open gate is shut after: {}; then READY again",
+        figures.join(", ")
+    ))
 }
 
 /// How long after the signal, or the part that was fatal, the gate was shut.
@@ -99,17 +109,30 @@ fn die(rig: &mut Rig, death: Death, patience: Duration) -> Result<Duration> {
             pass_eye(rig, &board, &bad, sent)?;
         }
     }
-    let shut = rig.machine.gpio.wait(Pin::Gate, false, opened, patience).context("the gate stays open")?;
+    let shut = rig
+        .machine
+        .gpio
+        .wait(Pin::Gate, false, opened, patience)
+        .context("the gate stays open")?;
     if death == Signal("TERM") {
         let cut = PULSE.saturating_sub(shut.at - opened);
-        ensure!(cut < rig.tolerance, "the pulse that was under way was cut by {cut:?}");
+        ensure!(
+            cut < rig.tolerance,
+            "the pulse that was under way was cut by {cut:?}"
+        );
     } else {
-        ensure!(shut.at - opened < PULSE, "the pulse ended by itself: nothing is proved");
+        ensure!(
+            shut.at - opened < PULSE,
+            "the pulse ended by itself: nothing is proved"
+        );
     }
     let from = shut.at;
     sleep_until(from + QUIET);
     let gpio = &mut rig.machine.gpio;
-    ensure!(gpio.edges(Pin::Gate, from).len() == 1, "the gate moved afterwards");
+    ensure!(
+        gpio.edges(Pin::Gate, from).len() == 1,
+        "the gate moved afterwards"
+    );
     let late = from + QUIET / 2;
     ensure!(gpio.edges(Pin::Heartbeat, late).is_empty(), "the heart beats on");
     let off = [Pin::Gate, Pin::Ready, Pin::Heartbeat].map(|pin| (pin, false));
@@ -144,13 +167,17 @@ fn open_gate(rig: &mut Rig, board: &Board) -> Result<Instant> {
         board.time("simulated.period")?
     };
     let patience = comes + board.time("gate.distance")? + Duration::from_secs(1);
-    let edge =
-        rig.machine.gpio.wait(Pin::Gate, true, eye, patience).context("the gate does not open for a bad part")?;
+    let edge = rig
+        .machine
+        .gpio
+        .wait(Pin::Gate, true, eye, patience)
+        .context("the gate does not open for a bad part")?;
     Ok(edge.at)
 }
 
 fn pass_eye(rig: &mut Rig, board: &Board, part: &Passing, at: Instant) -> Result<()> {
-    rig.camera.expose(at + board.time("camera.distance")?, &part.picture);
+    rig.camera
+        .expose(at + board.time("camera.distance")?, &part.picture);
     sleep_until(at);
     rig.machine.gpio.drive(Pin::Eye, true)?;
     std::thread::sleep(Duration::from_millis(40));

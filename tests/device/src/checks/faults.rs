@@ -43,35 +43,62 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let [good, bad] = inspection::good_and_bad(rig)?;
     // whatever it shows: no frame of it can be judged
-    let unseen = Passing { reject: true, ..good.clone() };
+    let unseen = Passing {
+        reject: true,
+        ..good.clone()
+    };
     let (mut noticed, mut back) = (Duration::ZERO, Duration::ZERO);
     let mut settled = None;
     for cycle in 0..rig.cycles {
         let failure = FAILURES[cycle % FAILURES.len()];
         let what = || format!("cycle {cycle}, {failure:?}");
         noticed = noticed.max(fail(rig, failure).with_context(what)?);
-        belt::pass(rig, std::slice::from_ref(&unseen)).with_context(what).context("while it has failed")?;
+        belt::pass(rig, std::slice::from_ref(&unseen))
+            .with_context(what)
+            .context("while it has failed")?;
         back = back.max(recover(rig, failure).with_context(what)?);
-        ensure!(rig.camera.controls().manual_exposure, "{}: exposure is automatic afterwards", what());
-        belt::pass(rig, &[good.clone(), bad.clone()]).with_context(what).context("afterwards")?;
+        ensure!(
+            rig.camera.controls().manual_exposure,
+            "{}: exposure is automatic afterwards",
+            what()
+        );
+        belt::pass(rig, &[good.clone(), bad.clone()])
+            .with_context(what)
+            .context("afterwards")?;
         if cycle + 1 == SETTLED.min(rig.cycles) {
             settled = Some(daemon.holds(&mut rig.machine)?);
         }
     }
     let (end, settled) = (daemon.holds(&mut rig.machine)?, settled.context("no cycle")?);
     let more = end.resident_kib.saturating_sub(settled.resident_kib);
-    ensure!(more <= MORE_MEMORY, "{more} KiB more memory after {} cycles", rig.cycles);
+    ensure!(
+        more <= MORE_MEMORY,
+        "{more} KiB more memory after {} cycles",
+        rig.cycles
+    );
     let memory = match rig.cycles.checked_sub(SETTLED + 1) {
         Some(_) => format!("{more} KiB more in the last {}", rig.cycles - SETTLED),
         None => format!("memory not judged in less than {} cycles", SETTLED + 1),
     };
-    ensure!(end.descriptors <= settled.descriptors, "{settled:?} became {end:?}: descriptors leak");
+    ensure!(
+        end.descriptors <= settled.descriptors,
+        "{settled:?} became {end:?}: descriptors leak"
+    );
     let said = daemon.stop(&mut rig.machine)?;
     let wanted: [_; PARTS] = [Some("no-image"), None, Some("defect")];
-    ensure!(said.len() == PARTS * rig.cycles, "{} parts were counted in {} cycles", said.len(), rig.cycles);
+    ensure!(
+        said.len() == PARTS * rig.cycles,
+        "{} parts were counted in {} cycles",
+        said.len(),
+        rig.cycles
+    );
     for (n, (said, wanted)) in said.iter().zip(wanted.iter().cycle()).enumerate() {
         let cause = said.cause.as_deref();
-        ensure!(cause == *wanted, "cycle {}: a part was rejected for {cause:?}, not {wanted:?}", n / PARTS);
+        ensure!(
+            cause == *wanted,
+            "cycle {}: a part was rejected for {cause:?}, not {wanted:?}",
+            n / PARTS
+        );
     }
     let (noticed, back) = (noticed.as_secs_f64(), back.as_secs_f64());
     Ok(format!(
@@ -80,7 +107,8 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     ))
 }
 
-/// The inspection hangs over a part: that one leaves unjudged, FAULT says so, and nobody is told that all is well.
+/// The inspection hangs over a part: that one leaves unjudged, FAULT says so, and nobody is told that all is
+/// well.
 pub(super) fn hung(rig: &mut Rig) -> Result<String> {
     rig.camera.plug_with(&[Format::Mjpeg])?;
     let mut board = rig.board_for(Format::Mjpeg)?;
@@ -88,13 +116,20 @@ pub(super) fn hung(rig: &mut Rig) -> Result<String> {
     let limit = board.time("watchdog.stage")?;
     let daemon = Daemon::start(&mut rig.machine, &board)?;
     let [good, _] = inspection::good_and_bad(rig)?;
-    let unjudged = Passing { reject: true, ..good.clone() };
+    let unjudged = Passing {
+        reject: true,
+        ..good.clone()
+    };
     let begin = Instant::now();
     belt::pass(rig, &[good, unjudged])?;
     wait(rig, true, limit + NOTICED)?;
     let noticed = begin.elapsed();
     daemon.signal(&mut rig.machine, "KILL")?;
-    Ok(format!("its part left, FAULT {:.1} s after the first part, limit {} s", noticed.as_secs_f64(), limit.as_secs()))
+    Ok(format!(
+        "its part left, FAULT {:.1} s after the first part, limit {} s",
+        noticed.as_secs_f64(),
+        limit.as_secs()
+    ))
 }
 
 fn fail(rig: &mut Rig, failure: Failure) -> Result<Duration> {
@@ -123,7 +158,11 @@ fn wait(rig: &mut Rig, fault: bool, patience: Duration) -> Result<()> {
     let levels = |high| if high { "high" } else { "low" };
     for (pin, level) in [(Pin::Fault, fault), (Pin::Ready, !fault)] {
         let came = gpio.wait_level(pin, level, patience)?;
-        ensure!(came.is_some(), "{pin:?} is not {} after {patience:?}", levels(level));
+        ensure!(
+            came.is_some(),
+            "{pin:?} is not {} after {patience:?}",
+            levels(level)
+        );
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The whole way: parts pass the eye, the network judges their frames, the gate takes out the bad ones and no other.
+//! The whole way: parts pass the eye, the network judges their frames, the gate takes out the bad ones and no
+//! other.
 
 use std::time::{Duration, Instant};
 
@@ -30,15 +31,24 @@ pub(super) fn start(rig: &mut Rig) -> Result<String> {
     daemon.stop(&mut rig.machine)?;
     let (exposure, kelvin) = (controls.exposure_100us / 10, controls.white_balance_kelvin);
     Ok(format!(
-        "READY after {until_ready:.1} s, {beats} heartbeats in 2 s, exposure {exposure} ms, {kelvin} K, gain {}",
+        "READY after {until_ready:.1} s, {beats} heartbeats in 2 s, exposure {exposure} ms, {kelvin} K, gain \
+         {}",
         controls.gain
     ))
 }
 
-/// With READY no FAULT, a gate that has not moved since the start, and a heart that beats: how often in two seconds.
+/// With READY no FAULT, a gate that has not moved since the start, and a heart that beats: how often in two
+/// seconds.
 pub(super) fn is_well(gpio: &mut Gpio, start: Instant) -> Result<usize> {
-    ensure!(gpio.wait_level(Pin::Fault, false, Duration::from_secs(1))?.is_some(), "READY and FAULT at once");
-    ensure!(gpio.edges(Pin::Gate, start).is_empty(), "the gate moved at the start");
+    ensure!(
+        gpio.wait_level(Pin::Fault, false, Duration::from_secs(1))?
+            .is_some(),
+        "READY and FAULT at once"
+    );
+    ensure!(
+        gpio.edges(Pin::Gate, start).is_empty(),
+        "the gate moved at the start"
+    );
     let beats = Instant::now();
     std::thread::sleep(Duration::from_secs(2));
     let beats = gpio.edges(Pin::Heartbeat, beats).len();
@@ -56,25 +66,44 @@ pub(super) fn yuyv(rig: &mut Rig) -> Result<String> {
     inspect(rig, Format::Yuyv, YUYV_PARTS)
 }
 
-/// Each score must be the host's to the last bit: hardly two pictures have the same, so it says whose frame it was.
+/// Each score must be the host's to the last bit: hardly two pictures have the same, so it says whose frame
+/// it was.
 fn inspect(rig: &mut Rig, format: Format, count: usize) -> Result<String> {
     let parts: Vec<Part> = rig.parts.iter().take(count).cloned().collect();
     rig.camera.plug_with(&[format])?;
     let board = rig.board_for(format)?;
     let daemon = Daemon::start(&mut rig.machine, &board)?;
-    ensure!(rig.camera.streaming() == Some(format), "the camera was not asked for {format:?}");
+    ensure!(
+        rig.camera.streaming() == Some(format),
+        "the camera was not asked for {format:?}"
+    );
     rig.camera.take_worst_delay();
     let passing: Vec<_> = parts.iter().map(|part| Passing::of(part, format)).collect();
     let timing = belt::pass(rig, &passing);
     let delay = rig.camera.take_worst_delay();
     let said = daemon.stop(&mut rig.machine)?;
-    ensure!(said.len() == parts.len(), "{} parts passed the eye, the program counted {}", parts.len(), said.len());
+    ensure!(
+        said.len() == parts.len(),
+        "{} parts passed the eye, the program counted {}",
+        parts.len(),
+        said.len()
+    );
     for (n, (part, said)) in parts.iter().zip(&said).enumerate() {
         let host = part.verdict(format);
-        let score = said.score.with_context(|| format!("part {n} was not judged: {:?}", said.cause))?;
-        ensure!(score == host.score, "part {n} has score {score}, on the host its frame has {}", host.score);
+        let score = said
+            .score
+            .with_context(|| format!("part {n} was not judged: {:?}", said.cause))?;
+        ensure!(
+            score == host.score,
+            "part {n} has score {score}, on the host its frame has {}",
+            host.score
+        );
         let cause = said.cause.as_deref().unwrap_or("nothing");
-        ensure!(said.reject == host.reject, "part {n} was rejected for {cause}, on the host: {}", host.reject);
+        ensure!(
+            said.reject == host.reject,
+            "part {n} was rejected for {cause}, on the host: {}",
+            host.reject
+        );
     }
     let timing = timing?;
     Ok(format!(
@@ -93,7 +122,8 @@ pub(super) fn good_and_bad(rig: &Rig) -> Result<[Passing; 2]> {
             verdict.reject == reject && verdict.bears(CLEAR)
         };
         let part = rig.parts.iter().find(is_clear);
-        let part = part.with_context(|| format!("no part that is clearly {}", if reject { "bad" } else { "good" }))?;
+        let part =
+            part.with_context(|| format!("no part that is clearly {}", if reject { "bad" } else { "good" }))?;
         anyhow::Ok(Passing::of(part, Format::Mjpeg))
     };
     Ok([find(false)?, find(true)?])

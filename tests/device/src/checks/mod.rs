@@ -31,11 +31,19 @@ pub(crate) struct Check {
 }
 
 const fn machine(name: &'static str, run: fn(&mut Rig) -> Result<String>) -> Check {
-    Check { name, needs: Needs::Machine, run }
+    Check {
+        name,
+        needs: Needs::Machine,
+        run,
+    }
 }
 
 const fn program(name: &'static str, run: fn(&mut Rig) -> Result<String>) -> Check {
-    Check { name, needs: Needs::Program, run }
+    Check {
+        name,
+        needs: Needs::Program,
+        run,
+    }
 }
 
 /// The checks for a machine.

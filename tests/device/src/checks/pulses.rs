@@ -32,8 +32,15 @@ impl std::fmt::Display for Timing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ms = |d: Duration| d.as_secs_f64() * 1e3;
         let [median, early, late, length] = [self.median, self.early, self.late, self.length].map(ms);
-        write!(f, "start off by {median:.1} ms, from -{early:.1} to +{late:.1} ms, length by {length:.1} ms")?;
-        if self.known_to.is_zero() { Ok(()) } else { write!(f, ", eye edges known to {:.1} ms", ms(self.known_to)) }
+        write!(
+            f,
+            "start off by {median:.1} ms, from -{early:.1} to +{late:.1} ms, length by {length:.1} ms"
+        )?;
+        if self.known_to.is_zero() {
+            Ok(())
+        } else {
+            write!(f, ", eye edges known to {:.1} ms", ms(self.known_to))
+        }
     }
 }
 
@@ -58,8 +65,10 @@ pub(super) fn compare(
         if !start.high || end.high {
             return Err("edges of the gate do not take turns".to_owned());
         }
-        let Some(&nearest) =
-            (0..parts.len()).collect::<Vec<_>>().iter().min_by_key(|&&n| distance(parts[n].at, start.at))
+        let Some(&nearest) = (0..parts.len())
+            .collect::<Vec<_>>()
+            .iter()
+            .min_by_key(|&&n| distance(parts[n].at, start.at))
         else {
             return Err("a pulse, but no part".to_owned());
         };
@@ -82,7 +91,9 @@ pub(super) fn compare(
         let lasted = end.at - start.at;
         timing.length = timing.length.max(lasted.abs_diff(length));
         if lasted.abs_diff(length) > tolerance {
-            wrong.push(format!("the pulse of part {nearest} lasted {lasted:.1?} in place of {length:.1?}"));
+            wrong.push(format!(
+                "the pulse of part {nearest} lasted {lasted:.1?} in place of {length:.1?}"
+            ));
         }
     }
     wrong.extend(open.iter().map(|n| format!("part {n} is bad and got no pulse")));
@@ -92,7 +103,11 @@ pub(super) fn compare(
         return Err(format!(
             "{}{}",
             wrong.join("; "),
-            if more > 0 { format!("; and {more} more") } else { String::new() }
+            if more > 0 {
+                format!("; and {more} more")
+            } else {
+                String::new()
+            }
         ));
     }
     distances.sort();
@@ -127,25 +142,45 @@ mod tests {
             reject,
         };
         let parts: Vec<_> = rejects.iter().enumerate().map(expected).collect();
-        let edge = |at, high| Edge { at: start + ms(at), pin: Pin::Gate, high };
-        let edges: Vec<_> =
-            pulses.iter().flat_map(|&(at, length)| [edge(at, true), edge(at + length, false)]).collect();
+        let edge = |at, high| Edge {
+            at: start + ms(at),
+            pin: Pin::Gate,
+            high,
+        };
+        let edges: Vec<_> = pulses
+            .iter()
+            .flat_map(|&(at, length)| [edge(at, true), edge(at + length, false)])
+            .collect();
         compare(&parts, &edges, PULSE, TOLERANCE)
     }
 
     #[test]
     fn as_it_should_be() {
         let timing = check(&[false, true, true], &[(905, 61), (1390, 57)]).unwrap();
-        assert_eq!((timing.pulses, timing.early, timing.late, timing.length), (2, ms(10), ms(5), ms(3)));
+        assert_eq!(
+            (timing.pulses, timing.early, timing.late, timing.length),
+            (2, ms(10), ms(5), ms(3))
+        );
         assert_eq!(check(&[false, false], &[]).unwrap().pulses, 0);
     }
 
     #[test]
     fn a_plan_that_is_not_known_well_is_not_held_against_the_gate() {
-        let part = Expected { at: Instant::now() + ms(100), known_to: ms(30), reject: true };
-        let edge = |at, high| Edge { at: part.at + at - ms(100), pin: Pin::Gate, high };
+        let part = Expected {
+            at: Instant::now() + ms(100),
+            known_to: ms(30),
+            reject: true,
+        };
+        let edge = |at, high| Edge {
+            at: part.at + at - ms(100),
+            pin: Pin::Gate,
+            high,
+        };
         let pulse = |at| [edge(ms(at), true), edge(ms(at) + PULSE, false)];
-        assert_eq!(compare(&[part], &pulse(51), PULSE, TOLERANCE).unwrap().known_to, ms(30));
+        assert_eq!(
+            compare(&[part], &pulse(51), PULSE, TOLERANCE).unwrap().known_to,
+            ms(30)
+        );
         assert!(compare(&[part], &pulse(49), PULSE, TOLERANCE).is_err());
     }
 
@@ -162,9 +197,21 @@ mod tests {
             let error = check(&[false, true], pulses).unwrap_err();
             assert!(error.contains(said), "{error}");
         }
-        let part = Expected { at: Instant::now(), known_to: Duration::ZERO, reject: true };
-        let edge = |high| Edge { at: part.at, pin: Pin::Gate, high };
-        assert!(compare(&[part], &[edge(true)], PULSE, TOLERANCE).unwrap_err().contains("left high"));
+        let part = Expected {
+            at: Instant::now(),
+            known_to: Duration::ZERO,
+            reject: true,
+        };
+        let edge = |high| Edge {
+            at: part.at,
+            pin: Pin::Gate,
+            high,
+        };
+        assert!(
+            compare(&[part], &[edge(true)], PULSE, TOLERANCE)
+                .unwrap_err()
+                .contains("left high")
+        );
         assert!(compare(&[part], &[edge(false), edge(true)], PULSE, TOLERANCE).is_err());
     }
 }

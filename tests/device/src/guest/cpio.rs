@@ -17,7 +17,8 @@ struct Entry {
     device: (u32, u32),
 }
 
-/// An archive in the making. Paths are relative to the root, without a slash in front; folders come by themselves.
+/// An archive in the making. Paths are relative to the root, without a slash in front; folders come by
+/// themselves.
 #[derive(Default)]
 pub(crate) struct Archive {
     entries: BTreeMap<String, Entry>,
@@ -26,22 +27,49 @@ pub(crate) struct Archive {
 impl Archive {
     /// Adds a file with these permissions, as in `0o755`.
     pub(crate) fn file(&mut self, path: &str, permissions: u32, content: impl Into<Vec<u8>>) {
-        self.add(path, Entry { mode: REGULAR | permissions, content: content.into(), ..Entry::default() });
+        self.add(
+            path,
+            Entry {
+                mode: REGULAR | permissions,
+                content: content.into(),
+                ..Entry::default()
+            },
+        );
     }
 
     /// Adds a symbolic link.
     pub(crate) fn link(&mut self, path: &str, target: &str) {
-        self.add(path, Entry { mode: LINK, content: target.into(), ..Entry::default() });
+        self.add(
+            path,
+            Entry {
+                mode: LINK,
+                content: target.into(),
+                ..Entry::default()
+            },
+        );
     }
 
     /// Adds an empty folder.
     pub(crate) fn folder(&mut self, path: &str) {
-        self.add(path, Entry { mode: FOLDER, ..Entry::default() });
+        self.add(
+            path,
+            Entry {
+                mode: FOLDER,
+                ..Entry::default()
+            },
+        );
     }
 
     /// Adds a character device.
     pub(crate) fn device(&mut self, path: &str, major: u32, minor: u32) {
-        self.add(path, Entry { mode: CHARACTER_DEVICE, device: (major, minor), ..Entry::default() });
+        self.add(
+            path,
+            Entry {
+                mode: CHARACTER_DEVICE,
+                device: (major, minor),
+                ..Entry::default()
+            },
+        );
     }
 
     fn add(&mut self, path: &str, entry: Entry) {
@@ -67,8 +95,21 @@ impl Archive {
 fn write(out: &mut Vec<u8>, inode: u32, path: &str, entry: &Entry) {
     let (owner, links, time) = (0, 1, 0);
     let (size, name_size) = (entry.content.len() as u32, path.len() as u32 + 1);
-    let fields =
-        [inode, entry.mode, owner, owner, links, time, size, 0, 0, entry.device.0, entry.device.1, name_size, 0];
+    let fields = [
+        inode,
+        entry.mode,
+        owner,
+        owner,
+        links,
+        time,
+        size,
+        0,
+        0,
+        entry.device.0,
+        entry.device.1,
+        name_size,
+        0,
+    ];
     out.extend_from_slice(MAGIC.as_bytes());
     for field in fields {
         out.extend_from_slice(format!("{field:08X}").as_bytes());
@@ -118,7 +159,19 @@ mod tests {
         archive.device("dev/console", 5, 1);
         let found = read(&archive.finish());
         let names: Vec<_> = found.iter().map(|(name, ..)| name.as_str()).collect();
-        assert_eq!(names, ["bin", "bin/sh", "dev", "dev/console", "init", "usr", "usr/share", "usr/share/a"]);
+        assert_eq!(
+            names,
+            [
+                "bin",
+                "bin/sh",
+                "dev",
+                "dev/console",
+                "init",
+                "usr",
+                "usr/share",
+                "usr/share/a"
+            ]
+        );
         assert_eq!(found[7], ("usr/share/a".to_owned(), 0o100_644, b"12345".to_vec()));
         assert_eq!(found[1], ("bin/sh".to_owned(), 0o120_777, b"busybox".to_vec()));
         assert_eq!(found[5].1, 0o040_755);

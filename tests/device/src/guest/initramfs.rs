@@ -12,9 +12,9 @@ use crate::machine::Model;
 
 const INIT: &str = include_str!("init.sh");
 /// Links to busybox for what init and the checks call.
-const APPLETS: &str = "sh mount insmod cat echo sleep ls mkdir rm cp mv ln kill ps grep sed cut head tail wc tr sort seq \
-                       dd od base64 sha256sum setsid sync uname free date stat touch printf test watchdog poweroff dmesg \
-                       find readlink dirname top chmod stty mknod";
+const APPLETS: &str = "sh mount insmod cat echo sleep ls mkdir rm cp mv ln kill ps grep sed cut head tail wc \
+                       tr sort seq dd od base64 sha256sum setsid sync uname free date stat touch printf test \
+                       watchdog poweroff dmesg find readlink dirname top chmod stty mknod";
 const LIBRARIES: &str = "lib/aarch64-linux-gnu";
 
 /// Where the guest has the program and its files: where the package puts them.
@@ -47,15 +47,26 @@ pub(crate) fn make(packages: &Packages, model: &Model, content: Option<&Content<
     let names: String = modules.iter().map(|m| format!("{}\n", m.name)).collect();
     archive.file("etc/modules", 0o644, names);
     for module in modules {
-        archive.file(&format!("lib/boot-modules/{}.ko", module.name), 0o644, module.content);
+        archive.file(
+            &format!("lib/boot-modules/{}.ko", module.name),
+            0o644,
+            module.content,
+        );
     }
     for library in &packages.libraries {
         libraries(&library.join(LIBRARIES), &mut archive)?;
     }
-    archive.link("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1");
+    archive.link(
+        "lib/ld-linux-aarch64.so.1",
+        "aarch64-linux-gnu/ld-linux-aarch64.so.1",
+    );
     if let Some(Content { package, board }) = content {
         let program = package.join(&PROGRAM[1..]);
-        ensure!(is_aarch64(&read(&program)?), "{}: is no aarch64 program", program.display());
+        ensure!(
+            is_aarch64(&read(&program)?),
+            "{}: is no aarch64 program",
+            program.display()
+        );
         folder(package, "", &mut archive)?;
         archive.file(&BOARD[1..], 0o644, *board);
     }
@@ -67,7 +78,10 @@ pub(crate) fn kernel(packages: &Packages) -> Result<PathBuf> {
     let boot = packages.kernel.join("boot");
     let files = std::fs::read_dir(&boot).with_context(|| format!("{}: cannot be listed", boot.display()))?;
     let mut files = files.filter_map(|entry| Some(entry.ok()?.path()));
-    let kernel = files.find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("vmlinuz")));
+    let kernel = files.find(|p| {
+        p.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with("vmlinuz"))
+    });
     kernel.with_context(|| format!("{}: no vmlinuz", boot.display()))
 }
 
@@ -76,7 +90,9 @@ pub(crate) fn device_tree(packages: &Packages, name: &str) -> Result<PathBuf> {
     let all = packages.kernel.join("usr/lib");
     let folders = std::fs::read_dir(&all).with_context(|| format!("{}: cannot be listed", all.display()))?;
     let mut files = folders.filter_map(|entry| Some(entry.ok()?.path().join(name)));
-    files.find(|file| file.exists()).with_context(|| format!("{}: no {name}", all.display()))
+    files
+        .find(|file| file.exists())
+        .with_context(|| format!("{}: no {name}", all.display()))
 }
 
 /// ELF, 64 bit, little endian, machine 183.
@@ -88,8 +104,16 @@ fn libraries(from: &Path, archive: &mut Archive) -> Result<()> {
     for entry in std::fs::read_dir(from).with_context(|| format!("{}: cannot be listed", from.display()))? {
         let path = entry?.path();
         // follows links: a library under each of its names is a few kilobytes more
-        if path.is_file() && path.file_name().is_some_and(|n| n.to_string_lossy().contains(".so")) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_file()
+            && path
+                .file_name()
+                .is_some_and(|n| n.to_string_lossy().contains(".so"))
+        {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             archive.file(&format!("{LIBRARIES}/{name}"), 0o755, read(&path)?);
         }
     }
@@ -99,12 +123,23 @@ fn libraries(from: &Path, archive: &mut Archive) -> Result<()> {
 fn folder(from: &Path, to: &str, archive: &mut Archive) -> Result<()> {
     for entry in std::fs::read_dir(from).with_context(|| format!("{}: cannot be listed", from.display()))? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let to = if to.is_empty() { name } else { format!("{to}/{name}") };
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let to = if to.is_empty() {
+            name
+        } else {
+            format!("{to}/{name}")
+        };
         if path.is_dir() {
             folder(&path, &to, archive)?;
         } else if to != BOARD[1..] {
-            let mode = path.metadata().with_context(|| format!("{}: cannot be read", path.display()))?.mode();
+            let mode = path
+                .metadata()
+                .with_context(|| format!("{}: cannot be read", path.display()))?
+                .mode();
             archive.file(&to, mode & 0o777, read(&path)?);
         }
     }

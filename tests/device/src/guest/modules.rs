@@ -22,12 +22,21 @@ impl Modules {
     /// Lists the modules of an unpacked kernel package.
     pub(crate) fn of(kernel: &Path) -> Result<Self> {
         let roots = ["lib/modules", "usr/lib/modules"].map(|folder| kernel.join(folder));
-        let root = roots.iter().find(|r| r.exists()).with_context(|| format!("{}: no modules", kernel.display()))?;
-        let version = std::fs::read_dir(root)?.next().with_context(|| format!("{}: empty", root.display()))??.path();
+        let root = roots
+            .iter()
+            .find(|r| r.exists())
+            .with_context(|| format!("{}: no modules", kernel.display()))?;
+        let version = std::fs::read_dir(root)?
+            .next()
+            .with_context(|| format!("{}: empty", root.display()))??
+            .path();
         let mut files = BTreeMap::new();
         list(&version.join("kernel"), &mut files)?;
         let built_in = std::fs::read_to_string(version.join("modules.builtin"))?;
-        let built_in = built_in.lines().filter_map(|line| name(Path::new(line))).collect();
+        let built_in = built_in
+            .lines()
+            .filter_map(|line| name(Path::new(line)))
+            .collect();
         Ok(Self { files, built_in })
     }
 
@@ -44,18 +53,26 @@ impl Modules {
         if self.built_in.contains(name) || !seen.insert(name.to_owned()) {
             return Ok(());
         }
-        let file = self.files.get(name).with_context(|| format!("the kernel has no module {name}"))?;
+        let file = self
+            .files
+            .get(name)
+            .with_context(|| format!("the kernel has no module {name}"))?;
         let content = read(file)?;
         for dependency in depends(&content) {
             self.visit(&dependency, seen, order)?;
         }
-        order.push(Module { name: name.to_owned(), content });
+        order.push(Module {
+            name: name.to_owned(),
+            content,
+        });
         Ok(())
     }
 }
 
 fn list(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("{}: cannot be listed", folder.display()))? {
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("{}: cannot be listed", folder.display()))?
+    {
         let path = entry?.path();
         if path.is_dir() {
             list(&path, files)?;
@@ -69,7 +86,9 @@ fn list(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
 /// A module's name: its file's, where `-` and `_` are the same.
 fn name(path: &Path) -> Option<String> {
     let (name, rest) = path.file_name()?.to_str()?.split_once(".ko")?;
-    ["", ".xz", ".zst"].contains(&rest).then(|| name.replace('-', "_"))
+    ["", ".xz", ".zst"]
+        .contains(&rest)
+        .then(|| name.replace('-', "_"))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -79,8 +98,13 @@ fn read(file: &Path) -> Result<Vec<u8>> {
         _ => return std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display())),
     };
     let output = Command::new(unpacker).arg("-dc").arg(file).output();
-    let output = output.with_context(|| format!("`{unpacker}` is needed to unpack modules; is it installed?"))?;
-    ensure!(output.status.success(), "{}: `{unpacker} -dc` failed", file.display());
+    let output =
+        output.with_context(|| format!("`{unpacker}` is needed to unpack modules; is it installed?"))?;
+    ensure!(
+        output.status.success(),
+        "{}: `{unpacker} -dc` failed",
+        file.display()
+    );
     Ok(output.stdout)
 }
 
@@ -90,9 +114,15 @@ fn depends(content: &[u8]) -> Vec<String> {
     let Some(start) = content.windows(KEY.len()).position(|window| window == KEY) else {
         return Vec::new();
     };
-    let list = content[start + KEY.len()..].split(|&byte| byte == 0).next().unwrap_or_default();
+    let list = content[start + KEY.len()..]
+        .split(|&byte| byte == 0)
+        .next()
+        .unwrap_or_default();
     let list = String::from_utf8_lossy(list);
-    list.split(',').filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
+    list.split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| name.replace('-', "_"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -111,9 +141,18 @@ mod tests {
         module("uvcvideo.ko", "video-buf,mc,usbcore");
         module("video-buf.ko", "mc");
         module("mc.ko", "");
-        std::fs::write(folder.join("lib/modules/6.1/modules.builtin"), "kernel/drivers/usb/usbcore.ko\n").unwrap();
+        std::fs::write(
+            folder.join("lib/modules/6.1/modules.builtin"),
+            "kernel/drivers/usb/usbcore.ko\n",
+        )
+        .unwrap();
         let all = Modules::of(&folder).unwrap();
-        let order: Vec<_> = all.in_order(&["uvcvideo", "mc"]).unwrap().into_iter().map(|m| m.name).collect();
+        let order: Vec<_> = all
+            .in_order(&["uvcvideo", "mc"])
+            .unwrap()
+            .into_iter()
+            .map(|m| m.name)
+            .collect();
         let missing = all.in_order(&["vivid"]).err().map(|e| e.to_string());
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(order, ["mc", "video_buf", "uvcvideo"]);

@@ -1,4 +1,5 @@
-//! The emulated GPIO chip seen from outside, through QEMU's test protocol: inputs driven, every edge of an output heard.
+//! The emulated GPIO chip seen from outside, through QEMU's test protocol: inputs driven, every edge of an
+//! output heard.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -60,22 +61,40 @@ impl Gpio {
         let edges = Edges::default();
         let (reader, heard) = (BufReader::new(stream.try_clone()?), Arc::clone(&edges));
         // QEMU stands still when nobody takes its messages
-        std::thread::Builder::new().name("gpio".to_owned()).spawn(move || listen(reader, chip, &sender, &heard))?;
-        let mut gpio = Self { chip, path, writer: stream, answers, edges };
+        std::thread::Builder::new()
+            .name("gpio".to_owned())
+            .spawn(move || listen(reader, chip, &sender, &heard))?;
+        let mut gpio = Self {
+            chip,
+            path,
+            writer: stream,
+            answers,
+            edges,
+        };
         gpio.ask(&format!("irq_intercept_out {}", gpio.path))?;
         Ok(gpio)
     }
 
     /// The number of a pin's line.
     pub(crate) fn line(&self, pin: Pin) -> Result<u8> {
-        let line = self.chip.lines.iter().find(|(wired, _)| *wired == pin).map(|(_, line)| *line);
+        let line = self
+            .chip
+            .lines
+            .iter()
+            .find(|(wired, _)| *wired == pin)
+            .map(|(_, line)| *line);
         line.with_context(|| format!("{pin:?} is not wired to {}", self.chip.label))
     }
 
     /// Drives an input.
     pub(crate) fn drive(&mut self, pin: Pin, high: bool) -> Result<()> {
         let line = self.line(pin)?;
-        self.ask(&format!("set_irq_in {} unnamed-gpio-in {line} {}", self.path, u8::from(high))).map(drop)
+        self.ask(&format!(
+            "set_irq_in {} unnamed-gpio-in {line} {}",
+            self.path,
+            u8::from(high)
+        ))
+        .map(drop)
     }
 
     /// A pin's level as it is now.
@@ -90,7 +109,11 @@ impl Gpio {
     /// Every edge of a pin since `start`.
     pub(crate) fn edges(&self, pin: Pin, start: Instant) -> Vec<Edge> {
         let edges = self.edges.0.lock().unwrap_or_else(PoisonError::into_inner);
-        edges.iter().filter(|e| e.pin == pin && e.at >= start).copied().collect()
+        edges
+            .iter()
+            .filter(|e| e.pin == pin && e.at >= start)
+            .copied()
+            .collect()
     }
 
     /// Waits for an edge of a pin to that level after `start`; `None` where none comes in time.
@@ -104,12 +127,20 @@ impl Gpio {
                 return Some(*edge);
             }
             let wait = end.checked_duration_since(Instant::now())?;
-            edges = news.wait_timeout(edges, wait).unwrap_or_else(PoisonError::into_inner).0;
+            edges = news
+                .wait_timeout(edges, wait)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
     /// Waits until a pin has that level, at once if it has it.
-    pub(crate) fn wait_level(&mut self, pin: Pin, high: bool, patience: Duration) -> Result<Option<Duration>> {
+    pub(crate) fn wait_level(
+        &mut self,
+        pin: Pin,
+        high: bool,
+        patience: Duration,
+    ) -> Result<Option<Duration>> {
         let start = Instant::now();
         while self.level(pin)? != high {
             if start.elapsed() > patience {
@@ -122,8 +153,10 @@ impl Gpio {
 
     fn ask(&mut self, command: &str) -> Result<String> {
         writeln!(self.writer, "{command}")?;
-        let answer =
-            self.answers.recv_timeout(PATIENCE).with_context(|| format!("QEMU does not answer `{command}`"))?;
+        let answer = self
+            .answers
+            .recv_timeout(PATIENCE)
+            .with_context(|| format!("QEMU does not answer `{command}`"))?;
         ensure!(answer.starts_with("OK"), "QEMU refuses `{command}`: {answer}");
         Ok(answer)
     }
@@ -134,8 +167,14 @@ fn listen(reader: BufReader<UnixStream>, chip: &Chip, answers: &Sender<String>, 
         let at = Instant::now();
         match edge(&line) {
             Some((line, high)) => {
-                let Some(&(pin, _)) = chip.lines.iter().find(|(_, wired)| *wired == line) else { continue };
-                edges.0.lock().unwrap_or_else(PoisonError::into_inner).push(Edge { at, pin, high });
+                let Some(&(pin, _)) = chip.lines.iter().find(|(_, wired)| *wired == line) else {
+                    continue;
+                };
+                edges
+                    .0
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(Edge { at, pin, high });
                 edges.1.notify_all();
             }
             None => {
@@ -179,7 +218,8 @@ mod tests {
         let qemu = std::thread::spawn(move || {
             let (mut qemu, mut line) = (qemu, String::new());
             qemu_reader.read_line(&mut line).unwrap();
-            qemu.write_all(b"OK\nIRQ raise 1\nIRQ raise 7\nIRQ raise 2\nIRQ lower 1\n").unwrap();
+            qemu.write_all(b"OK\nIRQ raise 1\nIRQ raise 7\nIRQ raise 2\nIRQ lower 1\n")
+                .unwrap();
             line.clear();
             qemu_reader.read_line(&mut line).unwrap();
             qemu.write_all(b"OK 0x0000000000000004\n").unwrap();
@@ -189,8 +229,17 @@ mod tests {
         let mut gpio = Gpio::new(ours, &CHIP, "/chip".to_owned()).unwrap();
         let second = Duration::from_secs(1);
         let fell = gpio.wait(Pin::Gate, false, start, second).unwrap();
-        assert_eq!(gpio.edges(Pin::Gate, start).iter().map(|e| e.high).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(gpio.wait(Pin::Gate, true, fell.at + second, Duration::from_millis(1)), None);
+        assert_eq!(
+            gpio.edges(Pin::Gate, start)
+                .iter()
+                .map(|e| e.high)
+                .collect::<Vec<_>>(),
+            [true, false]
+        );
+        assert_eq!(
+            gpio.wait(Pin::Gate, true, fell.at + second, Duration::from_millis(1)),
+            None
+        );
         assert!(gpio.level(Pin::Ready).unwrap() && gpio.drive(Pin::Eye, true).is_err());
         assert_eq!(qemu.join().unwrap().trim(), "readl 0x2034");
     }

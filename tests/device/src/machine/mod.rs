@@ -53,13 +53,28 @@ impl Machine {
         let output = Command::new(qemu).args(["-device", "help"]).output();
         let output = output.with_context(|| format!("{}: cannot be run; {HOW_TO}", qemu.display()))?;
         let known = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "{}: {}", qemu.display(), String::from_utf8_lossy(&output.stderr).trim());
+        ensure!(
+            output.status.success(),
+            "{}: {}",
+            qemu.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         for device in model.devices() {
             let found = known.contains(&format!("\"{device}\""));
-            ensure!(found, "{}: this QEMU was built without {device}; {HOW_TO}", qemu.display());
+            ensure!(
+                found,
+                "{}: this QEMU was built without {device}; {HOW_TO}",
+                qemu.display()
+            );
         }
-        let found = Command::new("setpriv").arg("--version").output().is_ok_and(|output| output.status.success());
-        ensure!(found, "the rig needs `setpriv`, from util-linux, so that no QEMU outlives it");
+        let found = Command::new("setpriv")
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success());
+        ensure!(
+            found,
+            "the rig needs `setpriv`, from util-linux, so that no QEMU outlives it"
+        );
         Ok(())
     }
 
@@ -69,12 +84,21 @@ impl Machine {
         let initramfs = folder.join("initramfs.cpio");
         std::fs::write(&initramfs, parts.initramfs)?;
         let start = Instant::now();
-        let mut qemu = command(parts, &initramfs).spawn().with_context(|| HOW_TO.to_owned())?;
+        let mut qemu = command(parts, &initramfs)
+            .spawn()
+            .with_context(|| HOW_TO.to_owned())?;
         match Self::connect(&mut qemu, parts.model, &folder) {
             Ok((qmp, gpio, shell)) => {
                 // large, and read by now
                 std::fs::remove_file(initramfs)?;
-                Ok(Self { qemu, folder, qmp, gpio, shell, boot: start.elapsed() })
+                Ok(Self {
+                    qemu,
+                    folder,
+                    qmp,
+                    gpio,
+                    shell,
+                    boot: start.elapsed(),
+                })
             }
             Err(e) => {
                 let _ = qemu.kill();
@@ -124,10 +148,19 @@ impl Drop for Machine {
 }
 
 fn command(parts: &Parts<'_>, initramfs: &Path) -> Command {
-    let Parts { qemu, model, kernel, device_tree, folder, .. } = parts;
+    let Parts {
+        qemu,
+        model,
+        kernel,
+        device_tree,
+        folder,
+        ..
+    } = parts;
     // ends with the rig, however that ends; takes no time from others on this computer
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "nice", "-n", "10"]).arg(qemu);
+    command
+        .args(["--pdeathsig", "KILL", "nice", "-n", "10"])
+        .arg(qemu);
     command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
     command.args(["-append", &format!("quiet loglevel=4 {}", model.kernel)]);
@@ -135,12 +168,27 @@ fn command(parts: &Parts<'_>, initramfs: &Path) -> Command {
         command.arg("-dtb").arg(tree);
     }
     for id in ["shell", "usb"] {
-        command.args(["-chardev", &format!("socket,id={id},path={},server=on,wait=off", folder.join(id).display())]);
+        command.args([
+            "-chardev",
+            &format!(
+                "socket,id={id},path={},server=on,wait=off",
+                folder.join(id).display()
+            ),
+        ]);
     }
-    command.args(["-serial", &format!("file:{}", folder.join("console.log").display())]);
+    command.args([
+        "-serial",
+        &format!("file:{}", folder.join("console.log").display()),
+    ]);
     command.args(model.options.split_whitespace());
-    command.args(["-qmp", &format!("unix:{},server=on,wait=off", folder.join("qmp").display())]);
-    command.args(["-qtest", &format!("unix:{},server=on,wait=off", folder.join("qtest").display())]);
+    command.args([
+        "-qmp",
+        &format!("unix:{},server=on,wait=off", folder.join("qmp").display()),
+    ]);
+    command.args([
+        "-qtest",
+        &format!("unix:{},server=on,wait=off", folder.join("qtest").display()),
+    ]);
     command.args(["-qtest-log", "none"]);
     let log = File::create(folder.join("qemu.log")).map_or_else(|_| Stdio::null(), Stdio::from);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -13,7 +13,8 @@ pub(crate) enum Kind {
 
 /// A computer.
 pub(crate) struct Model {
-    /// QEMU's options for it. There are sockets `shell` and `usb` for what it has; the first serial port is the console.
+    /// QEMU's options for it. There are sockets `shell` and `usb` for what it has; the first serial port is
+    /// the console.
     pub(super) options: &'static str,
     /// Of the kernel's command line.
     pub(super) kernel: &'static str,
@@ -40,8 +41,8 @@ impl Kind {
 }
 
 impl Model {
-    /// Whether the rig moves the belt: it holds the eye's line, and a camera that the guest sees. Otherwise the program's
-    /// own simulated belt moves.
+    /// Whether the rig moves the belt: it holds the eye's line, and a camera that the guest sees. Otherwise
+    /// the program's own simulated belt moves.
     pub(crate) fn has_eye(&self) -> bool {
         self.chip.lines.iter().any(|(pin, _)| *pin == Pin::Eye)
     }
@@ -50,7 +51,10 @@ impl Model {
     pub(super) fn devices(&self) -> impl Iterator<Item = &'static str> {
         let options = self.options.split_whitespace();
         let values = options.clone().skip(1);
-        options.zip(values).filter(|(option, _)| *option == "-device").filter_map(|(_, value)| value.split(',').next())
+        options
+            .zip(values)
+            .filter(|(option, _)| *option == "-device")
+            .filter_map(|(_, value)| value.split(',').next())
     }
 }
 
@@ -62,7 +66,14 @@ const VIRT: Model = Model {
         -device i6300esb -action watchdog=none",
     kernel: "console=ttyAMA0 vt.global_cursor_default=0 consoleblank=0",
     device_tree: None,
-    modules: &["virtio_pci", "virtio_console", "virtio_gpu", "xhci_pci", "uvcvideo", "i6300esb"],
+    modules: &[
+        "virtio_pci",
+        "virtio_console",
+        "virtio_gpu",
+        "xhci_pci",
+        "uvcvideo",
+        "i6300esb",
+    ],
     init: "port='/dev/vport*p1'",
     nodes: &["/dev/gpiochip0", "/dev/fb0", "/dev/dri/card0", "/dev/watchdog"],
     chip: Chip {
@@ -72,14 +83,20 @@ const VIRT: Model = Model {
         // the data register with all lines in its address mask
         levels: 0x0903_03fc,
         // line 3 is the power button
-        lines: &[(Pin::Eye, 0), (Pin::Gate, 1), (Pin::Ready, 2), (Pin::Fault, 4), (Pin::Heartbeat, 5)],
+        lines: &[
+            (Pin::Eye, 0),
+            (Pin::Gate, 1),
+            (Pin::Ready, 2),
+            (Pin::Fault, 4),
+            (Pin::Heartbeat, 5),
+        ],
     },
     board: "board/qemu-virt.toml",
 };
 
-/// One core of its four, for the others would be this computer's. Debian's kernel has no driver for /dev/gpiomem, so the
-/// registers are reached through /dev/mem, as rppal does where the former cannot be mapped; what is there in its place can
-/// be locked.
+/// One core of its four, for the others would be this computer's. Debian's kernel has no driver for
+/// /dev/gpiomem, so the registers are reached through /dev/mem, as rppal does where the former cannot be
+/// mapped; what is there in its place can be locked.
 const RASPI3B: Model = Model {
     options: "-M raspi3b -global bcm2837.enabled-cpus=1 -serial chardev:shell",
     kernel: "console=ttyAMA0 maxcpus=1 iomem=relaxed",
@@ -92,7 +109,12 @@ const RASPI3B: Model = Model {
         within: "/machine/soc/peripherals",
         label: "pinctrl-bcm2835",
         levels: 0x3f20_0034,
-        lines: &[(Pin::Gate, 5), (Pin::Ready, 6), (Pin::Fault, 13), (Pin::Heartbeat, 19)],
+        lines: &[
+            (Pin::Gate, 5),
+            (Pin::Ready, 6),
+            (Pin::Fault, 13),
+            (Pin::Heartbeat, 19),
+        ],
     },
     board: "board/qemu-raspi3b.toml",
 };

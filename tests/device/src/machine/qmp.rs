@@ -23,18 +23,30 @@ pub(crate) struct Qmp {
 impl Qmp {
     pub(super) fn new(stream: UnixStream) -> Result<Self> {
         let reader = BufReader::new(stream.try_clone()?);
-        let mut qmp = Self { reader, writer: stream, line: String::new(), events: VecDeque::new() };
-        qmp.receive(Instant::now() + PATIENCE)?.context("QEMU does not say hello")?;
+        let mut qmp = Self {
+            reader,
+            writer: stream,
+            line: String::new(),
+            events: VecDeque::new(),
+        };
+        qmp.receive(Instant::now() + PATIENCE)?
+            .context("QEMU does not say hello")?;
         qmp.execute("qmp_capabilities", json!({}))?;
         Ok(qmp)
     }
 
     /// Has a command executed; what it returns.
     pub(crate) fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
-        writeln!(self.writer, "{}", json!({ "execute": command, "arguments": arguments }))?;
+        writeln!(
+            self.writer,
+            "{}",
+            json!({ "execute": command, "arguments": arguments })
+        )?;
         let end = Instant::now() + PATIENCE;
         loop {
-            let answer = self.receive(end)?.with_context(|| format!("QEMU does not answer `{command}`"))?;
+            let answer = self
+                .receive(end)?
+                .with_context(|| format!("QEMU does not answer `{command}`"))?;
             if let Some(value) = answer.get("return") {
                 return Ok(value.clone());
             }
@@ -68,26 +80,36 @@ impl Qmp {
 
     /// Saves what the display shows.
     pub(crate) fn screenshot(&mut self, png: &Path) -> Result<()> {
-        self.execute("screendump", json!({ "filename": png, "format": "png" })).map(drop)
+        self.execute("screendump", json!({ "filename": png, "format": "png" }))
+            .map(drop)
     }
 
     /// The path of an object of a type.
     pub(crate) fn object(&mut self, within: &str, kind: &str) -> Result<String> {
         let wanted = format!("child<{kind}>");
         let list = self.execute("qom-list", json!({ "path": within }))?;
-        let found = list.as_array().into_iter().flatten().find(|property| property["type"] == wanted.as_str());
+        let found = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|property| property["type"] == wanted.as_str());
         let name = found.and_then(|property| property["name"].as_str());
-        name.map(|name| format!("{within}/{name}")).with_context(|| format!("the machine has no {kind} in {within}"))
+        name.map(|name| format!("{within}/{name}"))
+            .with_context(|| format!("the machine has no {kind} in {within}"))
     }
 
     fn receive(&mut self, end: Instant) -> Result<Option<Value>> {
-        let wait = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let wait = end
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
         self.reader.get_ref().set_read_timeout(Some(wait))?;
         match self.reader.read_line(&mut self.line) {
             Ok(0) => bail!("QEMU has ended"),
             Ok(_) => {
                 let line = std::mem::take(&mut self.line);
-                Ok(Some(serde_json::from_str(&line).with_context(|| format!("QEMU said: {line}"))?))
+                Ok(Some(
+                    serde_json::from_str(&line).with_context(|| format!("QEMU said: {line}"))?,
+                ))
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
             Err(e) => Err(e.into()),

@@ -18,7 +18,11 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream, heard: Vec::new(), commands: 0 }
+        Self {
+            stream,
+            heard: Vec::new(),
+            commands: 0,
+        }
     }
 
     /// Has a command executed that must end well; what it says.
@@ -31,7 +35,8 @@ impl Shell {
     /// Has a command executed; what it says, and its exit code.
     pub(crate) fn try_run(&mut self, command: &str, patience: Duration) -> Result<(String, i32)> {
         self.begin(command)?;
-        self.end(patience).with_context(|| format!("in the guest, `{command}`"))
+        self.end(patience)
+            .with_context(|| format!("in the guest, `{command}`"))
     }
 
     /// Sends a command without waiting for its end.
@@ -52,7 +57,10 @@ impl Shell {
                 return Ok((said, code));
             }
             let said = String::from_utf8_lossy(&self.heard);
-            let Some(wait) = end.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero()) else {
+            let Some(wait) = end
+                .checked_duration_since(Instant::now())
+                .filter(|wait| !wait.is_zero())
+            else {
                 bail!("no answer in {patience:?}; until then it said: {said}");
             };
             self.stream.set_read_timeout(Some(wait))?;
@@ -81,7 +89,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_whole_or_none() {
-        assert_eq!(split(b"a\nb\n@@end 7 0\n", b"@@end 7 "), Some(("a\nb".to_owned(), 0)));
+        assert_eq!(
+            split(b"a\nb\n@@end 7 0\n", b"@@end 7 "),
+            Some(("a\nb".to_owned(), 0))
+        );
         assert_eq!(split(b"a\n@@end 7 12", b"@@end 7 "), None);
         assert_eq!(split(b"a\n@@end 6 0\n", b"@@end 7 "), None);
     }

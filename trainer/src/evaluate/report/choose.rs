@@ -16,8 +16,9 @@ pub struct Choice {
 /// Takes at most `limit` of each kind; equal scores keep their order.
 pub fn choose(scored: &[Scored], limit: usize) -> Choice {
     let pick = |good: bool, rejected: bool| {
-        let mut found: Vec<usize> =
-            (0..scored.len()).filter(|&i| scored[i].good() == good && scored[i].rejected == rejected).collect();
+        let mut found: Vec<usize> = (0..scored.len())
+            .filter(|&i| scored[i].good() == good && scored[i].rejected == rejected)
+            .collect();
         found.sort_by(|&a, &b| {
             let rising = scored[a].score.total_cmp(&scored[b].score);
             if rejected { rising.reverse() } else { rising }
@@ -25,7 +26,11 @@ pub fn choose(scored: &[Scored], limit: usize) -> Choice {
         found.truncate(limit);
         found
     };
-    Choice { false_rejects: pick(true, true), misses: pick(false, false), finds: pick(false, true) }
+    Choice {
+        false_rejects: pick(true, true),
+        misses: pick(false, false),
+        finds: pick(false, true),
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +58,11 @@ mod tests {
             rejected: score > 2.0,
             map: Vec::new(),
         });
-        let expected = Choice { false_rejects: vec![2, 1], misses: vec![4, 3], finds: vec![5, 7] };
+        let expected = Choice {
+            false_rejects: vec![2, 1],
+            misses: vec![4, 3],
+            finds: vec![5, 7],
+        };
         assert_eq!(choose(&scored, 2), expected);
         assert_eq!(choose(&scored, 9).finds, [5, 7, 6]);
     }

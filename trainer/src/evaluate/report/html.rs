@@ -35,7 +35,10 @@ pub(super) fn interval(of: usize, all: usize) -> (f64, f64) {
     let centre = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    (((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0))
+    (
+        ((centre - half) / scale).max(0.0),
+        ((centre + half) / scale).min(1.0),
+    )
 }
 
 #[cfg(test)]
@@ -46,7 +49,10 @@ mod tests {
     fn wilson_interval() {
         // R: prop.test(1, 48, correct = FALSE), prop.test(0, 10, correct = FALSE)
         let (low, high) = interval(1, 48);
-        assert!((low - 0.003_685).abs() < 1e-4 && (high - 0.109_0).abs() < 1e-3, "{low} {high}");
+        assert!(
+            (low - 0.003_685).abs() < 1e-4 && (high - 0.109_0).abs() < 1e-3,
+            "{low} {high}"
+        );
         let (low, high) = interval(0, 10);
         assert!(low < 1e-12 && (high - 0.277_5).abs() < 1e-4, "{high}");
         assert_eq!(interval(0, 0), (0.0, 1.0));
@@ -56,6 +62,9 @@ mod tests {
     #[test]
     fn shares() {
         let shown = [None, Some(0.0), Some(0.002), Some(0.0208), Some(1.0)].map(percent);
-        assert_eq!(shown, ["–", "0.0\u{a0}%", "0.20\u{a0}%", "2.1\u{a0}%", "100.0\u{a0}%"]);
+        assert_eq!(
+            shown,
+            ["–", "0.0\u{a0}%", "0.20\u{a0}%", "2.1\u{a0}%", "100.0\u{a0}%"]
+        );
     }
 }

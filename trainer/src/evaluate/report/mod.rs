@@ -1,4 +1,5 @@
-//! The report: one HTML file that holds everything it shows. It needs no network, no script and no other file.
+//! The report: one HTML file that holds everything it shows. It needs no network, no script and no other
+//! file.
 
 mod chart;
 mod choose;
@@ -80,13 +81,25 @@ pub fn prepare(path: &Path) -> Result<(), ReportError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     folder
         .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::OpenOptions::new().create(true).append(true).open(path).map(drop))
-        .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+        .and_then(|()| {
+            fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map(drop)
+        })
+        .map_err(|source| ReportError::Write {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// Writes the report to a file.
 pub fn write(path: &Path, report: &Report<'_>) -> Result<(), ReportError> {
-    fs::write(path, page::page(report)).map_err(|source| ReportError::Write { path: path.to_owned(), source })
+    fs::write(path, page::page(report)).map_err(|source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -105,12 +118,25 @@ mod tests {
             ("picture".to_owned(), Picture::filled(4, 4, 3, 9)),
             ("\"mask\"".to_owned(), Picture::filled(4, 4, 1, 255)),
         ];
-        let panel = Panel { title: "a<b>.png".to_owned(), caption: "good".to_owned(), columns };
+        let panel = Panel {
+            title: "a<b>.png".to_owned(),
+            caption: "good".to_owned(),
+            columns,
+        };
         let sections = [
-            Section { title: "Missed".to_owned(), about: "None.".to_owned(), panels: vec![] },
-            Section { title: "Found".to_owned(), about: "Some.".to_owned(), panels: vec![panel] },
+            Section {
+                title: "Missed".to_owned(),
+                about: "None.".to_owned(),
+                panels: vec![],
+            },
+            Section {
+                title: "Found".to_owned(),
+                about: "Some.".to_owned(),
+                panels: vec![panel],
+            },
         ];
-        let scores = [(0.5, true), (3.5, true), (9.0, false)].map(|(score, good)| PictureScore { score, good });
+        let scores =
+            [(0.5, true), (3.5, true), (9.0, false)].map(|(score, good)| PictureScore { score, good });
         let notes = ["no float.onnx & no float rows".to_owned()];
         let report = Report {
             evaluation: &evaluation,
@@ -127,27 +153,53 @@ mod tests {
         let html = fs::read_to_string(&page).expect("the page");
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(&#39;&amp;&#39;)"));
         assert!(
-            html.contains("a&lt;b&gt;.png") && html.contains("glue &lt;b&gt;") && html.contains("no float.onnx &amp;")
+            html.contains("a&lt;b&gt;.png")
+                && html.contains("glue &lt;b&gt;")
+                && html.contains("no float.onnx &amp;")
         );
-        assert!(!html.contains("http://") && !html.contains("https://"), "the page must not ask the network");
+        assert!(
+            !html.contains("http://") && !html.contains("https://"),
+            "the page must not ask the network"
+        );
         assert!(!html.contains("NaN") && !html.contains("inf"));
-        let shown: Vec<&str> = html.split("src=\"").skip(1).filter_map(|s| s.split('"').next()).collect();
+        let shown: Vec<&str> = html
+            .split("src=\"")
+            .skip(1)
+            .filter_map(|s| s.split('"').next())
+            .collect();
         assert_eq!(shown.len(), 2);
         for (shown, [red, green]) in shown.iter().zip([[9, 9], [255, 255]]) {
-            let bytes = shown.strip_prefix("data:image/jpeg;base64,").map(|text| STANDARD.decode(text));
-            let picture = image::load_from_memory(&bytes.expect("inline").expect("base64")).expect("JPEG").to_rgb8();
+            let bytes = shown
+                .strip_prefix("data:image/jpeg;base64,")
+                .map(|text| STANDARD.decode(text));
+            let picture = image::load_from_memory(&bytes.expect("inline").expect("base64"))
+                .expect("JPEG")
+                .to_rgb8();
             let found = picture.get_pixel(1, 1).0;
-            assert!(found[0].abs_diff(red) < 3 && found[1].abs_diff(green) < 3, "{found:?}");
+            assert!(
+                found[0].abs_diff(red) < 3 && found[1].abs_diff(green) < 3,
+                "{found:?}"
+            );
         }
         assert!(prepare(root.path()).is_err_and(|e| e.to_string().contains("report.html")));
     }
 
     #[test]
     fn an_empty_evaluation_still_makes_a_page() {
-        let evaluation =
-            Evaluation { results: Default::default(), counts: Default::default(), threshold: 0.0, ..evaluation() };
-        let report =
-            Report { evaluation: &evaluation, tested: "", test_set: "", scores: &[], sections: &[], notes: &[] };
+        let evaluation = Evaluation {
+            results: Default::default(),
+            counts: Default::default(),
+            threshold: 0.0,
+            ..evaluation()
+        };
+        let report = Report {
+            evaluation: &evaluation,
+            tested: "",
+            test_set: "",
+            scores: &[],
+            sections: &[],
+            notes: &[],
+        };
         let html = page::page(&report);
         assert!(html.ends_with("</html>\n") && !html.contains("NaN") && !html.contains("inf"));
     }

@@ -15,13 +15,21 @@ pub(super) fn cut(x: &FlexTensor, grid: usize) -> FlexTensor {
     let [planes, size, _]: [usize; 3] = x.shape().dims();
     let (x, block) = (x.to_contiguous(), size / grid);
     let mut blocks = vec![0.0; planes * size * size];
-    blocks.par_chunks_exact_mut(planes * block * block).enumerate().for_each(|(place, to)| {
-        let (down, across) = (place / grid * block, place % grid * block);
-        for (to, plane) in to.chunks_exact_mut(block * block).zip(values(&x).chunks_exact(size * size)) {
-            let rows = plane[down * size..].chunks_exact(size);
-            to.chunks_exact_mut(block).zip(rows).for_each(|(to, row)| to.copy_from_slice(&row[across..][..block]));
-        }
-    });
+    blocks
+        .par_chunks_exact_mut(planes * block * block)
+        .enumerate()
+        .for_each(|(place, to)| {
+            let (down, across) = (place / grid * block, place % grid * block);
+            for (to, plane) in to
+                .chunks_exact_mut(block * block)
+                .zip(values(&x).chunks_exact(size * size))
+            {
+                let rows = plane[down * size..].chunks_exact(size);
+                to.chunks_exact_mut(block)
+                    .zip(rows)
+                    .for_each(|(to, row)| to.copy_from_slice(&row[across..][..block]));
+            }
+        });
     tensor(blocks, [grid * grid, planes, block * block])
 }
 
@@ -31,15 +39,17 @@ pub(super) fn join(blocks: &FlexTensor, grid: usize) -> FlexTensor {
     let (blocks, block) = (blocks.to_contiguous(), pixels.isqrt());
     let size = grid * block;
     let mut x = vec![0.0; planes * size * size];
-    x.par_chunks_exact_mut(size * size).enumerate().for_each(|(plane, to)| {
-        for (row, to) in to.chunks_exact_mut(size).enumerate() {
-            for (across, to) in to.chunks_exact_mut(block).enumerate() {
-                let place = row / block * grid + across;
-                let from = (place * planes + plane) * pixels + row % block * block;
-                to.copy_from_slice(&values(&blocks)[from..][..block]);
+    x.par_chunks_exact_mut(size * size)
+        .enumerate()
+        .for_each(|(plane, to)| {
+            for (row, to) in to.chunks_exact_mut(size).enumerate() {
+                for (across, to) in to.chunks_exact_mut(block).enumerate() {
+                    let place = row / block * grid + across;
+                    let from = (place * planes + plane) * pixels + row % block * block;
+                    to.copy_from_slice(&values(&blocks)[from..][..block]);
+                }
             }
-        }
-    });
+        });
     tensor(x, [planes, size, size])
 }
 
@@ -70,7 +80,11 @@ impl Backward<Flex, 1> for Join {
 /// [`cut`] with gradients.
 pub(super) fn tracked_cut(x: FloatTensor<Diff>, grid: usize) -> FloatTensor<Diff> {
     let y = cut(&x.primitive, grid);
-    match Cut.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful() {
+    match Cut
+        .prepare::<NoCheckpointing>([x.node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish(grid, y),
         OpsKind::UnTracked(node) => node.finish(y),
     }
@@ -79,7 +93,11 @@ pub(super) fn tracked_cut(x: FloatTensor<Diff>, grid: usize) -> FloatTensor<Diff
 /// [`join`] with gradients.
 pub(super) fn tracked_join(blocks: FloatTensor<Diff>, grid: usize) -> FloatTensor<Diff> {
     let x = join(&blocks.primitive, grid);
-    match Join.prepare::<NoCheckpointing>([blocks.node]).compute_bound().stateful() {
+    match Join
+        .prepare::<NoCheckpointing>([blocks.node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish(grid, x),
         OpsKind::UnTracked(node) => node.finish(x),
     }

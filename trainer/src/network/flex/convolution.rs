@@ -18,19 +18,26 @@ use super::{Diff, tensor, values};
 const DOWN: usize = 3;
 /// Taps of the decoder's windows along each axis.
 const UP: usize = 4;
-/// Places of the smaller feature that one matrix product takes, about: its windows stay in the cache, and the products
-/// share the threads. Whole pictures only, so the sums do not depend on the number of threads.
+/// Places of the smaller feature that one matrix product takes, about: its windows stay in the cache, and the
+/// products share the threads. Whole pictures only, so the sums do not depend on the number of threads.
 const PLACES: usize = 1024;
 
 /// The parts that `pictures` are taken in, where each has so many places.
 fn parts(pictures: usize, places: usize) -> Vec<Range<usize>> {
     let several = (PLACES / places).clamp(1, pictures.max(1));
-    (0..pictures).step_by(several).map(|first| first..(first + several).min(pictures)).collect()
+    (0..pictures)
+        .step_by(several)
+        .map(|first| first..(first + several).min(pictures))
+        .collect()
 }
 
 /// Works on all parts, in parallel, in order.
 fn each<T: Send>(parts: &[Range<usize>], work: impl Fn(usize, Range<usize>) -> T + Sync) -> Vec<T> {
-    parts.par_iter().enumerate().map(|(part, pictures)| work(part, pictures.clone())).collect()
+    parts
+        .par_iter()
+        .enumerate()
+        .map(|(part, pictures)| work(part, pictures.clone()))
+        .collect()
 }
 
 fn product(a: FlexTensor, b: FlexTensor) -> FlexTensor {
@@ -44,7 +51,11 @@ fn matrix(x: &FlexTensor, rows: usize) -> FlexTensor {
 
 /// Matrices of the same number of rows, next to each other.
 fn side_by_side(parts: Vec<FlexTensor>, rows: usize) -> Vec<f32> {
-    let width: usize = parts.iter().map(|part| part.shape().num_elements()).sum::<usize>() / rows;
+    let width: usize = parts
+        .iter()
+        .map(|part| part.shape().num_elements())
+        .sum::<usize>()
+        / rows;
     let mut all = vec![0.0; rows * width];
     all.par_chunks_exact_mut(width).enumerate().for_each(|(row, to)| {
         let mut from = 0;
@@ -58,10 +69,14 @@ fn side_by_side(parts: Vec<FlexTensor>, rows: usize) -> Vec<f32> {
 }
 
 fn sum(parts: Vec<FlexTensor>) -> FlexTensor {
-    parts.into_iter().reduce(Flex::float_add).expect("a batch has at least one picture")
+    parts
+        .into_iter()
+        .reduce(Flex::float_add)
+        .expect("a batch has at least one picture")
 }
 
-/// `weight` `[outputs, inputs, 3, 3]` times the windows of contiguous `x`; also returns the windows of each part.
+/// `weight` `[outputs, inputs, 3, 3]` times the windows of contiguous `x`; also returns the windows of each
+/// part.
 pub(super) fn down(x: &FlexTensor, weight: &FlexTensor) -> (FlexTensor, Vec<FlexTensor>) {
     let from: [usize; 4] = x.shape().dims();
     let ([inputs, pictures, height, width], outputs) = (from, weight.shape()[0]);
@@ -74,21 +89,35 @@ pub(super) fn down(x: &FlexTensor, weight: &FlexTensor) -> (FlexTensor, Vec<Flex
     })
     .into_iter()
     .unzip();
-    (tensor(side_by_side(y, outputs), [outputs, pictures, height / 2, width / 2]), windows)
+    (
+        tensor(
+            side_by_side(y, outputs),
+            [outputs, pictures, height / 2, width / 2],
+        ),
+        windows,
+    )
 }
 
-/// The windows that `weight` `[inputs, outputs, 4, 4]` draws for each place of contiguous `x`, laid over each other.
+/// The windows that `weight` `[inputs, outputs, 4, 4]` draws for each place of contiguous `x`, laid over each
+/// other.
 pub(super) fn up(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
-    let ([inputs, pictures, height, width], outputs): ([usize; 4], usize) = (x.shape().dims(), weight.shape()[1]);
+    let ([inputs, pictures, height, width], outputs): ([usize; 4], usize) =
+        (x.shape().dims(), weight.shape()[1]);
     let places = height * width;
     let weight = matrix(weight, inputs).transpose(0, 1);
     let x = matrix(x, inputs);
     let y = each(&parts(pictures, places), |_, part| {
         let shape = [outputs, part.len(), 2 * height, 2 * width];
-        let windows = product(weight.clone(), x.narrow(1, part.start * places, part.len() * places));
+        let windows = product(
+            weight.clone(),
+            x.narrow(1, part.start * places, part.len() * places),
+        );
         tensor(fold(values(&windows), shape, UP), shape)
     });
-    tensor(side_by_side(y, outputs), [outputs, pictures, 2 * height, 2 * width])
+    tensor(
+        side_by_side(y, outputs),
+        [outputs, pictures, 2 * height, 2 * width],
+    )
 }
 
 #[derive(Debug)]
@@ -109,12 +138,17 @@ impl Backward<Flex, 2> for Down {
             let weight = matrix(&weight, outputs).transpose(0, 1);
             let dx = each(&parts, |_, part| {
                 let shape = [inputs, part.len(), from[2], from[3]];
-                tensor(fold(values(&product(weight.clone(), part_of(&part))), shape, DOWN), shape)
+                tensor(
+                    fold(values(&product(weight.clone(), part_of(&part))), shape, DOWN),
+                    shape,
+                )
             });
             grads.register::<Flex>(node.id, tensor(side_by_side(dx, inputs), from));
         }
         if let Some(node) = w_node {
-            let dw = each(&parts, |n, part| product(part_of(&part), windows[n].transpose(0, 1)));
+            let dw = each(&parts, |n, part| {
+                product(part_of(&part), windows[n].transpose(0, 1))
+            });
             grads.register::<Flex>(node.id, sum(dw).reshape(weight.shape()));
         }
     }
@@ -136,8 +170,13 @@ impl Backward<Flex, 2> for Up {
         let (x, filters) = (matrix(&x, inputs), matrix(&weight, inputs));
         let gradients = each(&parts(pictures, places), |_, part| {
             let x = x.narrow(1, part.start * places, part.len() * places);
-            let windows = tensor(unfold(values(&dy), to, part.clone(), UP), [taps, part.len() * places]);
-            let dx = x_node.is_some().then(|| product(filters.clone(), windows.clone()));
+            let windows = tensor(
+                unfold(values(&dy), to, part.clone(), UP),
+                [taps, part.len() * places],
+            );
+            let dx = x_node
+                .is_some()
+                .then(|| product(filters.clone(), windows.clone()));
             let dw = w_node.is_some().then(|| product(x, windows.transpose(0, 1)));
             (dx, dw)
         });
@@ -157,7 +196,11 @@ impl Backward<Flex, 2> for Up {
 pub(super) fn tracked_down(x: FloatTensor<Diff>, weight: FloatTensor<Diff>) -> FloatTensor<Diff> {
     let from = x.primitive.shape().dims();
     let (y, windows) = down(&x.primitive.to_contiguous(), &weight.primitive);
-    match Down.prepare::<NoCheckpointing>([x.node, weight.node]).compute_bound().stateful() {
+    match Down
+        .prepare::<NoCheckpointing>([x.node, weight.node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish((windows, weight.primitive, from), y),
         OpsKind::UnTracked(node) => node.finish(y),
     }
@@ -167,7 +210,11 @@ pub(super) fn tracked_down(x: FloatTensor<Diff>, weight: FloatTensor<Diff>) -> F
 pub(super) fn tracked_up(x: FloatTensor<Diff>, weight: FloatTensor<Diff>) -> FloatTensor<Diff> {
     let input = x.primitive.to_contiguous();
     let y = up(&input, &weight.primitive);
-    match Up.prepare::<NoCheckpointing>([x.node, weight.node]).compute_bound().stateful() {
+    match Up
+        .prepare::<NoCheckpointing>([x.node, weight.node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish((input, weight.primitive), y),
         OpsKind::UnTracked(node) => node.finish(y),
     }

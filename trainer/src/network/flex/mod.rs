@@ -25,7 +25,9 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
 
 /// The values of a contiguous tensor.
 fn values(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("made contiguous, and the network's values are f32")
+    tensor
+        .as_slice()
+        .expect("made contiguous, and the network's values are f32")
 }
 
 fn primitive<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B> {
@@ -42,7 +44,10 @@ fn moments<B: Backend>([mean, variance]: [Vec<f32>; 2], device: &B::Device) -> M
         let shape = [values.len(), 1];
         Tensor::from_data(TensorData::new(values, shape), device)
     };
-    Moments { mean: column(mean), variance: column(variance) }
+    Moments {
+        mean: column(mean),
+        variance: column(variance),
+    }
 }
 
 impl Kernels for Flex {

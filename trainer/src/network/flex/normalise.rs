@@ -35,13 +35,18 @@ struct Gradients {
 fn forward(x: &[f32], scale: &[f32], shift: &[f32]) -> Normalised {
     let length = x.len() / scale.len();
     let mut y = vec![0.0; x.len()];
-    let rows = y.par_chunks_exact_mut(length).zip(x.par_chunks_exact(length)).zip(scale.par_iter().zip(shift));
+    let rows = y
+        .par_chunks_exact_mut(length)
+        .zip(x.par_chunks_exact(length))
+        .zip(scale.par_iter().zip(shift));
     let (mean, variance) = rows
         .map(|((y, x), (scale, shift))| {
             let mean = sum(x, |x| x) / length as f32;
             let variance = sum(x, |x| (x - mean) * (x - mean)) / length as f32;
             let factor = scale / (variance + EPSILON).sqrt();
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = ((x - mean) * factor + shift).max(0.0));
+            y.iter_mut()
+                .zip(x)
+                .for_each(|(y, x)| *y = ((x - mean) * factor + shift).max(0.0));
             (mean, variance)
         })
         .unzip();
@@ -61,12 +66,17 @@ fn backward(dy: &[f32], x: &[f32], scale: &[f32], y: &[f32], mean: &[f32], varia
         .map(|(((dx, x), (dy, y)), (scale, (mean, variance)))| {
             let deviation = (variance + EPSILON).sqrt();
             // Nothing flows where the ReLU is off.
-            dx.iter_mut().zip(dy).zip(y).for_each(|((dx, dy), y)| *dx = if *y > 0.0 { *dy } else { 0.0 });
+            dx.iter_mut()
+                .zip(dy)
+                .zip(y)
+                .for_each(|((dx, dy), y)| *dx = if *y > 0.0 { *dy } else { 0.0 });
             let shift = sum(dx, |d| d);
             let along = sum2(dx, x, |d, x| d * (x - mean)) / deviation;
             let (factor, level) = (scale / deviation, shift / length as f32);
             let slope = along / (length as f32 * deviation);
-            dx.iter_mut().zip(x).for_each(|(dx, x)| *dx = factor * (*dx - level - (x - mean) * slope));
+            dx.iter_mut()
+                .zip(x)
+                .for_each(|(dx, x)| *dx = factor * (*dx - level - (x - mean) * slope));
             (along, shift)
         })
         .unzip();
@@ -85,15 +95,27 @@ fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let (a, b) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(&a, &b)| f(a, b)).sum();
+    let rest: f32 = a
+        .remainder()
+        .iter()
+        .zip(b.remainder())
+        .map(|(&a, &b)| f(a, b))
+        .sum();
     for (a, b) in a.zip(b) {
-        lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (&a, &b))| *lane += f(a, b));
+        lanes
+            .iter_mut()
+            .zip(a.iter().zip(b))
+            .for_each(|(lane, (&a, &b))| *lane += f(a, b));
     }
     lanes.iter().sum::<f32>() + rest
 }
 
 /// The output for contiguous `x`, and the mean and variance of each channel.
-pub(super) fn normalise_relu(x: &FlexTensor, scale: &FlexTensor, shift: &FlexTensor) -> (FlexTensor, [Vec<f32>; 2]) {
+pub(super) fn normalise_relu(
+    x: &FlexTensor,
+    scale: &FlexTensor,
+    shift: &FlexTensor,
+) -> (FlexTensor, [Vec<f32>; 2]) {
     let shape: [usize; 2] = x.shape().dims();
     let Normalised { y, mean, variance } = forward(values(x), values(scale), values(shift));
     (tensor(y, shape), [mean, variance])
@@ -114,8 +136,19 @@ impl Backward<Flex, 3> for NormaliseRelu {
         let State([x, scale, y], [mean, variance]) = ops.state;
         let shape: [usize; 2] = x.shape().dims();
         let column = [shape[0], 1];
-        let of = backward(values(&dy), values(&x), values(&scale), values(&y), &mean, &variance);
-        let gradients = [tensor(of.x, shape), tensor(of.scale, column), tensor(of.shift, column)];
+        let of = backward(
+            values(&dy),
+            values(&x),
+            values(&scale),
+            values(&y),
+            &mean,
+            &variance,
+        );
+        let gradients = [
+            tensor(of.x, shape),
+            tensor(of.scale, column),
+            tensor(of.shift, column),
+        ];
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = parent {
                 grads.register::<Flex>(node.id, gradient);
@@ -129,7 +162,11 @@ pub(super) fn tracked(inputs: [FloatTensor<Diff>; 3]) -> (FloatTensor<Diff>, [Ve
     let [x, scale, shift] = [0, 1, 2].map(|i| inputs[i].primitive.to_contiguous());
     let (y, of) = normalise_relu(&x, &scale, &shift);
     let state = State([x, scale, y.clone()], of.clone());
-    let y = match NormaliseRelu.prepare::<NoCheckpointing>(inputs.map(|t| t.node)).compute_bound().stateful() {
+    let y = match NormaliseRelu
+        .prepare::<NoCheckpointing>(inputs.map(|t| t.node))
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish(state, y),
         OpsKind::UnTracked(node) => node.finish(y),
     };

@@ -31,7 +31,10 @@ impl Windows {
     /// The places whose windows are cut, with these.
     fn cut(&self) -> impl Iterator<Item = (usize, &(usize, Vec<f32>))> {
         let uncut = self.uncut().map_or(0..0, |(places, _)| places);
-        self.0.iter().enumerate().filter(move |(at, _)| !uncut.contains(at))
+        self.0
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| !uncut.contains(at))
     }
 
     /// Blurs a square plane; `rows` is another one to work in.
@@ -67,7 +70,10 @@ impl Windows {
                 }
             }
             for (at, (first, weights)) in self.cut() {
-                to[*first..].iter_mut().zip(weights).for_each(|(to, w)| *to += w * from[at]);
+                to[*first..]
+                    .iter_mut()
+                    .zip(weights)
+                    .for_each(|(to, w)| *to += w * from[at]);
             }
         }
         dx.fill(0.0);
@@ -81,7 +87,9 @@ impl Windows {
 
 /// `to += from * weight`, as far as both go.
 fn add(to: &mut [f32], from: &[f32], weight: f32) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from * weight);
+    to.iter_mut()
+        .zip(from)
+        .for_each(|(to, from)| *to += from * weight);
 }
 
 /// The sum of SSIM over a plane, and the sum's gradient by `a`.
@@ -112,9 +120,17 @@ fn of_plane(a: &[f32], b: &[f32], windows: &Windows, gradient: &mut [f32]) -> f6
     let mut back = vec![0.0; a.len()];
     windows.spread(&mean_a, &mut rows, gradient);
     windows.spread(&products, &mut rows, &mut back);
-    gradient.iter_mut().zip(b).zip(&back).for_each(|((d, b), back)| *d += b * back);
+    gradient
+        .iter_mut()
+        .zip(b)
+        .zip(&back)
+        .for_each(|((d, b), back)| *d += b * back);
     windows.spread(&squares, &mut rows, &mut back);
-    gradient.iter_mut().zip(a).zip(&back).for_each(|((d, a), back)| *d += 2.0 * a * back);
+    gradient
+        .iter_mut()
+        .zip(a)
+        .zip(&back)
+        .for_each(|((d, a), back)| *d += 2.0 * a * back);
     sum
 }
 
@@ -123,7 +139,9 @@ fn mean(a: &FlexTensor, b: &FlexTensor) -> (FlexTensor, FlexTensor) {
     let shape: [usize; 3] = a.shape().dims();
     let (plane, windows) = (shape[1] * shape[2], Windows::new(shape[1]));
     let mut gradient = vec![0.0; shape.iter().product()];
-    let planes = values(a).par_chunks_exact(plane).zip(values(b).par_chunks_exact(plane));
+    let planes = values(a)
+        .par_chunks_exact(plane)
+        .zip(values(b).par_chunks_exact(plane));
     let sums: Vec<f64> = planes
         .zip(gradient.par_chunks_exact_mut(plane))
         .map(|((a, b), gradient)| of_plane(a, b, &windows, gradient))
@@ -158,7 +176,11 @@ impl Backward<Flex, 1> for Ssim {
 /// [`ssim`] with a gradient by `a`.
 pub(super) fn tracked(a: FloatTensor<Diff>, b: &FloatTensor<Diff>) -> FloatTensor<Diff> {
     let (y, gradient) = mean(&a.primitive.to_contiguous(), &b.primitive.to_contiguous());
-    match Ssim.prepare::<NoCheckpointing>([a.node]).compute_bound().stateful() {
+    match Ssim
+        .prepare::<NoCheckpointing>([a.node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(node) => node.finish(gradient, y),
         OpsKind::UnTracked(node) => node.finish(y),
     }

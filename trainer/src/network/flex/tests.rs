@@ -8,7 +8,9 @@ use crate::network::kernels::{stock_cut, stock_down, stock_join, stock_normalise
 use crate::rng::Rng;
 
 fn random<const D: usize>(rng: &mut Rng, shape: [usize; D]) -> Tensor<Diff, D> {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.range(-1.0, 1.0)).collect();
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| rng.range(-1.0, 1.0))
+        .collect();
     Tensor::from_data(TensorData::new(values, shape), &Default::default())
 }
 
@@ -16,7 +18,11 @@ fn close<const D: usize>(own: Tensor<Diff, D>, stock: Tensor<Diff, D>) {
     assert_eq!(own.dims(), stock.dims());
     let (own, stock) = (floats(own), floats(stock));
     let largest = stock.iter().fold(0.1_f32, |m, v| m.max(v.abs()));
-    let worst = own.iter().zip(&stock).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let worst = own
+        .iter()
+        .zip(&stock)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
     assert!(worst < 2e-5 * largest, "{worst} of {largest}");
 }
 
@@ -38,7 +44,10 @@ fn same<const D: usize, const I: usize>(
     };
     let ((own, own_gradients), (stock, stock_gradients)) = (run(&own), run(&stock));
     close(own, stock);
-    own_gradients.into_iter().zip(stock_gradients).for_each(|(own, stock)| close(own, stock));
+    own_gradients
+        .into_iter()
+        .zip(stock_gradients)
+        .for_each(|(own, stock)| close(own, stock));
 }
 
 #[test]
@@ -47,7 +56,11 @@ fn convolutions_equal_the_stock_ones_forwards_and_back() {
     for [inputs, pictures, outputs, height, width] in [[3, 2, 5, 8, 6], [1, 1, 1, 2, 2], [4, 3, 2, 6, 10]] {
         let x = random(rng, [inputs, pictures, height, width]);
         let w = random(rng, [outputs, inputs, 3, 3]);
-        same([x.clone(), w], |[x, w]| Diff::down(x, w), |[x, w]| stock_down(x, w));
+        same(
+            [x.clone(), w],
+            |[x, w]| Diff::down(x, w),
+            |[x, w]| stock_down(x, w),
+        );
         let w = random(rng, [inputs, outputs, 4, 4]);
         same([x, w], |[x, w]| Diff::up(x, w), |[x, w]| stock_up(x, w));
     }
@@ -57,9 +70,17 @@ fn convolutions_equal_the_stock_ones_forwards_and_back() {
 fn a_strided_input_is_read_in_its_order() {
     let rng = &mut Rng::new(&[2]);
     let (x, w) = (random(rng, [2, 3, 8, 6]), random(rng, [4, 3, 3, 3]));
-    same([x.clone(), w], |[x, w]| Diff::down(x.swap_dims(0, 1), w), |[x, w]| stock_down(x.swap_dims(0, 1), w));
+    same(
+        [x.clone(), w],
+        |[x, w]| Diff::down(x.swap_dims(0, 1), w),
+        |[x, w]| stock_down(x.swap_dims(0, 1), w),
+    );
     let w = random(rng, [3, 4, 4, 4]);
-    same([x, w], |[x, w]| Diff::up(x.swap_dims(0, 1), w), |[x, w]| stock_up(x.swap_dims(0, 1), w));
+    same(
+        [x, w],
+        |[x, w]| Diff::up(x.swap_dims(0, 1), w),
+        |[x, w]| stock_up(x.swap_dims(0, 1), w),
+    );
 }
 
 #[test]
@@ -92,7 +113,8 @@ fn blocks_equal_the_stock_ones_forwards_and_back() {
     }
 }
 
-/// SSIM's variances are small differences of `f32` sums, so each way is off by up to 1e-3 of the largest gradient.
+/// SSIM's variances are small differences of `f32` sums, so each way is off by up to 1e-3 of the largest
+/// gradient.
 #[test]
 fn ssim_equals_the_stock_one_forwards_and_back() {
     let rng = &mut Rng::new(&[5]);
@@ -103,7 +125,9 @@ fn ssim_equals_the_stock_one_forwards_and_back() {
         })
         .into();
     // the means cancel the constant that keeps their ratio finite, to the last bit
-    let one = |value: f32| Tensor::<Diff, 3>::from_data(TensorData::new(vec![value], [1, 1, 1]), &Default::default());
+    let one = |value: f32| {
+        Tensor::<Diff, 3>::from_data(TensorData::new(vec![value], [1, 1, 1]), &Default::default())
+    };
     pairs.push((one(-crate::network::ssim::C1 / 2.0), one(1.0)));
     for (a, b) in pairs {
         let run = |way: &dyn Fn(Tensor<Diff, 3>) -> Tensor<Diff, 1>| {
@@ -118,7 +142,11 @@ fn ssim_equals_the_stock_one_forwards_and_back() {
         let largest = stock_gradient.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
         let pairs = own_gradient.iter().zip(&stock_gradient);
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(own_gradient.iter().all(|d| d.is_finite()), "{:?}: {own_gradient:?}", b.dims());
+        assert!(
+            own_gradient.iter().all(|d| d.is_finite()),
+            "{:?}: {own_gradient:?}",
+            b.dims()
+        );
         assert!(worst < 1e-3 * largest, "{:?}: {worst} of {largest}", b.dims());
     }
 }

@@ -8,8 +8,9 @@ use super::memory::{Bank, body};
 use crate::network::folded::{FoldedMemory, FoldedNetwork, FoldedNetworks, Side};
 use crate::quantise::network::keys;
 
-/// Writes the float networks as an ONNX file: `x` and `reconstruction` are float, 1 x channels x size x size, and hold
-/// `(pixel - 128) / 128`; `difference`, where there is a head, is float, 1 x 1 x size x size, and holds the log odds.
+/// Writes the float networks as an ONNX file: `x` and `reconstruction` are float, 1 x channels x size x size,
+/// and hold `(pixel - 128) / 128`; `difference`, where there is a head, is float, 1 x 1 x size x size, and
+/// holds the log odds.
 pub fn export_float(nets: &FoldedNetworks) -> Vec<u8> {
     let mut graph = Graph::default();
     let FoldedNetwork { channels, size, .. } = nets.reconstruction;
@@ -22,7 +23,15 @@ pub fn export_float(nets: &FoldedNetworks) -> Vec<u8> {
         network(&mut graph, "head.", &both, head, DIFFERENCE);
     }
     let doc = "Reconstructs a picture as a good part would look; float.";
-    graph.into_model(DataType::Float, [channels, size], nets.head.is_some(), doc, vec![]).encode_to_vec()
+    graph
+        .into_model(
+            DataType::Float,
+            [channels, size],
+            nets.head.is_some(),
+            doc,
+            vec![],
+        )
+        .encode_to_vec()
 }
 
 /// Adds a network from `x` to `output`; `prefix` keeps its names apart from another's.
@@ -53,10 +62,17 @@ fn network(graph: &mut Graph, prefix: &str, x: &str, net: &FoldedNetwork, output
     for (step, up) in net.decoder.iter().enumerate() {
         let level = levels - step;
         let name = format!("{prefix}decoder{level}");
-        let weight = graph.constant(format!("{name}.weight"), f32s(&[up.inputs, up.outputs, 4, 4], &up.weight));
+        let weight = graph.constant(
+            format!("{name}.weight"),
+            f32s(&[up.inputs, up.outputs, 4, 4], &up.weight),
+        );
         let bias = graph.constant(format!("{name}.bias"), f32s(&[up.outputs], &up.bias));
         let last = level == 1;
-        let sum = if last { output.to_owned() } else { format!("{name}.sum") };
+        let sum = if last {
+            output.to_owned()
+        } else {
+            format!("{name}.sum")
+        };
         y = graph.node("ConvTranspose", &sum, &[&y, &weight, &bias], geometry(4));
         if !last {
             y = graph.node("Relu", &name, &[&y], vec![]);
@@ -70,10 +86,20 @@ fn network(graph: &mut Graph, prefix: &str, x: &str, net: &FoldedNetwork, output
 
 /// Stride 2, padding 1.
 fn geometry(window: i64) -> Vec<tract_onnx::pb::AttributeProto> {
-    vec![ints("kernel_shape", &[window; 2]), ints("pads", &[1; 4]), ints("strides", &[2; 2])]
+    vec![
+        ints("kernel_shape", &[window; 2]),
+        ints("pads", &[1; 4]),
+        ints("strides", &[2; 2]),
+    ]
 }
 
-fn memory_bank(graph: &mut Graph, name: &str, x: &str, memory: &FoldedMemory, [channels, side]: [usize; 2]) -> String {
+fn memory_bank(
+    graph: &mut Graph,
+    name: &str,
+    x: &str,
+    memory: &FoldedMemory,
+    [channels, side]: [usize; 2],
+) -> String {
     let bank = Bank {
         channels,
         grid: memory.grid,

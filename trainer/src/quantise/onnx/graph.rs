@@ -5,8 +5,8 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
-    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// The operator set that files are written in: old enough for every runtime of the last years.
@@ -45,12 +45,15 @@ impl Graph {
 
     /// Adds a constant; returns its name.
     pub(super) fn constant(&mut self, name: String, tensor: TensorProto) -> String {
-        self.initializers.push(TensorProto { name: name.clone(), ..tensor });
+        self.initializers.push(TensorProto {
+            name: name.clone(),
+            ..tensor
+        });
         name
     }
 
-    /// The model around the graph, with the input `x`, the output [`RECONSTRUCTION`] of the same type and shape and, where
-    /// there is a head, the output [`DIFFERENCE`] of one channel.
+    /// The model around the graph, with the input `x`, the output [`RECONSTRUCTION`] of the same type and
+    /// shape and, where there is a head, the output [`DIFFERENCE`] of one channel.
     pub(super) fn into_model(
         self,
         data_type: DataType,
@@ -84,9 +87,18 @@ impl Graph {
             doc_string: doc.into(),
             graph: Some(graph),
             metadata_props: vec![
-                property("method", "partition memory bank reconstruction, after Xing and Li (2023)"),
-                property("pixels", "value = (pixel - 128) / 128; an int8 tensor holds pixel - 128"),
-                property("difference", "log odds that a pixel is part of a defect; an int8 tensor holds 16 times that"),
+                property(
+                    "method",
+                    "partition memory bank reconstruction, after Xing and Li (2023)",
+                ),
+                property(
+                    "pixels",
+                    "value = (pixel - 128) / 128; an int8 tensor holds pixel - 128",
+                ),
+                property(
+                    "difference",
+                    "log odds that a pixel is part of a defect; an int8 tensor holds 16 times that",
+                ),
             ],
             functions,
             ..ModelProto::default()
@@ -106,40 +118,74 @@ pub(super) fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<A
 }
 
 pub(super) fn opset(domain: &str, version: i64) -> OperatorSetIdProto {
-    OperatorSetIdProto { domain: domain.into(), version }
+    OperatorSetIdProto {
+        domain: domain.into(),
+        version,
+    }
 }
 
 fn property(key: &str, value: &str) -> StringStringEntryProto {
-    StringStringEntryProto { key: key.into(), value: value.into() }
+    StringStringEntryProto {
+        key: key.into(),
+        value: value.into(),
+    }
 }
 
 fn value(name: &str, data_type: DataType, shape: [usize; 4]) -> ValueInfoProto {
-    let dim =
-        shape.iter().map(|&d| Dimension { value: Some(dimension::Value::DimValue(d as i64)), ..Dimension::default() });
+    let dim = shape.iter().map(|&d| Dimension {
+        value: Some(dimension::Value::DimValue(d as i64)),
+        ..Dimension::default()
+    });
     let shape = TensorShapeProto { dim: dim.collect() };
-    let tensor = type_proto::Tensor { elem_type: data_type as i32, shape: Some(shape) };
-    let r#type = Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() });
-    ValueInfoProto { name: name.into(), r#type, ..ValueInfoProto::default() }
+    let tensor = type_proto::Tensor {
+        elem_type: data_type as i32,
+        shape: Some(shape),
+    };
+    let r#type = Some(TypeProto {
+        value: Some(type_proto::Value::TensorType(tensor)),
+        ..TypeProto::default()
+    });
+    ValueInfoProto {
+        name: name.into(),
+        r#type,
+        ..ValueInfoProto::default()
+    }
 }
 
 pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
-    AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) }
+    AttributeProto {
+        ints: ints.to_vec(),
+        ..attribute(name, AttributeType::Ints)
+    }
 }
 
 pub(super) fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto { i, ..attribute(name, AttributeType::Int) }
+    AttributeProto {
+        i,
+        ..attribute(name, AttributeType::Int)
+    }
 }
 
 pub(super) fn string(name: &str, s: &str) -> AttributeProto {
-    AttributeProto { s: s.into(), ..attribute(name, AttributeType::String) }
+    AttributeProto {
+        s: s.into(),
+        ..attribute(name, AttributeType::String)
+    }
 }
 
 pub(super) fn tensor(name: &str, t: TensorProto) -> AttributeProto {
-    AttributeProto { t: Some(t), ..attribute(name, AttributeType::Tensor) }
+    AttributeProto {
+        t: Some(t),
+        ..attribute(name, AttributeType::Tensor)
+    }
 }
 
 fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
-    AttributeProto { name: name.into(), r#type: r#type as i32, ..AttributeProto::default() }
+    AttributeProto {
+        name: name.into(),
+        r#type: r#type as i32,
+        ..AttributeProto::default()
+    }
 }
 
 /// A tensor of int8; no dimensions make it a scalar.
@@ -149,20 +195,37 @@ pub(super) fn i8s(dims: &[usize], values: &[i8]) -> TensorProto {
 
 /// A tensor of int32.
 pub(super) fn i32s(dims: &[usize], values: &[i32]) -> TensorProto {
-    raw(DataType::Int32, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    raw(
+        DataType::Int32,
+        dims,
+        values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    )
 }
 
 /// A vector of int64.
 pub(super) fn i64s(values: &[usize]) -> TensorProto {
-    raw(DataType::Int64, &[values.len()], values.iter().flat_map(|&v| (v as i64).to_le_bytes()).collect())
+    raw(
+        DataType::Int64,
+        &[values.len()],
+        values.iter().flat_map(|&v| (v as i64).to_le_bytes()).collect(),
+    )
 }
 
 /// A tensor of float32; no dimensions make it a scalar.
 pub(super) fn f32s(dims: &[usize], values: &[f32]) -> TensorProto {
-    raw(DataType::Float, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    raw(
+        DataType::Float,
+        dims,
+        values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    )
 }
 
 fn raw(data_type: DataType, dims: &[usize], raw_data: Vec<u8>) -> TensorProto {
     let dims = dims.iter().map(|&d| d as i64).collect();
-    TensorProto { dims, data_type: data_type as i32, raw_data, ..TensorProto::default() }
+    TensorProto {
+        dims,
+        data_type: data_type as i32,
+        raw_data,
+        ..TensorProto::default()
+    }
 }

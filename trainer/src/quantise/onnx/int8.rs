@@ -9,8 +9,9 @@ use super::graph::{DIFFERENCE, Graph, RECONSTRUCTION, f32s, i8s, i32s, int, ints
 use super::memory::{Bank, function};
 use crate::quantise::{QuantisedNetwork, QuantisedNetworks, QuantisedSide};
 
-/// Writes the int8 networks as an ONNX file: `x` and `reconstruction` are int8, 1 x channels x size x size, and hold
-/// `pixel - 128`; `difference`, where there is a head, is int8, 1 x 1 x size x size, and holds 16 times the log odds.
+/// Writes the int8 networks as an ONNX file: `x` and `reconstruction` are int8, 1 x channels x size x size,
+/// and hold `pixel - 128`; `difference`, where there is a head, is int8, 1 x 1 x size x size, and holds 16
+/// times the log odds.
 pub fn export(q: &QuantisedNetworks) -> Vec<u8> {
     let mut graph = Graph::default();
     network(&mut graph, "", "x", &q.reconstruction, RECONSTRUCTION);
@@ -18,10 +19,27 @@ pub fn export(q: &QuantisedNetworks) -> Vec<u8> {
         let both = graph.node("Concat", "head.x", &["x", RECONSTRUCTION], vec![int("axis", 1)]);
         network(&mut graph, "head.", &both, head, DIFFERENCE);
     }
-    let QuantisedNetwork { sides, channels, size, .. } = &q.reconstruction;
-    let functions = if sides.iter().any(|s| matches!(s, QuantisedSide::Memory(_))) { vec![function()] } else { vec![] };
+    let QuantisedNetwork {
+        sides,
+        channels,
+        size,
+        ..
+    } = &q.reconstruction;
+    let functions = if sides.iter().any(|s| matches!(s, QuantisedSide::Memory(_))) {
+        vec![function()]
+    } else {
+        vec![]
+    };
     let doc = "Reconstructs a picture as a good part would look; int8.";
-    graph.into_model(DataType::Int8, [*channels, *size], q.head.is_some(), doc, functions).encode_to_vec()
+    graph
+        .into_model(
+            DataType::Int8,
+            [*channels, *size],
+            q.head.is_some(),
+            doc,
+            functions,
+        )
+        .encode_to_vec()
 }
 
 /// Adds a network from `x` to `output`; `prefix` keeps its names apart from another's.
@@ -34,9 +52,12 @@ fn network(graph: &mut Graph, prefix: &str, x: &str, q: &QuantisedNetwork, outpu
         joined.push(match side {
             QuantisedSide::None => None,
             QuantisedSide::Skip => Some(y.clone()),
-            QuantisedSide::Memory(memory) => {
-                Some(memory_bank(graph, &format!("{prefix}memory{}", level + 1), &y, memory))
-            }
+            QuantisedSide::Memory(memory) => Some(memory_bank(
+                graph,
+                &format!("{prefix}memory{}", level + 1),
+                &y,
+                memory,
+            )),
         });
     }
     if let Some(drawn) = joined.pop().flatten() {
@@ -46,11 +67,25 @@ fn network(graph: &mut Graph, prefix: &str, x: &str, q: &QuantisedNetwork, outpu
         let level = levels - step;
         let last = level == 1;
         y = convolution(graph, &format!("{prefix}decoder{level}.phases"), &y, conv);
-        let name = if last { output.to_owned() } else { format!("{prefix}decoder{level}") };
-        y = graph.node("DepthToSpace", &name, &[&y], vec![int("blocksize", 2), string("mode", "DCR")]);
+        let name = if last {
+            output.to_owned()
+        } else {
+            format!("{prefix}decoder{level}")
+        };
+        y = graph.node(
+            "DepthToSpace",
+            &name,
+            &[&y],
+            vec![int("blocksize", 2), string("mode", "DCR")],
+        );
         if let Some(floor) = q.floor(step) {
             let bound = graph.constant(format!("{prefix}decoder{level}.floor"), i8s(&[], &[floor]));
-            y = graph.node("Clip", &format!("{prefix}decoder{level}.relu"), &[&y, &bound], vec![]);
+            y = graph.node(
+                "Clip",
+                &format!("{prefix}decoder{level}.relu"),
+                &[&y, &bound],
+                vec![],
+            );
         }
         if let Some(other) = joined.pop().flatten() {
             let name = format!("{prefix}join{}", level - 1);
@@ -65,7 +100,10 @@ fn convolution(graph: &mut Graph, name: &str, x: &str, conv: &QLinearConv) -> St
     let [y_scale, y_zero] = quantisation(graph, &format!("{name}.y"), conv.output);
     let shape = [outputs, conv.inputs, conv.window[0], conv.window[1]];
     let weight = graph.constant(format!("{name}.weight"), i8s(&shape, &conv.weight));
-    let scale = graph.constant(format!("{name}.weight_scale"), f32s(&[outputs], &conv.weight_scale));
+    let scale = graph.constant(
+        format!("{name}.weight_scale"),
+        f32s(&[outputs], &conv.weight_scale),
+    );
     // A scalar zero point with a vector of scales spares runtimes a pass over their sums.
     let zero = graph.constant(format!("{name}.weight_zero_point"), i8s(&[], &[0]));
     let bias = graph.constant(format!("{name}.bias"), i32s(&[outputs], &conv.bias));
@@ -76,7 +114,9 @@ fn convolution(graph: &mut Graph, name: &str, x: &str, conv: &QLinearConv) -> St
         ints("pads", &pads),
         ints("strides", &[conv.stride as i64; 2]),
     ];
-    let inputs = [x, &x_scale, &x_zero, &weight, &scale, &zero, &y_scale, &y_zero, &bias];
+    let inputs = [
+        x, &x_scale, &x_zero, &weight, &scale, &zero, &y_scale, &y_zero, &bias,
+    ];
     graph.node("QLinearConv", name, &inputs, attributes)
 }
 

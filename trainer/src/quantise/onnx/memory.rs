@@ -43,28 +43,73 @@ impl Bank<'_> {
     }
 }
 
-/// The bank from `x` to `drawn`, float and 1 x channels x height x width both. `name` makes names of constants and
-/// steps unique.
-pub(super) fn body(x: &str, drawn: &str, parameters: [&str; 7], name: impl Fn(&str) -> String) -> Vec<NodeProto> {
+/// The bank from `x` to `drawn`, float and 1 x channels x height x width both. `name` makes names of
+/// constants and steps unique.
+pub(super) fn body(
+    x: &str,
+    drawn: &str,
+    parameters: [&str; 7],
+    name: impl Fn(&str) -> String,
+) -> Vec<NodeProto> {
     let [keys, values, share, cut, queries, blocks, map] = parameters;
     let keep = || int("keepdims", 1);
     let steps: Vec<(&str, &str, Vec<&str>, Vec<_>)> = vec![
-        ("Constant", "epsilon", vec![], vec![tensor("value", f32s(&[], &[LENGTH_EPSILON]))]),
-        ("Constant", "zero", vec![], vec![tensor("value", f32s(&[], &[0.0]))]),
-        ("Constant", "items_axis", vec![], vec![tensor("value", i64s(&[2]))]),
+        (
+            "Constant",
+            "epsilon",
+            vec![],
+            vec![tensor("value", f32s(&[], &[LENGTH_EPSILON]))],
+        ),
+        (
+            "Constant",
+            "zero",
+            vec![],
+            vec![tensor("value", f32s(&[], &[0.0]))],
+        ),
+        (
+            "Constant",
+            "items_axis",
+            vec![],
+            vec![tensor("value", i64s(&[2]))],
+        ),
         // One query is a channel of a block: [blocks, channels, rows * columns].
         ("Reshape", "cut_up", vec![x, cut], vec![]),
-        ("Transpose", "by_block", vec!["cut_up"], vec![ints("perm", &[1, 3, 0, 2, 4])]),
+        (
+            "Transpose",
+            "by_block",
+            vec!["cut_up"],
+            vec![ints("perm", &[1, 3, 0, 2, 4])],
+        ),
         ("Reshape", "query", vec!["by_block", queries], vec![]),
-        ("ReduceSumSquare", "square", vec!["query"], vec![ints("axes", &[2]), keep()]),
+        (
+            "ReduceSumSquare",
+            "square",
+            vec!["query"],
+            vec![ints("axes", &[2]), keep()],
+        ),
         ("Add", "positive_square", vec!["square", "epsilon"], vec![]),
         ("Sqrt", "length", vec!["positive_square"], vec![]),
         ("Div", "direction", vec!["query", "length"], vec![]),
-        ("Transpose", "keys_transposed", vec![keys], vec![ints("perm", &[0, 2, 1])]),
-        ("MatMul", "similarity", vec!["direction", "keys_transposed"], vec![]),
+        (
+            "Transpose",
+            "keys_transposed",
+            vec![keys],
+            vec![ints("perm", &[0, 2, 1])],
+        ),
+        (
+            "MatMul",
+            "similarity",
+            vec!["direction", "keys_transposed"],
+            vec![],
+        ),
         ("Softmax", "weight", vec!["similarity"], vec![int("axis", 2)]),
         // Weights below 1 / items are dropped, never the largest.
-        ("ReduceMax", "best", vec!["weight"], vec![ints("axes", &[2]), keep()]),
+        (
+            "ReduceMax",
+            "best",
+            vec!["weight"],
+            vec![ints("axes", &[2]), keep()],
+        ),
         ("Min", "threshold", vec!["best", share], vec![]),
         ("GreaterOrEqual", "kept", vec!["weight", "threshold"], vec![]),
         ("Where", "sparse", vec!["kept", "weight", "zero"], vec![]),
@@ -72,15 +117,26 @@ pub(super) fn body(x: &str, drawn: &str, parameters: [&str; 7], name: impl Fn(&s
         ("Div", "address", vec!["sparse", "total"], vec![]),
         ("MatMul", "recalled", vec!["address", values], vec![]),
         ("Reshape", "recalled_blocks", vec!["recalled", blocks], vec![]),
-        ("Transpose", "put_back", vec!["recalled_blocks"], vec![ints("perm", &[2, 0, 3, 1, 4])]),
+        (
+            "Transpose",
+            "put_back",
+            vec!["recalled_blocks"],
+            vec![ints("perm", &[2, 0, 3, 1, 4])],
+        ),
         ("Reshape", "drawn", vec!["put_back", map], vec![]),
     ];
     let outside = [x, keys, values, share, cut, queries, blocks, map];
     let steps = steps.into_iter().map(|(operator, output, inputs, attributes)| {
-        let inputs = inputs.iter().map(|&i| if outside.contains(&i) { i.into() } else { name(i) });
+        let inputs = inputs
+            .iter()
+            .map(|&i| if outside.contains(&i) { i.into() } else { name(i) });
         let inputs: Vec<String> = inputs.collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        let output = if output == "drawn" { drawn.into() } else { name(output) };
+        let output = if output == "drawn" {
+            drawn.into()
+        } else {
+            name(output)
+        };
         node(operator, &output, &inputs, attributes)
     });
     steps.collect()
@@ -92,11 +148,21 @@ pub(super) fn function() -> FunctionProto {
     let outputs = ["y_scale", "y_zero_point"];
     let mut nodes = vec![node("DequantizeLinear", "feature", &inputs, vec![])];
     nodes.extend(body("feature", "drawn", PARAMETERS, str::to_owned));
-    nodes.push(node("QuantizeLinear", "y", &["drawn", outputs[0], outputs[1]], vec![]));
+    nodes.push(node(
+        "QuantizeLinear",
+        "y",
+        &["drawn", outputs[0], outputs[1]],
+        vec![],
+    ));
     FunctionProto {
         name: Some(MEMORY_BANK.into()),
         domain: Some(DOMAIN.into()),
-        input: inputs.iter().chain(&PARAMETERS).chain(&outputs).map(|&name| name.into()).collect(),
+        input: inputs
+            .iter()
+            .chain(&PARAMETERS)
+            .chain(&outputs)
+            .map(|&name| name.into())
+            .collect(),
         output: vec!["y".into()],
         node: nodes,
         doc_string: Some("Partition memory bank with channel queries, after Xing and Li (2023).".into()),

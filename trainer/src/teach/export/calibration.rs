@@ -48,9 +48,10 @@ impl Calibration {
         let first = Scoring::new(settings.uncapped(), unseen.noise().clone(), unseen.size());
         let mut judge = first.judge().without_hee();
         let mut taught = Vec::new();
-        deployed.int8.each((0..set.train.len()).map(|place| set.taught_at(place)), |redrawn| {
-            taught.push(redrawn.judge(&mut judge).score)
-        })?;
+        deployed.int8.each(
+            (0..set.train.len()).map(|place| set.taught_at(place)),
+            |redrawn| taught.push(redrawn.judge(&mut judge).score),
+        )?;
         let mut suspicious = stand_out(set, &taught, &unseen.first_look(settings)?);
         suspicious.retain(|(file, _)| !settings.leave_out.contains(file));
         let odd: HashSet<&PathBuf> = suspicious.iter().map(|(file, _)| file).collect();
@@ -67,12 +68,21 @@ impl Calibration {
         Scoring::calibrate(&mut scorings, &int8_drawn);
         let scoring = Scoring::alike(&scorings[0], unseen.noise().clone());
         let (mut judge, mut taught) = (scoring.judge(), Vec::new());
-        let belonging = (0..set.train.len()).filter(belongs).map(|place| set.taught_at(place));
-        deployed.int8.each(belonging, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
+        let belonging = (0..set.train.len())
+            .filter(belongs)
+            .map(|place| set.taught_at(place));
+        deployed
+            .int8
+            .each(belonging, |redrawn| taught.push(redrawn.judge(&mut judge).score))?;
         let scores = |drawn: &[Vec<Redrawn>], with_hee| -> Vec<Score> {
-            scorings.iter().zip(drawn).flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee)).collect()
+            scorings
+                .iter()
+                .zip(drawn)
+                .flat_map(|(scoring, drawn)| scoring.scores(drawn, with_hee))
+                .collect()
         };
-        let threshold = |scores: &[Score], odd: &[Score]| threshold(scores, odd, &taught, settings.false_reject_target);
+        let threshold =
+            |scores: &[Score], odd: &[Score]| threshold(scores, odd, &taught, settings.false_reject_target);
         let compared = |drawn, with_hee| threshold(&scores(drawn, with_hee), &[]).score;
         let comparison_thresholds = BTreeMap::from([
             ("int8_raw".to_owned(), compared(&int8_drawn, false)),
@@ -83,19 +93,34 @@ impl Calibration {
         let odd = unseen.scores_of_odd(&scorings)?;
         let mut threshold = threshold(&held_out, &odd);
         if !further.is_empty() {
-            threshold.basis += &format!("; each was held out from one of {} further networks", further.len());
+            threshold.basis += &format!(
+                "; each was held out from one of {} further networks",
+                further.len()
+            );
         }
         let mut highest: Vec<_> = unseen.files().cloned().zip(held_out.iter().copied()).collect();
         highest.sort_by_key(|&(_, score)| Reverse(score));
         highest.truncate(HIGHEST);
         held_out.extend(odd);
-        Ok(Self { scoring, threshold, held_out, taught, comparison_thresholds, suspicious, highest })
+        Ok(Self {
+            scoring,
+            threshold,
+            held_out,
+            taught,
+            comparison_thresholds,
+            suspicious,
+            highest,
+        })
     }
 }
 
-/// The pictures that stand out above the others. Held-out ones score higher as it is and are compared among themselves.
+/// The pictures that stand out above the others. Held-out ones score higher as it is and are compared among
+/// themselves.
 fn stand_out(set: &TeachingSet, taught: &[Score], held_out: &[Score]) -> Vec<(PathBuf, Score)> {
-    let mut found: Vec<_> = outliers(taught).iter().map(|&at| (set.train_files[at].clone(), taught[at])).collect();
+    let mut found: Vec<_> = outliers(taught)
+        .iter()
+        .map(|&at| (set.train_files[at].clone(), taught[at]))
+        .collect();
     for at in outliers(held_out) {
         let file = &set.held_out[at].0;
         if found.iter().all(|(other, _)| other != file) {

@@ -15,8 +15,8 @@ use beltwatch_vision::inspect::Inspector;
 use beltwatch_vision::judge::score::Score;
 use beltwatch_vision::picture::Picture;
 use beltwatch_vision::recipe::{
-    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE, Recipe,
-    ScoreSettings,
+    self, DifferenceSettings, FLOAT_MODEL_FILE, FORMAT, Golden, Input, MODEL_FILE, Manifest, POSITION_FILE,
+    Recipe, ScoreSettings,
 };
 
 use super::data::TeachingSet;
@@ -33,14 +33,15 @@ use unseen::Quantised;
 pub struct Exported {
     /// The recipe.
     pub manifest: Manifest,
-    /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on them.
+    /// Teaching pictures that stand out above the others: neither noise map nor threshold was measured on
+    /// them.
     pub suspicious: Vec<(PathBuf, Score)>,
     /// The held-out pictures that score highest, the highest first.
     pub highest: Vec<(PathBuf, Score)>,
 }
 
-/// Writes the recipe to `folder`, which must not exist or be empty. With cross-fitting, `folds` are the networks that were
-/// taught without a share of the pictures each.
+/// Writes the recipe to `folder`, which must not exist or be empty. With cross-fitting, `folds` are the
+/// networks that were taught without a share of the pictures each.
 pub fn export(
     networks: &FoldedNetworks,
     folds: &[FoldedNetworks],
@@ -49,22 +50,39 @@ pub fn export(
     folder: &Path,
 ) -> Result<Exported, ExportError> {
     let write = |path: &Path, bytes: &[u8]| {
-        fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+        fs::write(path, bytes).map_err(|source| ExportError::Write {
+            path: path.to_owned(),
+            source,
+        })
     };
     let golden_folder = folder.join("golden");
-    fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write { path: golden_folder, source })?;
+    fs::create_dir_all(&golden_folder).map_err(|source| ExportError::Write {
+        path: golden_folder,
+        source,
+    })?;
 
     let seed = settings.training.seed;
     let deployed = Quantised::of(networks, &set.train, seed)?;
     let without = |(fold, networks)| {
-        let taught: Vec<Picture> = set.split(fold).0.into_iter().map(|place| set.train[place].clone()).collect();
+        let taught: Vec<Picture> = set
+            .split(fold)
+            .0
+            .into_iter()
+            .map(|place| set.train[place].clone())
+            .collect();
         Quantised::of(networks, &taught, seed)
     };
-    let further = folds.iter().enumerate().map(without).collect::<Result<Vec<_>, _>>()?;
+    let further = folds
+        .iter()
+        .enumerate()
+        .map(without)
+        .collect::<Result<Vec<_>, _>>()?;
 
     let FoldedNetwork { size, channels, .. } = networks.reconstruction;
     let calibration = Calibration::make(set, &deployed, &further, settings)?;
-    let Calibration { scoring, threshold, .. } = &calibration;
+    let Calibration {
+        scoring, threshold, ..
+    } = &calibration;
 
     let mut names = vec![MODEL_FILE.to_owned()];
     write(&folder.join(MODEL_FILE), &deployed.model)?;
@@ -82,7 +100,11 @@ pub fn export(
     let mut manifest = Manifest {
         format: FORMAT,
         product: settings.product.clone(),
-        input: Input { size, channels, pictures: set.sizes.clone() },
+        input: Input {
+            size,
+            channels,
+            pictures: set.sizes.clone(),
+        },
         position: settings.position.as_ref().map(|(_, limits)| *limits),
         regions: settings.regions.clone(),
         difference: DifferenceSettings {
@@ -108,11 +130,15 @@ pub fn export(
     };
     manifest = recipe::write(folder, manifest, &names)?;
     let manifest = add_golden(folder, manifest, &mut names, set, seed)?;
-    Ok(Exported { manifest, suspicious: calibration.suspicious, highest: calibration.highest })
+    Ok(Exported {
+        manifest,
+        suspicious: calibration.suspicious,
+        highest: calibration.highest,
+    })
 }
 
-/// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the device's own
-/// code gives them.
+/// Adds the self-test: held-out good pictures, and the same with defects pasted on, with the scores that the
+/// device's own code gives them.
 fn add_golden(
     folder: &Path,
     mut manifest: Manifest,
@@ -132,7 +158,11 @@ fn add_golden(
             let file = format!("golden/{}-{number}.png", shows.replace(' ', "-"));
             picture.save_png(&folder.join(&file))?;
             let score = inspector.inspect(picture)?.score;
-            manifest.golden.push(Golden { file: file.clone(), shows: shows.to_owned(), score });
+            manifest.golden.push(Golden {
+                file: file.clone(),
+                shows: shows.to_owned(),
+                score,
+            });
             names.push(file);
         }
     }

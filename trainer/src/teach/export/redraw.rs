@@ -12,18 +12,28 @@ use crate::thresholds::scoring::Redrawn;
 /// Pictures of a large set that are in memory at a time.
 const AT_A_TIME: usize = 64;
 
-/// A network that draws pictures, already of its size and channels, as good parts would look. Cloning is cheap.
+/// A network that draws pictures, already of its size and channels, as good parts would look. Cloning is
+/// cheap.
 pub(super) trait Redraw: Clone + Send + Sync {
-    /// Draws `picture` into `reconstruction`, which has its shape; returns the learned difference, empty where there is none.
+    /// Draws `picture` into `reconstruction`, which has its shape; returns the learned difference, empty
+    /// where there is none.
     fn draw(&mut self, picture: &Picture, reconstruction: &mut Picture) -> Result<Vec<u8>, ExportError>;
 
     /// All pictures, in their order, each with the pose of its part.
-    fn all<'a>(&self, pictures: impl IntoIterator<Item = (&'a Picture, Pose)>) -> Result<Vec<Redrawn>, ExportError> {
+    fn all<'a>(
+        &self,
+        pictures: impl IntoIterator<Item = (&'a Picture, Pose)>,
+    ) -> Result<Vec<Redrawn>, ExportError> {
         let pictures: Vec<_> = pictures.into_iter().collect();
         let draw = |network: &mut Self, &(picture, pose): &(&Picture, Pose)| {
             let [picture, mut reconstruction] = [(); 2].map(|()| picture.clone());
             let learned = network.draw(&picture, &mut reconstruction)?;
-            Ok(Redrawn { picture, pose, reconstruction, learned })
+            Ok(Redrawn {
+                picture,
+                pose,
+                reconstruction,
+                learned,
+            })
         };
         pictures.par_iter().map_init(|| self.clone(), draw).collect()
     }
@@ -36,7 +46,9 @@ pub(super) trait Redraw: Clone + Send + Sync {
     ) -> Result<(), ExportError> {
         let mut pictures = pictures.into_iter().peekable();
         while pictures.peek().is_some() {
-            self.all(pictures.by_ref().take(AT_A_TIME))?.iter().for_each(&mut see);
+            self.all(pictures.by_ref().take(AT_A_TIME))?
+                .iter()
+                .for_each(&mut see);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Good pictures with networks that have not been taught on them: the deployed one, or with cross-fitting a further one for each
-//! fold.
+//! Good pictures with networks that have not been taught on them: the deployed one, or with cross-fitting a
+//! further one for each fold.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -25,7 +25,8 @@ use crate::train::defects;
 
 /// So many pictures, from all over the set, fix the quantisation's ranges.
 const CALIBRATION_PICTURES: usize = 64;
-/// Held-out pictures are scored with a noise map without them: of so many shares of theirs one at a time is left out.
+/// Held-out pictures are scored with a noise map without them: of so many shares of theirs one at a time is
+/// left out.
 const MOST_SHARES: usize = 32;
 
 /// A network in its two forms, as files and ready to draw.
@@ -38,9 +39,14 @@ pub(super) struct Quantised {
 
 impl Quantised {
     /// With ranges from `pictures`, those that it was taught on.
-    pub(super) fn of(networks: &FoldedNetworks, pictures: &[Picture], seed: u64) -> Result<Self, ExportError> {
-        let normals: Vec<Picture> =
-            evenly(pictures.len(), CALIBRATION_PICTURES).map(|place| pictures[place].clone()).collect();
+    pub(super) fn of(
+        networks: &FoldedNetworks,
+        pictures: &[Picture],
+        seed: u64,
+    ) -> Result<Self, ExportError> {
+        let normals: Vec<Picture> = evenly(pictures.len(), CALIBRATION_PICTURES)
+            .map(|place| pictures[place].clone())
+            .collect();
         let quantised = quantise::quantise(networks, &normals, &with_defects(&normals, pictures, seed))?;
         let model = quantise::export(&quantised);
         quantise::verify(&model, &quantised, &normals[..normals.len().min(4)])?;
@@ -48,7 +54,12 @@ impl Quantised {
         let FoldedNetwork { size, channels, .. } = networks.reconstruction;
         let int8 = Reconstructor::load(&model, InputShape { size, channels })?;
         let float = FloatReconstructor::load(&float_model)?;
-        Ok(Self { model, float_model, int8, float })
+        Ok(Self {
+            model,
+            float_model,
+            int8,
+            float,
+        })
     }
 }
 
@@ -91,38 +102,71 @@ pub(super) struct Unseen<'a> {
 }
 
 impl<'a> Unseen<'a> {
-    /// `further` networks are those of cross-fitting; without any the `deployed` one has not seen what was held out.
+    /// `further` networks are those of cross-fitting; without any the `deployed` one has not seen what was
+    /// held out.
     pub(super) fn new(
         set: &'a TeachingSet,
         deployed: &'a Quantised,
         further: &'a [Quantised],
         settings: &ExportSettings,
     ) -> Result<Self, ExportError> {
-        let fold = |network, (taught, held_out)| Fold { network, taught, held_out, odd: Vec::new(), noise: Vec::new() };
+        let fold = |network, (taught, held_out)| Fold {
+            network,
+            taught,
+            held_out,
+            odd: Vec::new(),
+            noise: Vec::new(),
+        };
         let all = || (0..set.train.len()).collect();
         let folds = match further {
             [] if set.train.len() < FEW => vec![fold(deployed, (all(), (0..set.held_out.len()).collect()))],
             [] => {
                 let shares = set.held_out.len().min(MOST_SHARES);
                 let share = |first| (first..set.held_out.len()).step_by(shares).collect();
-                (0..shares).map(|first| fold(deployed, (all(), share(first)))).collect()
+                (0..shares)
+                    .map(|first| fold(deployed, (all(), share(first))))
+                    .collect()
             }
-            _ => further.iter().enumerate().map(|(number, network)| fold(network, set.split(number))).collect(),
+            _ => further
+                .iter()
+                .enumerate()
+                .map(|(number, network)| fold(network, set.split(number)))
+                .collect(),
         };
-        let mut unseen = Self { set, deployed, is_cross_fitted: !further.is_empty(), folds, noise: Vec::new() };
+        let mut unseen = Self {
+            set,
+            deployed,
+            is_cross_fitted: !further.is_empty(),
+            folds,
+            noise: Vec::new(),
+        };
         unseen.measure(settings)?;
         Ok(unseen)
     }
 
     /// Measures the noise: of each fold, and for the recipe.
     fn measure(&mut self, settings: &ExportSettings) -> Result<(), ExportError> {
-        let Self { set, deployed, is_cross_fitted, .. } = *self;
+        let Self {
+            set,
+            deployed,
+            is_cross_fitted,
+            ..
+        } = *self;
         let size = self.size();
         let taught = |places: &[usize], network: &Quantised| {
-            collect(settings, places.iter().map(|&place| set.taught_at(place)), size, &network.int8)
+            collect(
+                settings,
+                places.iter().map(|&place| set.taught_at(place)),
+                size,
+                &network.int8,
+            )
         };
         if is_cross_fitted {
-            let mut all: Vec<usize> = self.folds.iter().flat_map(|fold| fold.held_out.iter().copied()).collect();
+            let mut all: Vec<usize> = self
+                .folds
+                .iter()
+                .flat_map(|fold| fold.held_out.iter().copied())
+                .collect();
             all.sort_unstable();
             self.noise = maps(settings, &taught(&all, deployed)?);
             for fold in &mut self.folds {
@@ -140,10 +184,16 @@ impl<'a> Unseen<'a> {
         let share = |fold: &Fold<'_>| collect(settings, pictures(set, &fold.held_out), size, &deployed.int8);
         let shares = self.folds.iter().map(share).collect::<Result<Vec<_>, _>>()?;
         for share in &shares {
-            all.iter_mut().zip(share).for_each(|(all, share)| all.add_all(share));
+            all.iter_mut()
+                .zip(share)
+                .for_each(|(all, share)| all.add_all(share));
         }
         for (fold, share) in self.folds.iter_mut().zip(&shares) {
-            let others: Vec<_> = all.iter().zip(share).map(|(all, share)| all.without(share)).collect();
+            let others: Vec<_> = all
+                .iter()
+                .zip(share)
+                .map(|(all, share)| all.without(share))
+                .collect();
             fold.noise = maps(settings, &others);
         }
         self.noise = maps(settings, &all);
@@ -165,21 +215,35 @@ impl<'a> Unseen<'a> {
         let mut scores = vec![Score::default(); self.set.held_out.len()];
         let drawn = self.drawn(|network| &network.int8)?;
         for ((fold, scoring), drawn) in self.folds.iter().zip(self.scorings(settings)).zip(drawn) {
-            fold.held_out.iter().zip(scoring.scores(&drawn, false)).for_each(|(&place, score)| scores[place] = score);
+            fold.held_out
+                .iter()
+                .zip(scoring.scores(&drawn, false))
+                .for_each(|(&place, score)| scores[place] = score);
         }
         Ok(scores)
     }
 
-    /// Leaves out what the settings say, among the taught and among the held-out ones, sets the `odd` files apart, and measures
-    /// noise anew.
-    pub(super) fn leave_out(&mut self, odd: &HashSet<&PathBuf>, settings: &ExportSettings) -> Result<(), ExportError> {
+    /// Leaves out what the settings say, among the taught and among the held-out ones, sets the `odd` files
+    /// apart, and measures noise anew.
+    pub(super) fn leave_out(
+        &mut self,
+        odd: &HashSet<&PathBuf>,
+        settings: &ExportSettings,
+    ) -> Result<(), ExportError> {
         let Self { set, .. } = *self;
         let is_left_out = |file: &PathBuf| settings.leave_out.contains(file);
-        let (taught, held_out) = (|place: usize| &set.train_files[place], |place: usize| &set.held_out[place].0);
+        let (taught, held_out) = (
+            |place: usize| &set.train_files[place],
+            |place: usize| &set.held_out[place].0,
+        );
         for fold in &mut self.folds {
-            fold.taught.retain(|&place| !is_left_out(taught(place)) && !odd.contains(taught(place)));
+            fold.taught
+                .retain(|&place| !is_left_out(taught(place)) && !odd.contains(taught(place)));
             fold.held_out.retain(|&place| !is_left_out(held_out(place)));
-            (fold.odd, fold.held_out) = fold.held_out.iter().partition(|&&place| odd.contains(held_out(place)));
+            (fold.odd, fold.held_out) = fold
+                .held_out
+                .iter()
+                .partition(|&&place| odd.contains(held_out(place)));
         }
         self.measure(settings)
     }
@@ -189,7 +253,10 @@ impl<'a> Unseen<'a> {
         &self,
         of: fn(&'a Quantised) -> &'a N,
     ) -> Result<Vec<Vec<Redrawn>>, ExportError> {
-        self.folds.iter().map(|fold| of(fold.network).all(pictures(self.set, &fold.held_out))).collect()
+        self.folds
+            .iter()
+            .map(|fold| of(fold.network).all(pictures(self.set, &fold.held_out)))
+            .collect()
     }
 
     /// The scores of those that stand out, fold after fold.
@@ -203,7 +270,10 @@ impl<'a> Unseen<'a> {
 
     /// The files of the held-out pictures, fold after fold.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.folds.iter().flat_map(|fold| &fold.held_out).map(|&place| &self.set.held_out[place].0)
+        self.folds
+            .iter()
+            .flat_map(|fold| &fold.held_out)
+            .map(|&place| &self.set.held_out[place].0)
     }
 
     /// How each fold's pictures are scored, not calibrated yet.

@@ -1,5 +1,5 @@
-//! What is seen where a defect is: pictures as large as the one they are pasted on, as levels that may lie outside of
-//! 0 to 255.
+//! What is seen where a defect is: pictures as large as the one they are pasted on, as levels that may lie
+//! outside of 0 to 255.
 
 use beltwatch_vision::picture::Picture;
 
@@ -18,7 +18,8 @@ pub(super) fn draw(rng: &mut Rng, fill: Fill, picture: &Picture, others: &[Pictu
     }
 }
 
-/// One colour: grey, coloured, or clearly lighter or darker than some place of the picture; now and then with a grain.
+/// One colour: grey, coloured, or clearly lighter or darker than some place of the picture; now and then with
+/// a grain.
 fn tint(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
     let channels = picture.channels;
     let mut colour = colour(rng);
@@ -26,12 +27,23 @@ fn tint(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
         let place = rng.below(picture.width * picture.height) * channels;
         let change = rng.sign() * rng.range(25.0, 100.0);
         let pixel = &picture.data[place..place + channels];
-        colour.iter_mut().zip(pixel).for_each(|(c, &v)| *c = f32::from(v) + change);
+        colour
+            .iter_mut()
+            .zip(pixel)
+            .for_each(|(c, &v)| *c = f32::from(v) + change);
     }
-    let grain = if rng.chance(0.4) { rng.range(0.0, 30.0) } else { 0.0 };
+    let grain = if rng.chance(0.4) {
+        rng.range(0.0, 30.0)
+    } else {
+        0.0
+    };
     let mut filled = Vec::with_capacity(picture.data.len());
     for _ in 0..picture.width * picture.height {
-        let noise = if grain > 0.0 { rng.range(-grain, grain) } else { 0.0 };
+        let noise = if grain > 0.0 {
+            rng.range(-grain, grain)
+        } else {
+            0.0
+        };
         filled.extend(colour[..channels].iter().map(|c| c + noise));
     }
     filled
@@ -39,7 +51,11 @@ fn tint(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
 
 /// Grey or coloured, as often.
 fn colour(rng: &mut Rng) -> [f32; 3] {
-    if rng.chance(0.5) { [rng.range(0.0, 255.0); 3] } else { [0; 3].map(|_| rng.range(0.0, 255.0)) }
+    if rng.chance(0.5) {
+        [rng.range(0.0, 255.0); 3]
+    } else {
+        [0; 3].map(|_| rng.range(0.0, 255.0))
+    }
 }
 
 /// Noise, or stripes that it bends, between two colours.
@@ -53,15 +69,27 @@ fn texture(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
         let pitch = rng.log_range(0.025, 0.3) * side;
         [cos, sin].map(|v| v * std::f32::consts::TAU / pitch)
     });
-    let grain = if stripes.is_some() { side / 4.0 } else { side / rng.log_range(4.0, 64.0) };
+    let grain = if stripes.is_some() {
+        side / 4.0
+    } else {
+        side / rng.log_range(4.0, 64.0)
+    };
     let landscape = Landscape::new(rng, width, height, grain);
     let mut filled = Vec::with_capacity(picture.data.len());
     for y in 0..height {
         for x in 0..width {
             let noise = landscape.at(x as f32, y as f32);
-            let wave = |[right, down]: [f32; 2]| 0.5 + 0.5 * (right * x as f32 + down * y as f32 + 4.0 * noise).sin();
+            let wave = |[right, down]: [f32; 2]| {
+                0.5 + 0.5 * (right * x as f32 + down * y as f32 + 4.0 * noise).sin()
+            };
             let mixed = ((stripes.map_or(noise, wave) - 0.5) * hard + 0.5).clamp(0.0, 1.0);
-            filled.extend(first.iter().zip(second).take(channels).map(|(a, b)| a * mixed + b * (1.0 - mixed)));
+            filled.extend(
+                first
+                    .iter()
+                    .zip(second)
+                    .take(channels)
+                    .map(|(a, b)| a * mixed + b * (1.0 - mixed)),
+            );
         }
     }
     filled
@@ -71,12 +99,21 @@ fn texture(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
 fn patch(rng: &mut Rng, picture: &Picture, others: &[Picture]) -> Vec<f32> {
     let (width, height, channels) = (picture.width, picture.height, picture.channels);
     let fits = |other: &&Picture| other.channels == channels && other.width > 0 && other.height > 0;
-    let source = rng.pick(others).filter(fits).filter(|_| rng.chance(0.5)).unwrap_or(picture);
-    // At least an eighth of the side away, or the same place of a picture of the same part would hardly differ.
+    let source = rng
+        .pick(others)
+        .filter(fits)
+        .filter(|_| rng.chance(0.5))
+        .unwrap_or(picture);
+    // At least an eighth of the side away, or the same place of a picture of the same part would hardly
+    // differ.
     let mut offset = |count: usize| count / 8 + rng.below(count - count / 4);
     let (right, down) = (offset(source.width), offset(source.height));
     let (turned, mirrored) = (rng.chance(0.25), [rng.chance(0.3), rng.chance(0.3)]);
-    let (gain, change) = if rng.chance(0.3) { (rng.range(0.6, 1.4), rng.range(-40.0, 40.0)) } else { (1.0, 0.0) };
+    let (gain, change) = if rng.chance(0.3) {
+        (rng.range(0.6, 1.4), rng.range(-40.0, 40.0))
+    } else {
+        (1.0, 0.0)
+    };
     let mut filled = Vec::with_capacity(picture.data.len());
     for y in 0..height {
         for x in 0..width {
@@ -91,7 +128,11 @@ fn patch(rng: &mut Rng, picture: &Picture, others: &[Picture]) -> Vec<f32> {
             }
             let place = (v * source.width + u) * channels;
             let pixel = &source.data[place..place + channels];
-            filled.extend(pixel.iter().map(|&v| (f32::from(v) - 128.0) * gain + 128.0 + change));
+            filled.extend(
+                pixel
+                    .iter()
+                    .map(|&v| (f32::from(v) - 128.0) * gain + 128.0 + change),
+            );
         }
     }
     filled
@@ -103,7 +144,13 @@ fn blur(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
     let reach = (rng.log_range(0.008, 0.05) * side).round().max(1.0) as usize;
     let mut values: Vec<f32> = picture.data.iter().map(|&v| f32::from(v)).collect();
     for _ in 0..2 {
-        box_blur(&mut values, picture.width, picture.height, picture.channels, reach);
+        box_blur(
+            &mut values,
+            picture.width,
+            picture.height,
+            picture.channels,
+            reach,
+        );
     }
     values
 }
@@ -113,5 +160,9 @@ fn shade(rng: &mut Rng, picture: &Picture) -> Vec<f32> {
     let offset = rng.sign() * rng.log_range(15.0, 100.0);
     let gain = rng.log_range(0.5, 1.7);
     let pivot = rng.range(60.0, 200.0);
-    picture.data.iter().map(|&v| (f32::from(v) - pivot) * gain + pivot + offset).collect()
+    picture
+        .data
+        .iter()
+        .map(|&v| (f32::from(v) - pivot) * gain + pivot + offset)
+        .collect()
 }

@@ -1,8 +1,8 @@
-//! Procedural defects, drawn on good pictures: the network learns to restore what is under them, its head to mark them,
-//! and the recipe's self-test has something to find.
+//! Procedural defects, drawn on good pictures: the network learns to restore what is under them, its head to
+//! mark them, and the recipe's self-test has something to find.
 //!
-//! A defect is a shape (how much of each pixel it covers, see [`shape`]) and a fill (what is seen there instead, see
-//! [`fill`]), drawn independently of each other. A defect that nobody could see is drawn again.
+//! A defect is a shape (how much of each pixel it covers, see [`shape`]) and a fill (what is seen there
+//! instead, see [`fill`]), drawn independently of each other. A defect that nobody could see is drawn again.
 
 mod fill;
 mod shape;
@@ -17,7 +17,8 @@ use shape::{Cover, box_blur};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
-    /// A piece of another picture, or of another place of the same picture: something missing, too much, displaced.
+    /// A piece of another picture, or of another place of the same picture: something missing, too much,
+    /// displaced.
     Patch,
     /// One colour: a pit, a drop, a foreign body.
     Tint,
@@ -55,20 +56,25 @@ pub struct DefectConfig {
     pub most: usize,
     /// What may be seen in them; empty: no defects.
     pub fills: Vec<Fill>,
-    /// Part of the pictures, 0 to 1, where a large area is a little lighter or darker. That is no defect: the network
-    /// learns to even it out, its head not to mark it.
+    /// Part of the pictures, 0 to 1, where a large area is a little lighter or darker. That is no defect: the
+    /// network learns to even it out, its head not to mark it.
     pub drift: f32,
 }
 
 impl Default for DefectConfig {
     fn default() -> Self {
-        Self { probability: 0.75, most: 3, fills: Fill::ALL.to_vec(), drift: 0.15 }
+        Self {
+            probability: 0.75,
+            most: 3,
+            fills: Fill::ALL.to_vec(),
+            drift: 0.15,
+        }
     }
 }
 
 impl DefectConfig {
-    /// Lets the light drift and pastes defects on `picture`, or neither, as the configuration says. `others` are good
-    /// pictures for patches. Returns the mask of the defects, one value a pixel.
+    /// Lets the light drift and pastes defects on `picture`, or neither, as the configuration says. `others`
+    /// are good pictures for patches. Returns the mask of the defects, one value a pixel.
     pub fn apply(&self, rng: &mut Rng, picture: &mut Picture, others: &[Picture]) -> Vec<bool> {
         let mut mask = vec![false; picture.width * picture.height];
         if rng.chance(self.drift) {
@@ -78,7 +84,9 @@ impl DefectConfig {
             return mask;
         }
         // One most often, each further one half as likely.
-        let count = (1..self.most).find(|_| rng.chance(0.5)).unwrap_or(self.most.max(1));
+        let count = (1..self.most)
+            .find(|_| rng.chance(0.5))
+            .unwrap_or(self.most.max(1));
         for _ in 0..count {
             if let Some(defect) = paste_visible(rng, picture, others, &self.fills) {
                 mask.iter_mut().zip(defect).for_each(|(all, one)| *all |= one);
@@ -96,7 +104,8 @@ pub fn paste(rng: &mut Rng, picture: &mut Picture, others: &[Picture]) {
     }
 }
 
-/// Levels by which the neighbourhood of a pixel changes, in its most changed channel, where it counts as the defect's.
+/// Levels by which the neighbourhood of a pixel changes, in its most changed channel, where it counts as the
+/// defect's.
 const VISIBLE: f32 = 7.0;
 /// A defect has at least one pixel that changes by so many levels.
 const CLEAR: f32 = 15.0;
@@ -108,7 +117,12 @@ const LARGEST_SHARE: f32 = 0.6;
 const TRIES: usize = 6;
 
 /// Pastes one defect and returns its mask, or leaves the picture as it is where none came out visible.
-fn paste_visible(rng: &mut Rng, picture: &mut Picture, others: &[Picture], fills: &[Fill]) -> Option<Vec<bool>> {
+fn paste_visible(
+    rng: &mut Rng,
+    picture: &mut Picture,
+    others: &[Picture],
+    fills: &[Fill],
+) -> Option<Vec<bool>> {
     if picture.width == 0 || picture.height == 0 {
         return None;
     }
@@ -136,15 +150,30 @@ fn draw_fill(rng: &mut Rng, fills: &[Fill]) -> Fill {
 
 /// The mask of a defect, where it is one that can be seen.
 fn visible(before: &Picture, after: &Picture, cover: &Cover) -> Option<Vec<bool>> {
-    let pixels = before.data.chunks_exact(before.channels).zip(after.data.chunks_exact(before.channels));
-    let most = |(a, b): (&[u8], &[u8])| a.iter().zip(b).map(|(a, b)| f32::from(a.abs_diff(*b))).fold(0.0, f32::max);
+    let pixels = before
+        .data
+        .chunks_exact(before.channels)
+        .zip(after.data.chunks_exact(before.channels));
+    let most = |(a, b): (&[u8], &[u8])| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f32::from(a.abs_diff(*b)))
+            .fold(0.0, f32::max)
+    };
     let change: Vec<f32> = pixels.map(most).collect();
     let mut nearby = change.clone();
     box_blur(&mut nearby, before.width, before.height, 1, 1);
-    let mask: Vec<bool> =
-        cover.values().iter().zip(&nearby).map(|(&cover, &change)| cover > 0.25 && change >= VISIBLE).collect();
+    let mask: Vec<bool> = cover
+        .values()
+        .iter()
+        .zip(&nearby)
+        .map(|(&cover, &change)| cover > 0.25 && change >= VISIBLE)
+        .collect();
     let marked = mask.iter().filter(|&&m| m).count();
-    let clear = mask.iter().zip(&change).any(|(&marked, &change)| marked && change >= CLEAR);
+    let clear = mask
+        .iter()
+        .zip(&change)
+        .any(|(&marked, &change)| marked && change >= CLEAR);
     let least = (mask.len() / LEAST_SHARE).max(1);
     (clear && marked >= least && marked as f32 <= LARGEST_SHARE * mask.len() as f32).then_some(mask)
 }
@@ -168,7 +197,10 @@ fn centre(rng: &mut Rng, width: usize, height: usize) -> [f32; 2] {
 
 fn blend(picture: &mut Picture, filled: &[f32], cover: &Cover, strength: f32) {
     let pixels = picture.data.chunks_exact_mut(picture.channels);
-    for ((pixel, filled), cover) in pixels.zip(filled.chunks_exact(picture.channels)).zip(cover.values()) {
+    for ((pixel, filled), cover) in pixels
+        .zip(filled.chunks_exact(picture.channels))
+        .zip(cover.values())
+    {
         for (value, filled) in pixel.iter_mut().zip(filled) {
             let from = f32::from(*value);
             *value = (from + (filled - from) * cover.min(1.0) * strength).round() as u8;
@@ -193,12 +225,24 @@ mod tests {
 
     fn textured(key: u64, channels: usize) -> Picture {
         let mut rng = Rng::new(&[key]);
-        let data = (0..64 * 64 * channels).map(|i| (90 + (i / 7) % 60 + rng.below(20)) as u8).collect();
-        Picture { width: 64, height: 64, channels, data }
+        let data = (0..64 * 64 * channels)
+            .map(|i| (90 + (i / 7) % 60 + rng.below(20)) as u8)
+            .collect();
+        Picture {
+            width: 64,
+            height: 64,
+            channels,
+            data,
+        }
     }
 
     fn changed(before: &Picture, after: &Picture) -> usize {
-        before.data.iter().zip(&after.data).filter(|(a, b)| a != b).count()
+        before
+            .data
+            .iter()
+            .zip(&after.data)
+            .filter(|(a, b)| a != b)
+            .count()
     }
 
     #[test]
@@ -217,9 +261,13 @@ mod tests {
                 let (x, y) = (i % 64, i / 64);
                 let near = (y.saturating_sub(1)..=(y + 1).min(63))
                     .flat_map(|y| (x.saturating_sub(1)..=(x + 1).min(63)).map(move |x| y * 64 + x));
-                let differs =
-                    |i: usize| (0..channels).any(|c| clean.data[i * channels + c] != picture.data[i * channels + c]);
-                assert!(near.into_iter().any(differs), "{key}: a mark where nothing changed");
+                let differs = |i: usize| {
+                    (0..channels).any(|c| clean.data[i * channels + c] != picture.data[i * channels + c])
+                };
+                assert!(
+                    near.into_iter().any(differs),
+                    "{key}: a mark where nothing changed"
+                );
             }
         }
     }
@@ -229,10 +277,17 @@ mod tests {
         for fill in Fill::ALL {
             let paste = |key| {
                 let mut picture = textured(1, 3);
-                paste_visible(&mut Rng::new(&[key, 77]), &mut picture, &[textured(2, 3)], &[fill])
+                paste_visible(
+                    &mut Rng::new(&[key, 77]),
+                    &mut picture,
+                    &[textured(2, 3)],
+                    &[fill],
+                )
             };
-            let areas: Vec<usize> =
-                (0..200).filter_map(paste).map(|mask| mask.iter().filter(|&&m| m).count()).collect();
+            let areas: Vec<usize> = (0..200)
+                .filter_map(paste)
+                .map(|mask| mask.iter().filter(|&&m| m).count())
+                .collect();
             assert!(areas.len() > 150, "{fill:?}: {} of 200 visible", areas.len());
             assert!(areas.iter().any(|a| (1..40).contains(a)), "{fill:?}: none small");
             assert!(areas.iter().any(|&a| a > 400), "{fill:?}: none large");
@@ -261,16 +316,20 @@ mod tests {
     #[test]
     fn probability_is_kept_and_drift_is_not_marked() {
         let drawn = |probability, drift| {
-            let config = DefectConfig { probability, drift, ..DefectConfig::default() };
+            let config = DefectConfig {
+                probability,
+                drift,
+                ..DefectConfig::default()
+            };
             let one = move |key| {
                 let clean = textured(1, 1);
                 let mut picture = clean.clone();
                 let mask = config.apply(&mut Rng::new(&[key]), &mut picture, &[textured(2, 1)]);
                 (changed(&clean, &picture) > 0, mask.contains(&true))
             };
-            (0..400)
-                .map(one)
-                .fold((0, 0), |(a, b), (changed, marked)| (a + usize::from(changed), b + usize::from(marked)))
+            (0..400).map(one).fold((0, 0), |(a, b), (changed, marked)| {
+                (a + usize::from(changed), b + usize::from(marked))
+            })
         };
         assert_eq!(drawn(0.0, 0.0), (0, 0));
         let (changed, marked) = drawn(0.5, 0.0);

@@ -12,7 +12,11 @@ pub(super) struct Cover {
 impl Cover {
     /// Nothing covered.
     pub(super) fn new(width: usize, height: usize) -> Self {
-        Self { width, height, values: vec![0.0; width * height] }
+        Self {
+            width,
+            height,
+            values: vec![0.0; width * height],
+        }
     }
 
     /// A shape of any kind, size and place.
@@ -58,7 +62,10 @@ impl Cover {
     pub(super) fn scratch(&mut self, rng: &mut Rng, from: [f32; 2], side: f32) {
         let length = rng.log_range(0.08, 0.8) * side;
         let width = rng.log_range(0.008, 0.04) * side;
-        let (mut direction, mut bend) = (rng.range(0.0, std::f32::consts::TAU), rng.range(-2.0, 2.0) / length);
+        let (mut direction, mut bend) = (
+            rng.range(0.0, std::f32::consts::TAU),
+            rng.range(-2.0, 2.0) / length,
+        );
         let wobble = rng.range(0.0, 2.0) / length;
         let (waves, phase) = (rng.range(1.0, 6.0), rng.range(0.0, 6.0));
         let [mut x, mut y] = from;
@@ -66,10 +73,13 @@ impl Cover {
         for step in 0..steps as usize {
             let along = step as f32 / steps;
             // Pointed ends, and a width that swells and fades on the way.
-            let swell = (along * std::f32::consts::PI).sin().sqrt() * (0.7 + 0.3 * (waves * along * 6.0 + phase).sin());
+            let swell = (along * std::f32::consts::PI).sin().sqrt()
+                * (0.7 + 0.3 * (waves * along * 6.0 + phase).sin());
             // Half a pixel at least, fainter where the line is thinner than that.
             let (radius, strength) = ((width * swell / 2.0).max(0.5), (width * swell).min(1.0));
-            self.raise([x, y], radius + 1.0, |dx, dy| strength * (radius + 0.5 - dx.hypot(dy)));
+            self.raise([x, y], radius + 1.0, |dx, dy| {
+                strength * (radius + 0.5 - dx.hypot(dy))
+            });
             bend += rng.range(-wobble, wobble) * 0.3;
             direction += bend * 0.5;
             x += direction.cos() * 0.5;
@@ -81,13 +91,21 @@ impl Cover {
     pub(super) fn lobes(&mut self, rng: &mut Rng, centre: [f32; 2], radius: f32) {
         let stretch = rng.log_range(1.0, 2.0).sqrt();
         let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
-        let waves: Vec<[f32; 2]> =
-            (2..6).map(|order| [rng.range(0.0, 0.5) / order as f32, rng.range(0.0, std::f32::consts::TAU)]).collect();
+        let waves: Vec<[f32; 2]> = (2..6)
+            .map(|order| {
+                [
+                    rng.range(0.0, 0.5) / order as f32,
+                    rng.range(0.0, std::f32::consts::TAU),
+                ]
+            })
+            .collect();
         let soft = (radius * rng.log_range(0.05, 0.6)).max(1.0);
         self.raise(centre, radius * 2.5 + soft, |dx, dy| {
             let (u, v) = ((cos * dx + sin * dy) / stretch, (cos * dy - sin * dx) * stretch);
             let angle = v.atan2(u);
-            let lobed: f32 = (waves.iter().zip(2_u8..)).map(|(w, n)| w[0] * (f32::from(n) * angle + w[1]).sin()).sum();
+            let lobed: f32 = (waves.iter().zip(2_u8..))
+                .map(|(w, n)| w[0] * (f32::from(n) * angle + w[1]).sin())
+                .sum();
             (radius * (1.0 + lobed) - u.hypot(v)) / soft + 0.5
         });
     }
@@ -113,14 +131,25 @@ impl Cover {
             0.7 * rough.at(x, y) + 0.3 * fine.at(x, y)
         };
         let hills: Vec<f32> = (0..self.values.len()).map(at).collect();
-        let mut inside: Vec<f32> =
-            self.values.iter().zip(&hills).filter(|(window, _)| **window > 0.5).map(|(_, &hill)| hill).collect();
+        let mut inside: Vec<f32> = self
+            .values
+            .iter()
+            .zip(&hills)
+            .filter(|(window, _)| **window > 0.5)
+            .map(|(_, &hill)| hill)
+            .collect();
         inside.sort_unstable_by(f32::total_cmp);
         // this share of the window stays free
         let free = rng.range(0.3, 0.85);
-        let level = inside.get((free * inside.len() as f32) as usize).copied().unwrap_or(0.5);
+        let level = inside
+            .get((free * inside.len() as f32) as usize)
+            .copied()
+            .unwrap_or(0.5);
         let steep = rng.log_range(8.0, 40.0);
-        self.values.iter_mut().zip(hills).for_each(|(v, hill)| *v *= ((hill - level) * steep).clamp(0.0, 1.0));
+        self.values
+            .iter_mut()
+            .zip(hills)
+            .for_each(|(v, hill)| *v *= ((hill - level) * steep).clamp(0.0, 1.0));
     }
 
     /// Blurs the shape's edge over about `radius` pixels.
@@ -140,12 +169,17 @@ pub(super) struct Landscape {
 }
 
 impl Landscape {
-    /// For a picture of `width` x `height` pixels; `grain` is the lattice's pitch in pixels, at least half a pixel.
+    /// For a picture of `width` x `height` pixels; `grain` is the lattice's pitch in pixels, at least half a
+    /// pixel.
     pub(super) fn new(rng: &mut Rng, width: usize, height: usize, grain: f32) -> Self {
         let grain = grain.max(0.5);
         let nodes = |count: usize| (count as f32 / grain) as usize + 2;
         let columns = nodes(width);
-        Self { grain, columns, lattice: (0..columns * nodes(height)).map(|_| rng.unit()).collect() }
+        Self {
+            grain,
+            columns,
+            lattice: (0..columns * nodes(height)).map(|_| rng.unit()).collect(),
+        }
     }
 
     /// The height at a place within the picture.

@@ -2,8 +2,8 @@
 
 use crate::processor::vectorised;
 
-/// The mean of the channels' absolute differences in Q8.8 levels, one value a pixel. With three channels a channel
-/// weighs 85/256, so that the sum fits 16 bits.
+/// The mean of the channels' absolute differences in Q8.8 levels, one value a pixel. With three channels a
+/// channel weighs 85/256, so that the sum fits 16 bits.
 pub(super) fn difference(picture: &[u8], reconstruction: &[u8], channels: usize, out: &mut [u16]) {
     match channels {
         1 => of::<1>(picture, reconstruction, 256, out),

@@ -1,8 +1,8 @@
 //! From the difference image to the u8 map that HEE reads: plain levels, or spreads above the normal mean.
 //!
-//! The noise map holds the mean and the spread of the difference over normal pictures, pixel by pixel, so that edges
-//! that the network always draws a little wrong stop counting. The result is offset by two spreads: a normal pixel lies
-//! *around* the zero level, and HEE sees on which side.
+//! The noise map holds the mean and the spread of the difference over normal pictures, pixel by pixel, so
+//! that edges that the network always draws a little wrong stop counting. The result is offset by two
+//! spreads: a normal pixel lies *around* the zero level, and HEE sees on which side.
 
 use crate::picture::Picture;
 use crate::processor::vectorised;
@@ -38,7 +38,8 @@ struct Scaled {
     mean: Vec<u16>,
     /// `2^(16 + fraction_bits) / spread`, so that one multiplication stands for the division.
     gain: Vec<i32>,
-    /// Differences from the mean beyond this are beyond the map's range; their product with the gain fits 32 bits.
+    /// Differences from the mean beyond this are beyond the map's range; their product with the gain fits 32
+    /// bits.
     reach: Vec<i32>,
     zero: u8,
 }
@@ -51,7 +52,12 @@ impl Deviation {
             let gain = |&s: &u16| (1i32 << (16 + bits)) / i32::from(s.max(LEAST_SPREAD));
             let gain: Vec<i32> = noise.spread.iter().map(gain).collect();
             let reach = gain.iter().map(|gain| (BEYOND << 16) / gain).collect();
-            Scaled { mean: noise.mean.clone(), gain, reach, zero: ZERO_SPREADS << bits }
+            Scaled {
+                mean: noise.mean.clone(),
+                gain,
+                reach,
+                zero: ZERO_SPREADS << bits,
+            }
         });
         Self { map }
     }
@@ -90,7 +96,12 @@ impl NoiseMap {
         [&self.mean, &self.spread].map(|values| {
             let top = u32::from(values.iter().copied().max().unwrap_or(1).max(1));
             let data = values.iter().map(|&v| (u32::from(v) * 255 / top) as u8).collect();
-            Picture { width, height: values.len() / width, channels: 1, data }
+            Picture {
+                width,
+                height: values.len() / width,
+                channels: 1,
+                data,
+            }
         })
     }
 }
@@ -103,7 +114,11 @@ mod tests {
 
     #[test]
     fn spreads_above_the_mean_in_q4_4() {
-        let noise = NoiseMap { mean: vec![512; 5], spread: vec![256, 256, 128, 256, 0], fraction_bits: 4 };
+        let noise = NoiseMap {
+            mean: vec![512; 5],
+            spread: vec![256, 256, 128, 256, 0],
+            fraction_bits: 4,
+        };
         let deviation = Deviation::new(Some(&noise));
         let mut out = [0; 5];
         deviation.apply(&[512, 512 + 256, 512 + 64, 0, 513], &mut out);
@@ -114,18 +129,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_exact_division_to_one_step(d in 0u16.., mean in 0u16..2000, spread in 16u16..5000, bits in 0u8..=4) {
+        fn agrees_with_exact_division_to_one_step(
+            d in 0u16..,
+            mean in 0u16..2000,
+            spread in 16u16..5000,
+            bits in 0u8..=4,
+        ) {
             let noise = NoiseMap { mean: vec![mean], spread: vec![spread], fraction_bits: bits };
             let mut out = [0];
             Deviation::new(Some(&noise)).apply(&[d], &mut out);
-            let exact = (f64::from(d) - f64::from(mean)) / f64::from(spread) * f64::from(1 << bits) + f64::from(2 << bits);
+            let spreads = (f64::from(d) - f64::from(mean)) / f64::from(spread);
+            let exact = spreads * f64::from(1 << bits) + f64::from(2 << bits);
             let exact = exact.clamp(0.0, 255.0);
             // the reciprocal is cut to 1 part in 2^(16 + bits) / spread
-            prop_assert!((f64::from(out[0]) - exact).abs() <= 1.0 + 255.0 * f64::from(spread) / 65536.0, "{} {exact}", out[0]);
+            prop_assert!((f64::from(out[0]) - exact).abs() <= 1.0 + 255.0 * f64::from(spread) / 65536.0, "{} \
+                {exact}", out[0]);
         }
 
         #[test]
-        fn nothing_overflows_and_what_is_beyond_is_cut(d in 0u16.., mean in 0u16.., spread in 0u16.., bits in 0u8..=4) {
+        fn nothing_overflows_and_what_is_beyond_is_cut(
+            d in 0u16..,
+            mean in 0u16..,
+            spread in 0u16..,
+            bits in 0u8..=4,
+        ) {
             let noise = NoiseMap { mean: vec![mean], spread: vec![spread], fraction_bits: bits };
             let mut out = [0];
             Deviation::new(Some(&noise)).apply(&[d], &mut out);
@@ -135,7 +162,13 @@ mod tests {
         }
 
         #[test]
-        fn grows_with_the_difference(a in 0u16.., b in 0u16.., mean in 0u16.., spread in 0u16.., bits in 0u8..=4) {
+        fn grows_with_the_difference(
+            a in 0u16..,
+            b in 0u16..,
+            mean in 0u16..,
+            spread in 0u16..,
+            bits in 0u8..=4,
+        ) {
             let noise = NoiseMap { mean: vec![mean; 2], spread: vec![spread; 2], fraction_bits: bits };
             let mut out = [0; 2];
             Deviation::new(Some(&noise)).apply(&[a.min(b), a.max(b)], &mut out);

@@ -1,5 +1,5 @@
-//! Gradient magnitude similarity (Xue et al., 2014) of picture and reconstruction, at three scales: it sees edges and
-//! structure, not brightness.
+//! Gradient magnitude similarity (Xue et al., 2014) of picture and reconstruction, at three scales: it sees
+//! edges and structure, not brightness.
 //!
 //! Single precision in a fixed order without fused operations, so every processor computes the same.
 
@@ -25,7 +25,11 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new(width: usize, height: usize) -> Self {
         let (plane, row) = (vec![0; (width + 2) * height], vec![0.0; width]);
-        Self { grey: [plane.clone(), plane], magnitudes: [row.clone(), row], row: vec![0; width] }
+        Self {
+            grey: [plane.clone(), plane],
+            magnitudes: [row.clone(), row],
+            row: vec![0; width],
+        }
     }
 }
 
@@ -38,7 +42,11 @@ pub(super) fn difference(
     out: &mut [u16],
     scratch: &mut Scratch,
 ) {
-    let Scratch { grey, magnitudes, row } = scratch;
+    let Scratch {
+        grey,
+        magnitudes,
+        row,
+    } = scratch;
     for (plane, bytes) in grey.iter_mut().zip([picture, reconstruction]) {
         match channels {
             1 => fill::<1>(plane, bytes, width, THIRDS),
@@ -50,7 +58,12 @@ pub(super) fn difference(
     for scale in 0..SCALES {
         for y in 0..rows {
             for (plane, magnitudes) in grey.iter().zip(&mut *magnitudes) {
-                magnitudes_of(&plane[..(columns + 2) * rows], columns, y, &mut magnitudes[..columns]);
+                magnitudes_of(
+                    &plane[..(columns + 2) * rows],
+                    columns,
+                    y,
+                    &mut magnitudes[..columns],
+                );
             }
             let [a, b] = &*magnitudes;
             for (different, (a, b)) in row.iter_mut().zip(a.iter().zip(b)).take(columns) {
@@ -72,7 +85,10 @@ pub(super) fn difference(
 
 /// The sum of the channels, weighted.
 fn fill<const C: usize>(plane: &mut [i16], bytes: &[u8], width: usize, weight: i16) {
-    for (line, bytes) in plane.chunks_exact_mut(width + 2).zip(bytes.chunks_exact(width * C)) {
+    for (line, bytes) in plane
+        .chunks_exact_mut(width + 2)
+        .zip(bytes.chunks_exact(width * C))
+    {
         for (grey, pixel) in line[1..].iter_mut().zip(bytes.as_chunks::<C>().0) {
             *grey = pixel.iter().map(|&v| i16::from(v)).sum::<i16>() * weight;
         }
@@ -93,12 +109,13 @@ fn add<const N: usize>(line: &mut [u16], values: &[u16]) {
     }
 }
 
-/// The Sobel gradient's magnitudes of row `y` in 1/24 level per pixel, as the larger part and three eighths of the smaller
-/// one: within 7 % of the Euclidean one, in both pictures alike. The border is repeated.
+/// The Sobel gradient's magnitudes of row `y` in 1/24 level per pixel, as the larger part and three eighths
+/// of the smaller one: within 7 % of the Euclidean one, in both pictures alike. The border is repeated.
 fn magnitudes_of(plane: &[i16], columns: usize, y: usize, magnitudes: &mut [f32]) {
     let pitch = columns + 2;
     let last = plane.len() / pitch - 1;
-    let [above, here, below] = [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &plane[y * pitch..][..pitch]);
+    let [above, here, below] =
+        [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &plane[y * pitch..][..pitch]);
     let side = |from: usize| [above, here, below].map(|row| &row[from..][..columns]);
     let ([a0, b0, c0], [a1, _, c1], [a2, b2, c2]) = (side(0), side(1), side(2));
     for (x, magnitude) in magnitudes.iter_mut().enumerate() {
@@ -129,17 +146,33 @@ mod tests {
     fn run(picture: &[u8], reconstruction: &[u8], channels: usize, width: usize) -> Vec<u16> {
         let pixels = picture.len() / channels;
         let mut out = vec![0; pixels];
-        difference(picture, reconstruction, channels, width, &mut out, &mut Scratch::new(width, pixels / width));
+        difference(
+            picture,
+            reconstruction,
+            channels,
+            width,
+            &mut out,
+            &mut Scratch::new(width, pixels / width),
+        );
         out
     }
 
     #[test]
     fn brightness_is_no_difference_an_edge_is() {
-        let step = |low, high| (0..256).map(|i| if i % 16 < 8 { low } else { high }).collect::<Vec<u8>>();
+        let step = |low, high| {
+            (0..256)
+                .map(|i| if i % 16 < 8 { low } else { high })
+                .collect::<Vec<u8>>()
+        };
         assert_eq!(run(&step(40, 140), &step(90, 190), 1, 16), vec![0; 256]);
         let found = run(&step(100, 200), &step(150, 150), 1, 16);
         // gone altogether: full at the edge, on every scale; nothing four fields of the coarsest scale away
-        assert!(found[8 * 16 + 7] > 250 * 256 && found[8 * 16] < 1000, "{} {}", found[8 * 16 + 7], found[8 * 16]);
+        assert!(
+            found[8 * 16 + 7] > 250 * 256 && found[8 * 16] < 1000,
+            "{} {}",
+            found[8 * 16 + 7],
+            found[8 * 16]
+        );
     }
 
     #[test]
@@ -151,8 +184,11 @@ mod tests {
         };
         let (a, b): (Vec<u8>, Vec<u8>) = (0..3 * 64).map(|_| (noise(), noise())).unzip();
         let found = run(&a, &b, 3, 8);
-        let grey =
-            |v: &[u8]| v.chunks(3).map(|p| p.iter().map(|&v| f64::from(v)).sum::<f64>() / 3.0).collect::<Vec<_>>();
+        let grey = |v: &[u8]| {
+            v.chunks(3)
+                .map(|p| p.iter().map(|&v| f64::from(v)).sum::<f64>() / 3.0)
+                .collect::<Vec<_>>()
+        };
         let (mut planes, mut side) = ([grey(&a), grey(&b)], 8);
         let mut expected = vec![0.0; 64];
         for scale in 0..3 {
@@ -184,7 +220,11 @@ mod tests {
             side = half;
         }
         for (found, expected) in found.iter().zip(&expected) {
-            assert!((f64::from(*found) / 256.0 - expected).abs() < 1.5, "{} {expected}", f64::from(*found) / 256.0);
+            assert!(
+                (f64::from(*found) / 256.0 - expected).abs() < 1.5,
+                "{} {expected}",
+                f64::from(*found) / 256.0
+            );
         }
     }
 }

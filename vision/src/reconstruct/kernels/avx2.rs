@@ -68,7 +68,9 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
         let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
         for (group, weights) in weights.by_ref().take(run.groups).enumerate() {
             // SAFETY: 16 values each.
-            let weights = weights.each_ref().map(|weights| unsafe { load(weights.as_ptr()) });
+            let weights = weights
+                .each_ref()
+                .map(|weights| unsafe { load(weights.as_ptr()) });
             for (sums, window) in sums.iter_mut().zip(windows) {
                 // SAFETY: the caller's word.
                 let pair = unsafe { window.add(2 * group).cast::<i32>().read_unaligned() };
@@ -83,15 +85,18 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i16>, x: &[i16], at
         let pixel = y.as_mut_ptr().wrapping_add(p * at.apart);
         for (n, sum) in sums.into_iter().enumerate() {
             let steps = requantise(block, sum, 8 * n, block.zero.into());
-            let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
+            let words = _mm_packs_epi32(
+                _mm256_castsi256_si128(steps),
+                _mm256_extracti128_si256::<1>(steps),
+            );
             // SAFETY: 8 values are written to 8; the caller's word.
             unsafe { _mm_storeu_si128(pixel.add(8 * n).cast(), words) };
         }
     }
 }
 
-/// Eight outputs from `first` on, with `zero` for the zero point; `super::convolution::requantise`, clamped before it is rounded,
-/// which is the same.
+/// Eight outputs from `first` on, with `zero` for the zero point; `super::convolution::requantise`, clamped
+/// before it is rounded, which is the same.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn requantise<W>(block: &Block<W>, sum: __m256i, first: usize, zero: i32) -> __m256i {

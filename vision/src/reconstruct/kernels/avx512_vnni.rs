@@ -1,5 +1,5 @@
-//! x86-64 with AVX-512 and its dot product instructions: `vpdpbusd` multiplies 4 inputs, as u8, by those weights of 16 outputs,
-//! 8 pixels x 32 outputs, or 16.
+//! x86-64 with AVX-512 and its dot product instructions: `vpdpbusd` multiplies 4 inputs, as u8, by those
+//! weights of 16 outputs, 8 pixels x 32 outputs, or 16.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -13,7 +13,8 @@ pub(in crate::reconstruct) struct Avx512Vnni(());
 
 impl Avx512Vnni {
     pub(in crate::reconstruct) fn detect() -> Option<Self> {
-        let has = std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512vnni");
+        let has = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vnni");
         has.then_some(Self(()))
     }
 }
@@ -41,7 +42,10 @@ impl Simd for Avx512Vnni {
 fn multiply(rounds: usize) -> usize {
     let (mut sums, mut x) = ([_mm512_setzero_si512(); 16], _mm512_set1_epi8(1));
     for _ in 0..rounds {
-        (0..4).for_each(|_| sums.iter_mut().for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, x, x)));
+        (0..4).for_each(|_| {
+            sums.iter_mut()
+                .for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, x, x))
+        });
         x = black_box(x);
     }
     black_box(sums);
@@ -64,7 +68,9 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: 
         let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
         for (group, weights) in weights.by_ref().take(run.groups).enumerate() {
             // SAFETY: 64 values each.
-            let weights = weights.each_ref().map(|weights| unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) });
+            let weights = weights
+                .each_ref()
+                .map(|weights| unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) });
             for (sums, window) in sums.iter_mut().zip(windows) {
                 // SAFETY: the caller's word.
                 let four = unsafe { window.add(4 * group).cast::<i32>().read_unaligned() };

@@ -1,5 +1,5 @@
-//! x86-64 with the 256-bit dot product instructions (AVX-VNNI), which processors without AVX-512 have too: `vpdpbusd` multiplies
-//! 4 inputs, as u8, by those weights of 8 outputs, 6 pixels x 16 outputs, or 8.
+//! x86-64 with the 256-bit dot product instructions (AVX-VNNI), which processors without AVX-512 have too:
+//! `vpdpbusd` multiplies 4 inputs, as u8, by those weights of 8 outputs, 6 pixels x 16 outputs, or 8.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -14,7 +14,8 @@ pub(in crate::reconstruct) struct AvxVnni(());
 
 impl AvxVnni {
     pub(in crate::reconstruct) fn detect() -> Option<Self> {
-        let has = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("avxvnni");
+        let has =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("avxvnni");
         has.then_some(Self(()))
     }
 }
@@ -42,7 +43,10 @@ impl Simd for AvxVnni {
 fn multiply(rounds: usize) -> usize {
     let (mut sums, mut x) = ([_mm256_setzero_si256(); 12], _mm256_set1_epi8(1));
     for _ in 0..rounds {
-        (0..4).for_each(|_| sums.iter_mut().for_each(|sum| *sum = _mm256_dpbusd_avx_epi32(*sum, x, x)));
+        (0..4).for_each(|_| {
+            sums.iter_mut()
+                .for_each(|sum| *sum = _mm256_dpbusd_avx_epi32(*sum, x, x))
+        });
         x = black_box(x);
     }
     black_box(sums);
@@ -65,7 +69,9 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: 
         let windows: [_; P] = std::array::from_fn(|i| first.wrapping_add(i * at.step + run.offset));
         for (group, weights) in weights.by_ref().take(run.groups).enumerate() {
             // SAFETY: 32 values each.
-            let weights = weights.each_ref().map(|weights| unsafe { _mm256_loadu_si256(weights.as_ptr().cast()) });
+            let weights = weights
+                .each_ref()
+                .map(|weights| unsafe { _mm256_loadu_si256(weights.as_ptr().cast()) });
             for (sums, window) in sums.iter_mut().zip(windows) {
                 // SAFETY: the caller's word.
                 let four = unsafe { window.add(4 * group).cast::<i32>().read_unaligned() };
@@ -80,10 +86,16 @@ unsafe fn tile<const P: usize, const N: usize>(block: &Block<i8>, x: &[u8], at: 
         for (n, sum) in sums.into_iter().enumerate() {
             // 128 turns the outputs into u8
             let steps = requantise(block, sum, 8 * n, i32::from(block.zero) + 128);
-            let words = _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256::<1>(steps));
+            let words = _mm_packs_epi32(
+                _mm256_castsi256_si128(steps),
+                _mm256_extracti128_si256::<1>(steps),
+            );
             // SAFETY: 8 bytes are written to 8; the caller's word.
             unsafe {
-                _mm_storel_epi64(y.as_mut_ptr().add(p * at.apart + 8 * n).cast(), _mm_packus_epi16(words, words))
+                _mm_storel_epi64(
+                    y.as_mut_ptr().add(p * at.apart + 8 * n).cast(),
+                    _mm_packus_epi16(words, words),
+                )
             };
         }
     }

@@ -1,9 +1,10 @@
 //! Weights in the order in which the kernels read them.
 //!
-//! In NHWC the window's columns lie next to each other, so a window's row is one contiguous dot product: a *run*.
-//! Outputs are taken in blocks; taps that are zero for a whole block are left out of its runs. x2 up is exported as four phases
-//! of 2 x 2 taps in a 3 x 3 window, of which each phase leaves out five. Phases that share a block, where they are narrow, are
-//! shifted against each other such that all use the same 2 x 2 taps: those around a corner of four pixels.
+//! In NHWC the window's columns lie next to each other, so a window's row is one contiguous dot product: a
+//! *run*. Outputs are taken in blocks; taps that are zero for a whole block are left out of its runs. x2 up
+//! is exported as four phases of 2 x 2 taps in a 3 x 3 window, of which each phase leaves out five. Phases
+//! that share a block, where they are narrow, are shifted against each other such that all use the same 2 x 2
+//! taps: those around a corner of four pixels.
 
 use super::convolution::Convolution;
 
@@ -13,7 +14,9 @@ pub(in crate::reconstruct) const MAX_OUTPUTS: usize = 32;
 pub(in crate::reconstruct) const MAX_PIXELS: usize = 8;
 
 /// An activation's value as a kernel reads it.
-pub(in crate::reconstruct) trait Value: Copy + Default + Send + Sync + 'static {
+pub(in crate::reconstruct) trait Value:
+    Copy + Default + Send + Sync + 'static
+{
     /// What is added to the int8 number.
     const OFFSET: i32;
     /// From the int8 number.
@@ -73,8 +76,8 @@ pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
     /// Values that are read together, of which those behind a run are not used.
     const READ: usize = Self::GROUP;
 
-    /// Convolves one block of `x` at some windows. The block's requantised outputs of the first one go to the start of `y`, the
-    /// others' behind them.
+    /// Convolves one block of `x` at some windows. The block's requantised outputs of the first one go to the
+    /// start of `y`, the others' behind them.
     ///
     /// # Panics
     /// Where a window is not inside `x`, or an output is not inside `y`.
@@ -84,8 +87,8 @@ pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
     fn multiply(self, rounds: usize) -> usize;
 }
 
-/// Calls `tile::<PIXELS, PARTS>` of the kernel around for a tile's pixels, one of those listed or 1, and a block of the `$wide`
-/// outputs of two parts, or of one.
+/// Calls `tile::<PIXELS, PARTS>` of the kernel around for a tile's pixels, one of those listed or 1, and a
+/// block of the `$wide` outputs of two parts, or of one.
 #[cfg(target_arch = "x86_64")]
 macro_rules! tile_of_size {
     ($block:ident, $x:ident, $at:ident, $y:ident, $wide:literal: $($pixels:literal)*) => {
@@ -114,11 +117,18 @@ pub(in crate::reconstruct) struct At {
 }
 
 impl At {
-    /// Makes sure that all that a kernel reads of `block`'s windows is inside of `x`, and all that it writes inside of `y`.
+    /// Makes sure that all that a kernel reads of `block`'s windows is inside of `x`, and all that it writes
+    /// inside of `y`.
     #[inline]
     pub(super) fn check<V, W>(self, block: &Block<W>, x: &[V], y: &[V]) {
-        assert!(self.start + (self.count - 1) * self.step + block.reach <= x.len(), "windows inside the input");
-        assert!((self.count - 1) * self.apart + block.width <= y.len(), "outputs inside the output");
+        assert!(
+            self.start + (self.count - 1) * self.step + block.reach <= x.len(),
+            "windows inside the input"
+        );
+        assert!(
+            (self.count - 1) * self.apart + block.width <= y.len(),
+            "outputs inside the output"
+        );
     }
 }
 
@@ -167,7 +177,8 @@ pub(in crate::reconstruct) struct Block<W> {
     pub(super) clip: [i8; 2],
     pub(super) zero: i8,
     pub(super) segments: Vec<Segment>,
-    /// So many more rows and columns of windows than of pixels: by how much phases are shifted against each other.
+    /// So many more rows and columns of windows than of pixels: by how much phases are shifted against each
+    /// other.
     pub(super) more: [usize; 2],
 }
 
@@ -191,9 +202,17 @@ struct Used {
     size: [usize; 2],
 }
 
-/// Whether so many groups' weights times whatever int8 inputs add up within 16 bits, each place of a group by itself.
+/// Whether so many groups' weights times whatever int8 inputs add up within 16 bits, each place of a group by
+/// itself.
 fn adds_up_within_16_bits<W: Copy + Into<i32>>(groups: &[W], length: usize) -> bool {
-    (0..length).all(|place| groups[place..].iter().step_by(length).map(|&w| w.into().abs()).sum::<i32>() <= 255)
+    (0..length).all(|place| {
+        groups[place..]
+            .iter()
+            .step_by(length)
+            .map(|&w| w.into().abs())
+            .sum::<i32>()
+            <= 255
+    })
 }
 
 impl<W> Block<W> {
@@ -221,12 +240,18 @@ impl Packing<'_> {
                 let channels = (0..depth).step_by(widest);
                 channels.map(move |channel| segment(phase, channel, widest.min(depth - channel)))
             };
-            return (0..phases).flat_map(part).map(|segment| self.block::<K>(vec![segment])).collect();
+            return (0..phases)
+                .flat_map(part)
+                .map(|segment| self.block::<K>(vec![segment]))
+                .collect();
         }
         let together = widest / depth;
         let block = |first: usize| {
             let phases = first..phases.min(first + together);
-            let at = |phase| Segment { first: (phase - first) * depth, ..segment(phase, 0, depth) };
+            let at = |phase| Segment {
+                first: (phase - first) * depth,
+                ..segment(phase, 0, depth)
+            };
             self.block::<K>(phases.map(at).collect())
         };
         (0..phases).step_by(together).map(block).collect()
@@ -241,11 +266,17 @@ impl Packing<'_> {
 
     fn block<K: Simd>(&self, mut segments: Vec<Segment>) -> Block<K::Weight> {
         let conv = self.conv;
-        let used: Vec<Used> = segments.iter().map(|segment| self.used(self.outputs(segment))).collect();
+        let used: Vec<Used> = segments
+            .iter()
+            .map(|segment| self.used(self.outputs(segment)))
+            .collect();
         let window = self.shift(&mut segments, &used);
         // taps of the window and of the convolution: the shifted phases' taps lie on each other
         let tap = |segment: &Segment, [row, column]: [usize; 2]| {
-            [row + window.first[0] + segment.shift[0], column + window.first[1] + segment.shift[1]]
+            [
+                row + window.first[0] + segment.shift[0],
+                column + window.first[1] + segment.shift[1],
+            ]
         };
         let weights = |segment: &Segment, o: usize, place: [usize; 2]| {
             let [row, column] = tap(segment, place);
@@ -255,12 +286,17 @@ impl Packing<'_> {
         };
         let is_used = |place: [usize; 2]| {
             segments.iter().any(|segment| {
-                self.outputs(segment).any(|o| weights(segment, o, place).is_some_and(|w| w.iter().any(|&w| w != 0)))
+                self.outputs(segment)
+                    .any(|o| weights(segment, o, place).is_some_and(|w| w.iter().any(|&w| w != 0)))
             })
         };
         let zero = f32::from(conv.output_zero);
         let lanes = segments.iter().map(|segment| segment.count).sum();
-        let width = K::OUTPUTS.iter().copied().rfind(|&width| width >= lanes).unwrap_or(K::OUTPUTS[0]);
+        let width = K::OUTPUTS
+            .iter()
+            .copied()
+            .rfind(|&width| width >= lanes)
+            .unwrap_or(K::OUTPUTS[0]);
         let mut block = Block {
             width,
             runs: Vec::new(),
@@ -273,37 +309,60 @@ impl Packing<'_> {
             clip: self.clip,
             zero: conv.output_zero,
             segments: segments.clone(),
-            more: [0, 1].map(|axis| segments.iter().map(|segment| segment.shift[axis]).max().unwrap_or(0)),
+            more: [0, 1].map(|axis| {
+                segments
+                    .iter()
+                    .map(|segment| segment.shift[axis])
+                    .max()
+                    .unwrap_or(0)
+            }),
         };
-        let offset =
-            |[row, column]: [usize; 2]| (row + window.first[0]) * self.row + (column + window.first[1]) * self.pixel;
+        let offset = |[row, column]: [usize; 2]| {
+            (row + window.first[0]) * self.row + (column + window.first[1]) * self.pixel
+        };
         for row in 0..window.size[0] {
             let mut column = 0;
             while column < window.size[1] {
                 // pixels that do not lie next to each other have a run each
-                let most = if self.pixel == conv.inputs { window.size[1] } else { column + 1 };
+                let most = if self.pixel == conv.inputs {
+                    window.size[1]
+                } else {
+                    column + 1
+                };
                 let end = (column..most).find(|&c| !is_used([row, c])).unwrap_or(most);
                 if end == column {
                     column += 1;
                     continue;
                 }
                 let length = (end - column) * conv.inputs;
-                let run = Run { offset: offset([row, column]), groups: length.div_ceil(K::GROUP) };
-                block.reach = block.reach.max(run.offset + (run.groups * K::GROUP).next_multiple_of(K::READ));
+                let run = Run {
+                    offset: offset([row, column]),
+                    groups: length.div_ceil(K::GROUP),
+                };
+                block.reach = block
+                    .reach
+                    .max(run.offset + (run.groups * K::GROUP).next_multiple_of(K::READ));
                 block.runs.push(run);
                 let start = block.weights.len();
-                block.weights.resize(start + run.groups * width * K::GROUP, K::Weight::from(0));
+                block
+                    .weights
+                    .resize(start + run.groups * width * K::GROUP, K::Weight::from(0));
                 for segment in &segments {
                     for (i, o) in self.outputs(segment).enumerate() {
-                        let taps = (column..end).filter_map(|c| weights(segment, o, [row, c])).flatten();
+                        let taps = (column..end)
+                            .filter_map(|c| weights(segment, o, [row, c]))
+                            .flatten();
                         for (at, &weight) in taps.enumerate() {
-                            let place = (at / K::GROUP * width + segment.first + i) * K::GROUP + at % K::GROUP;
+                            let place =
+                                (at / K::GROUP * width + segment.first + i) * K::GROUP + at % K::GROUP;
                             block.weights[start + place] = K::Weight::from(weight);
                         }
                     }
                 }
                 let fours = block.weights[start..].chunks(4 * width * K::GROUP);
-                block.is_narrow.extend(fours.map(|four| adds_up_within_16_bits(four, width * K::GROUP)));
+                block
+                    .is_narrow
+                    .extend(fours.map(|four| adds_up_within_16_bits(four, width * K::GROUP)));
                 column = end;
             }
         }
@@ -323,22 +382,37 @@ impl Packing<'_> {
         let conv = self.conv;
         let is_used = |row: usize, column: usize| {
             let tap = (row * conv.window[1] + column) * conv.inputs;
-            outputs.clone().any(|o| conv.weight[o * conv.taps() + tap..][..conv.inputs].iter().any(|&w| w != 0))
+            outputs.clone().any(|o| {
+                conv.weight[o * conv.taps() + tap..][..conv.inputs]
+                    .iter()
+                    .any(|&w| w != 0)
+            })
         };
         let [rows, columns] = conv.window;
-        let used_rows: Vec<_> = (0..rows).filter(|&r| (0..columns).any(|c| is_used(r, c))).collect();
-        let used_columns: Vec<_> = (0..columns).filter(|&c| (0..rows).any(|r| is_used(r, c))).collect();
+        let used_rows: Vec<_> = (0..rows)
+            .filter(|&r| (0..columns).any(|c| is_used(r, c)))
+            .collect();
+        let used_columns: Vec<_> = (0..columns)
+            .filter(|&c| (0..rows).any(|r| is_used(r, c)))
+            .collect();
         let ends = [used_rows, used_columns].map(|used| match used.as_slice() {
             [] => (0, 1),
             [first, .., last] => (*first, last - first + 1),
             [one] => (*one, 1),
         });
-        Used { first: ends.map(|(first, _)| first), size: ends.map(|(_, size)| size) }
+        Used {
+            first: ends.map(|(first, _)| first),
+            size: ends.map(|(_, size)| size),
+        }
     }
 
-    /// Shifts the phases of a block such that their taps lie on each other, where that is possible; the window of all.
+    /// Shifts the phases of a block such that their taps lie on each other, where that is possible; the
+    /// window of all.
     fn shift(&self, segments: &mut [Segment], used: &[Used]) -> Used {
-        let whole = Used { first: [0, 0], size: self.conv.window };
+        let whole = Used {
+            first: [0, 0],
+            size: self.conv.window,
+        };
         if segments.len() == 1 || self.conv.stride != 1 {
             return whole;
         }
@@ -352,7 +426,10 @@ impl Packing<'_> {
         if !(rows.2 && columns.2) {
             return whole;
         }
-        let window = Used { first: [rows.0, columns.0], size: [rows.1, columns.1] };
+        let window = Used {
+            first: [rows.0, columns.0],
+            size: [rows.1, columns.1],
+        };
         for (segment, used) in segments.iter_mut().zip(used) {
             segment.shift = [0, 1].map(|axis| used.first[axis] - window.first[axis]);
         }

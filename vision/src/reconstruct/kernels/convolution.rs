@@ -44,7 +44,8 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Height and width of the output for an input of `height` x `width`; `None` where the window does not fit.
+    /// Height and width of the output for an input of `height` x `width`; `None` where the window does not
+    /// fit.
     pub fn output_size(&self, height: usize, width: usize) -> Option<[usize; 2]> {
         let rows = (height + self.padding.top + self.padding.bottom).checked_sub(self.window[0])?;
         let columns = (width + self.padding.left + self.padding.right).checked_sub(self.window[1])?;
@@ -63,8 +64,8 @@ impl Convolution {
     }
 }
 
-/// Scales an accumulator to the output's steps. The sum is clamped as a float, so products beyond the range of an
-/// i32 saturate like all others.
+/// Scales an accumulator to the output's steps. The sum is clamped as a float, so products beyond the range
+/// of an i32 saturate like all others.
 pub fn requantise(accumulator: i32, multiplier: f32, zero: i8) -> i8 {
     ((accumulator as f32 * multiplier).round_ties_even() + f32::from(zero)).clamp(-128.0, 127.0) as i8
 }

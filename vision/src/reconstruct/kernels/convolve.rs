@@ -7,14 +7,16 @@ use super::convolution::Convolution;
 use crate::processor::Strip;
 use crate::reconstruct::layout::View;
 
-/// Output pixels of a row that share one pass over the blocks: few enough that their input stays in the first cache.
+/// Output pixels of a row that share one pass over the blocks: few enough that their input stays in the first
+/// cache.
 const PASS: usize = 64;
 
 /// Where a convolution's output goes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::reconstruct) struct Target {
     pub(in crate::reconstruct) view: View,
-    /// The output's channels are `up` x `up` phases, which are laid out as so many pixels (ONNX's DepthToSpace, DCR).
+    /// The output's channels are `up` x `up` phases, which are laid out as so many pixels (ONNX's
+    /// DepthToSpace, DCR).
     pub(in crate::reconstruct) up: usize,
     /// Least and greatest output (ONNX's Clip).
     pub(in crate::reconstruct) clip: [i8; 2],
@@ -41,14 +43,17 @@ fn first_tiles(pixels: &[usize]) -> [u8; PASS + 1] {
     let (mut first, mut tiles) = ([0; PASS + 1], [0; PASS + 1]);
     for left in 1..=PASS {
         let fitting = pixels.iter().copied().filter(|&count| count <= left);
-        let count = fitting.min_by_key(|count| tiles[left - count]).expect("tiles of one pixel");
+        let count = fitting
+            .min_by_key(|count| tiles[left - count])
+            .expect("tiles of one pixel");
         (first[left], tiles[left]) = (count as u8, 1 + tiles[left - count]);
     }
     first
 }
 
 impl<K: Simd> PackedConvolution<K> {
-    /// Packs the weights for an input of `height` x `width` at `from`, with at least the convolution's padding around it.
+    /// Packs the weights for an input of `height` x `width` at `from`, with at least the convolution's
+    /// padding around it.
     ///
     /// # Panics
     /// Where the window does not fit the input, or there is less room around it.
@@ -59,14 +64,22 @@ impl<K: Simd> PackedConvolution<K> {
         from: View,
         target: Target,
     ) -> Self {
-        let packing = Packing { conv, row: from.row, pixel: from.pixel, up: target.up, clip: target.clip };
+        let packing = Packing {
+            conv,
+            row: from.row,
+            pixel: from.pixel,
+            up: target.up,
+            clip: target.clip,
+        };
         let padding = conv.padding.top * from.row + conv.padding.left * from.pixel;
         Self {
             kernel,
             blocks: packing.blocks::<K>(),
             start: from.base.checked_sub(padding).expect("room for the padding"),
             step: [from.row, from.pixel].map(|step| step * conv.stride),
-            size: conv.output_size(height, width).expect("the window fits into the padded input"),
+            size: conv
+                .output_size(height, width)
+                .expect("the window fits into the padded input"),
             first_tile: first_tiles(K::PIXELS),
             target,
         }
@@ -74,7 +87,12 @@ impl<K: Simd> PackedConvolution<K> {
 
     /// Bytes of weights that it reads and of outputs that it writes.
     pub(in crate::reconstruct) fn bytes(&self) -> usize {
-        let outputs: usize = self.blocks.iter().flat_map(|block| &block.segments).map(|segment| segment.count).sum();
+        let outputs: usize = self
+            .blocks
+            .iter()
+            .flat_map(|block| &block.segments)
+            .map(|segment| segment.count)
+            .sum();
         let weights: usize = self.blocks.iter().map(|block| block.weights.len()).sum();
         weights * size_of::<K::Weight>() + self.size[0] * self.size[1] * outputs * size_of::<K::Value>()
     }
@@ -89,12 +107,19 @@ impl<K: Simd> PackedConvolution<K> {
         self.target.view.at(y * self.target.up, 0)
     }
 
-    /// Convolves `input` into rows of the output; both lie in the buffers of the views that it was packed for.
+    /// Convolves `input` into rows of the output; both lie in the buffers of the views that it was packed
+    /// for.
     pub(in crate::reconstruct) fn run(&self, input: &[K::Value], mut output: Strip<'_, K::Value>) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
         // where each segment's row begins
         let mut segment_rows = [None; MAX_OUTPUTS];
-        let more = |axis: usize| self.blocks.iter().map(|block| block.more[axis]).max().unwrap_or(0);
+        let more = |axis: usize| {
+            self.blocks
+                .iter()
+                .map(|block| block.more[axis])
+                .max()
+                .unwrap_or(0)
+        };
         let (rows, columns) = (output.rows.end + more(0), self.size[1] + more(1));
         for y in output.rows.start..rows {
             for pass in (0..columns).step_by(PASS) {
@@ -113,7 +138,9 @@ impl<K: Simd> PackedConvolution<K> {
                         (place, at.apart) = (self.place(&block.segments[0], [y, pass]), self.apart());
                     } else {
                         for (segment, row) in block.segments.iter().zip(&mut segment_rows) {
-                            let y = y.checked_sub(segment.shift[0]).filter(|y| output.rows.contains(y));
+                            let y = y
+                                .checked_sub(segment.shift[0])
+                                .filter(|y| output.rows.contains(y));
                             *row = y.map(|y| self.place(segment, [y, 0]));
                         }
                     }
@@ -152,7 +179,8 @@ impl<K: Simd> PackedConvolution<K> {
         self.target.view.pixel * self.target.up
     }
 
-    /// Puts a segment of a tile whose first window is that of column `x` to its places in the row that begins at `row`.
+    /// Puts a segment of a tile whose first window is that of column `x` to its places in the row that begins
+    /// at `row`.
     #[inline]
     fn store(
         &self,
@@ -162,7 +190,9 @@ impl<K: Simd> PackedConvolution<K> {
         tile: &[[K::Value; MAX_OUTPUTS]],
         output: &mut Strip<'_, K::Value>,
     ) {
-        let Segment { first, count, shift, .. } = *segment;
+        let Segment {
+            first, count, shift, ..
+        } = *segment;
         // windows of the tile whose pixel is in the picture
         let from = shift[1].saturating_sub(x);
         let to = (self.size[1] + shift[1]).saturating_sub(x).min(tile.len());
@@ -174,14 +204,18 @@ impl<K: Simd> PackedConvolution<K> {
         // behind the last pixel there may be nothing
         let (last, before) = (&tile[to - 1], &tile[from..to - 1]);
         let (places, last_place) = output.at(place).split_at_mut(before.len() * apart);
-        let tiles = before.iter().zip(places.chunks_exact_mut(apart)).chain(iter::once((last, last_place)));
+        let tiles = before
+            .iter()
+            .zip(places.chunks_exact_mut(apart))
+            .chain(iter::once((last, last_place)));
         // lengths that the compiler knows become single moves
         match count {
             16 => tiles.for_each(|(values, place)| place[..16].copy_from_slice(&values[first..first + 16])),
             8 => tiles.for_each(|(values, place)| place[..8].copy_from_slice(&values[first..first + 8])),
             3 => tiles.for_each(|(values, place)| place[..3].copy_from_slice(&values[first..first + 3])),
             1 => tiles.for_each(|(values, place)| place[0] = values[first]),
-            _ => tiles.for_each(|(values, place)| place[..count].copy_from_slice(&values[first..first + count])),
+            _ => tiles
+                .for_each(|(values, place)| place[..count].copy_from_slice(&values[first..first + count])),
         }
     }
 }

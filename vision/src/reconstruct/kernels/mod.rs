@@ -81,8 +81,15 @@ pub enum Kernel {
 
 impl Kernel {
     /// All kernels, the fastest of each processor last.
-    pub const ALL: [Self; 7] =
-        [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::NeonSmlal, Self::NeonSdot, Self::NeonI8mm];
+    pub const ALL: [Self; 7] = [
+        Self::Scalar,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512Vnni,
+        Self::NeonSmlal,
+        Self::NeonSdot,
+        Self::NeonI8mm,
+    ];
 
     /// Whether this processor has the instructions.
     pub fn is_supported(self) -> bool {
@@ -91,7 +98,11 @@ impl Kernel {
 
     /// The fastest kernel of this processor.
     pub fn best() -> Self {
-        Self::ALL.into_iter().rev().find(|kernel| kernel.is_supported()).unwrap_or(Self::Scalar)
+        Self::ALL
+            .into_iter()
+            .rev()
+            .find(|kernel| kernel.is_supported())
+            .unwrap_or(Self::Scalar)
     }
 
     /// The name that [`Kernel::from_name`] takes.

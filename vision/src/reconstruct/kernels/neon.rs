@@ -6,8 +6,8 @@ use std::arch::asm;
 
 use super::block::{At, Block};
 
-/// The same number, of which the compiler is not told what it has to do with others: of places that lie equally far apart it would
-/// count each one on at every step, where adding two registers is part of a load.
+/// The same number, of which the compiler is not told what it has to do with others: of places that lie
+/// equally far apart it would count each one on at every step, where adding two registers is part of a load.
 #[inline]
 pub(super) fn unrelated(mut number: usize) -> usize {
     // SAFETY: does nothing.
@@ -31,8 +31,8 @@ pub(super) fn biases<const FOURS: usize>(block: &Block<i8>) -> [int32x4_t; FOURS
     std::array::from_fn(|four| unsafe { vld1q_s32(bias[four].as_ptr()) })
 }
 
-/// Requantises two or four times four outputs of each pixel and writes them; [`super::convolution::requantise`], with the clamp
-/// done by narrowing with saturation, which is the same.
+/// Requantises two or four times four outputs of each pixel and writes them;
+/// [`super::convolution::requantise`], with the clamp done by narrowing with saturation, which is the same.
 ///
 /// # Safety
 /// `at` must have been checked, for at least `P` windows and as many outputs.
@@ -52,7 +52,12 @@ pub(super) unsafe fn requantise<const P: usize, const FOURS: usize>(
     let [lowest, highest] = block.clip.map(|bound| vdupq_n_s8(bound));
     for (p, sums) in sums.into_iter().enumerate() {
         let steps = |four: usize| vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[four]), multiplier[four]));
-        let eight = |two: usize| vqaddq_s16(vqmovn_high_s32(vqmovn_s32(steps(2 * two)), steps(2 * two + 1)), zero);
+        let eight = |two: usize| {
+            vqaddq_s16(
+                vqmovn_high_s32(vqmovn_s32(steps(2 * two)), steps(2 * two + 1)),
+                zero,
+            )
+        };
         let low = vqmovn_s16(eight(0));
         // SAFETY: as many bytes are written as there are outputs; the caller's word.
         unsafe {

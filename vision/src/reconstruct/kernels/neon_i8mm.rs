@@ -1,5 +1,5 @@
-//! 64-bit ARM with the matrix product instructions (Cortex-A510, A710, Neoverse V1): `smmla` multiplies 8 inputs of 2 pixels by
-//! those weights of 2 outputs, 8 pixels x 8 outputs.
+//! 64-bit ARM with the matrix product instructions (Cortex-A510, A710, Neoverse V1): `smmla` multiplies 8
+//! inputs of 2 pixels by those weights of 2 outputs, 8 pixels x 8 outputs.
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::*;
@@ -53,7 +53,8 @@ fn multiply(rounds: usize) -> usize {
     16 * 32
 }
 
-/// `sum += ` products of two pixels' eight inputs with the weights of two outputs. Rust's intrinsic for it is not stable yet.
+/// `sum += ` products of two pixels' eight inputs with the weights of two outputs. Rust's intrinsic for it is
+/// not stable yet.
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
 fn smmla(sum: &mut int32x4_t, pixels: int8x16_t, weights: int8x16_t) {
@@ -92,7 +93,9 @@ unsafe fn tile<const PAIRS: usize, const P: usize>(block: &Block<i8>, x: &[i8], 
                 // SAFETY: the caller's word.
                 let [a, b] = pair.map(|window| unsafe { vld1_s8(window.add(run.offset + 8 * group)) });
                 let pixels = vcombine_s8(a, b);
-                sums.iter_mut().zip(weights).for_each(|(sum, weights)| smmla(sum, pixels, weights));
+                sums.iter_mut()
+                    .zip(weights)
+                    .for_each(|(sum, weights)| smmla(sum, pixels, weights));
             }
         }
     }
@@ -100,7 +103,11 @@ unsafe fn tile<const PAIRS: usize, const P: usize>(block: &Block<i8>, x: &[i8], 
     let of_pixel = |p: usize| {
         let half = |a: int32x4_t, b: int32x4_t| {
             let [a, b] = [a, b].map(|sum| vreinterpretq_s64_s32(sum));
-            vreinterpretq_s32_s64(if p % 2 == 0 { vtrn1q_s64(a, b) } else { vtrn2q_s64(a, b) })
+            vreinterpretq_s32_s64(if p % 2 == 0 {
+                vtrn1q_s64(a, b)
+            } else {
+                vtrn2q_s64(a, b)
+            })
         };
         let [a, b, c, d] = sums[p / 2];
         [vaddq_s32(half(a, b), bias[0]), vaddq_s32(half(c, d), bias[1])]

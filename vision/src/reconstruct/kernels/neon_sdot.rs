@@ -1,5 +1,5 @@
-//! 64-bit ARM with the dot product extension: `sdot` multiplies 4 inputs by 4 outputs an instruction, 6 pixels x 16
-//! outputs, as many sums as the registers hold beside what is multiplied.
+//! 64-bit ARM with the dot product extension: `sdot` multiplies 4 inputs by 4 outputs an instruction, 6
+//! pixels x 16 outputs, as many sums as the registers hold beside what is multiplied.
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::*;
@@ -48,8 +48,8 @@ impl Simd for Sdot {
     }
 }
 
-/// `sum += ` products of the four outputs' weights with the four inputs in lane `$lane` of `x`. Rust's intrinsic for
-/// it is not stable yet.
+/// `sum += ` products of the four outputs' weights with the four inputs in lane `$lane` of `x`. Rust's
+/// intrinsic for it is not stable yet.
 macro_rules! sdot {
     ($sum:expr, $weights:expr, $x:expr, $lane:literal) => {
         // SAFETY: registers only; the enclosing function enables the extension.

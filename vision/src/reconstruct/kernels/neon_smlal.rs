@@ -1,7 +1,7 @@
 //! Any 64-bit ARM: `smull` and `smlal` to i16, `sadalp` to i32, 4 pixels x 8 outputs.
 //!
-//! Two products are added in i16: 2 * 128 * 127 still fits, which is why no weight may be -128. Four are where the weights are
-//! known to be small enough, as most are.
+//! Two products are added in i16: 2 * 128 * 127 still fits, which is why no weight may be -128. Four are
+//! where the weights are known to be small enough, as most are.
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::*;
@@ -89,12 +89,20 @@ unsafe fn tile<const P: usize>(block: &Block<i8>, x: &[i8], at: At, y: &mut [i8]
         }
         if !rest.is_empty() {
             let mut weights = [[vdupq_n_s8(0); 2]; 4];
-            weights.iter_mut().zip(rest).for_each(|(weights, group)| *weights = load(group));
+            weights
+                .iter_mut()
+                .zip(rest)
+                .for_each(|(weights, group)| *weights = load(group));
             pixels!(add_four_groups, weights, 16 * fours.len(), 0 1 2 3);
         }
     }
     let bias = biases::<2>(block);
-    let sums = sums.map(|[a, b, c, d]| [vaddq_s32(vpaddq_s32(a, b), bias[0]), vaddq_s32(vpaddq_s32(c, d), bias[1])]);
+    let sums = sums.map(|[a, b, c, d]| {
+        [
+            vaddq_s32(vpaddq_s32(a, b), bias[0]),
+            vaddq_s32(vpaddq_s32(c, d), bias[1]),
+        ]
+    });
     // SAFETY: the caller's word.
     unsafe { requantise(block, sums, at, y) };
 }
@@ -107,8 +115,8 @@ fn load(group: &[i8; 32]) -> [int8x16_t; 2] {
     [0, 16].map(|half| unsafe { vld1q_s8(group[half..].as_ptr()) })
 }
 
-/// Four groups' products with 16 inputs, by the multiplications and additions named. In one piece: the compiler would
-/// keep more products at a time than there are registers.
+/// Four groups' products with 16 inputs, by the multiplications and additions named. In one piece: the
+/// compiler would keep more products at a time than there are registers.
 macro_rules! four_groups {
     ($name:ident, $doc:literal, $($line:literal),*) => {
         #[doc = $doc]
@@ -127,7 +135,8 @@ macro_rules! four_groups {
                     $($line,)*
                     s = inout(vreg) *s, t = inout(vreg) *t, u = inout(vreg) *u, v = inout(vreg) *v,
                     a = in(vreg) a, b = in(vreg) b, c = in(vreg) c, d = in(vreg) d,
-                    e = in(vreg) e, f = in(vreg) f, g = in(vreg) g, h = in(vreg) h, x = in(reg) x, at = in(reg) at,
+                    e = in(vreg) e, f = in(vreg) f, g = in(vreg) g, h = in(vreg) h,
+                    x = in(reg) x, at = in(reg) at,
                     i = out(vreg) _, j = out(vreg) _, k = out(vreg) _, l = out(vreg) _, m = out(vreg) _,
                     options(pure, readonly, nostack, preserves_flags)
                 )

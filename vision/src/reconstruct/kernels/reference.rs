@@ -1,4 +1,5 @@
-//! The convolution as its definition reads: what all kernels must equal, and what the trainer emulates the device with.
+//! The convolution as its definition reads: what all kernels must equal, and what the trainer emulates the
+//! device with.
 
 use super::convolution::{Convolution, requantise};
 
@@ -8,7 +9,9 @@ impl Convolution {
     /// # Panics
     /// Where `input` has another length, or the window does not fit it.
     pub fn run(&self, input: &[i8], size: [usize; 2]) -> Vec<i8> {
-        let [rows, columns] = self.output_size(size[0], size[1]).expect("the window fits into the padded input");
+        let [rows, columns] = self
+            .output_size(size[0], size[1])
+            .expect("the window fits into the padded input");
         assert_eq!(input.len(), size[0] * size[1] * self.inputs, "input length");
         let mut output = vec![0; rows * columns * self.outputs];
         let places = (0..rows).flat_map(|y| (0..columns).map(move |x| [y, x]));
@@ -37,7 +40,8 @@ impl Convolution {
     }
 }
 
-/// Where a window lies on the picture, along one axis; the padding around it stands for zeros and adds nothing.
+/// Where a window lies on the picture, along one axis; the padding around it stands for zeros and adds
+/// nothing.
 struct Overlap {
     /// First tap on the picture.
     tap: usize,
@@ -53,15 +57,23 @@ impl Overlap {
         let tap = padding.saturating_sub(start);
         let end = (size + padding).saturating_sub(start).min(window);
         match end.checked_sub(tap) {
-            Some(count) if count > 0 => Self { tap, place: start + tap - padding, count },
-            _ => Self { tap: 0, place: 0, count: 0 },
+            Some(count) if count > 0 => Self {
+                tap,
+                place: start + tap - padding,
+                count,
+            },
+            _ => Self {
+                tap: 0,
+                place: 0,
+                count: 0,
+            },
         }
     }
 }
 
 fn dot(x: &[i8], zero: i8, weight: &[i8]) -> i32 {
     let zero = i16::from(zero);
-    x.iter()
-        .zip(weight)
-        .fold(0, |sum: i32, (&x, &w)| sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(i16::from(w))))
+    x.iter().zip(weight).fold(0, |sum: i32, (&x, &w)| {
+        sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(i16::from(w)))
+    })
 }

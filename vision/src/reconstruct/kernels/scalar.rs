@@ -23,7 +23,10 @@ impl Simd for Scalar {
         let mut sums = block.bias;
         let mut weights = block.weights.as_chunks::<WIDTH>().0.iter();
         for run in &block.runs {
-            for (&x, weights) in window[run.offset..run.offset + run.groups].iter().zip(weights.by_ref()) {
+            for (&x, weights) in window[run.offset..run.offset + run.groups]
+                .iter()
+                .zip(weights.by_ref())
+            {
                 for (sum, &weight) in sums.iter_mut().zip(weights) {
                     *sum = sum.wrapping_add(i32::from(x) * i32::from(weight));
                 }

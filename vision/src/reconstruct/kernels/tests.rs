@@ -18,7 +18,11 @@ struct Around {
     clip: Clip,
 }
 
-const PLAIN: Around = Around { strangers: [0, 0], up: 1, clip: Clip::NONE };
+const PLAIN: Around = Around {
+    strangers: [0, 0],
+    up: 1,
+    clip: Clip::NONE,
+};
 
 /// What the definition gives.
 fn expected(conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
@@ -27,14 +31,31 @@ fn expected(conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) 
     let shape = [rows, columns, conv.outputs];
     let depth = conv.outputs / (around.up * around.up);
     let mut pixels = vec![0; output.len()];
-    let dense = |width: usize, channels: usize| View { base: 0, row: width * channels, pixel: channels };
+    let dense = |width: usize, channels: usize| View {
+        base: 0,
+        row: width * channels,
+        pixel: channels,
+    };
     let (from, to) = (dense(columns, conv.outputs), dense(columns * around.up, depth));
-    DepthToSpace { block: around.up, depth_first: true }.run((&output, from), shape, (&mut pixels, to));
-    pixels.into_iter().map(|v| v.max(around.clip.lowest).min(around.clip.highest)).collect()
+    DepthToSpace {
+        block: around.up,
+        depth_first: true,
+    }
+    .run((&output, from), shape, (&mut pixels, to));
+    pixels
+        .into_iter()
+        .map(|v| v.max(around.clip.lowest).min(around.clip.highest))
+        .collect()
 }
 
 /// Runs `conv` with a kernel, among strangers' values that must stay as they are, on one thread and on two.
-fn run_with<K: Simd>(kernel: K, conv: &Convolution, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
+fn run_with<K: Simd>(
+    kernel: K,
+    conv: &Convolution,
+    input: &[i8],
+    size: [usize; 2],
+    around: Around,
+) -> Vec<i8> {
     let [alone, shared] =
         [Team::alone(), Team::pair().unwrap()].map(|team| run_by(team, kernel, conv, input, size, around));
     assert_eq!(alone, shared, "halves differ from the whole");
@@ -50,21 +71,42 @@ fn run_by<K: Simd>(
     around: Around,
 ) -> Vec<i8> {
     let [height, width] = size;
-    let [rows, columns] = conv.output_size(height, width).unwrap().map(|side| side * around.up);
+    let [rows, columns] = conv
+        .output_size(height, width)
+        .unwrap()
+        .map(|side| side * around.up);
     let depth = conv.outputs / (around.up * around.up);
     let padding = &conv.padding;
     let pixel = conv.inputs + around.strangers[0];
     let row = (padding.left + width + padding.right) * pixel;
-    let from = View { base: padding.top * row + padding.left * pixel + around.strangers[0], row, pixel };
+    let from = View {
+        base: padding.top * row + padding.left * pixel + around.strangers[0],
+        row,
+        pixel,
+    };
     let zero = K::Value::of(conv.input_zero);
     let mut buffer = vec![zero; (padding.top + height + padding.bottom) * row + K::READ];
-    for (values, place) in input.chunks(conv.inputs).zip(from.pixels([height, width, conv.inputs])) {
-        buffer[place..].iter_mut().zip(values).for_each(|(to, &value)| *to = K::Value::of(value));
+    for (values, place) in input
+        .chunks(conv.inputs)
+        .zip(from.pixels([height, width, conv.inputs]))
+    {
+        buffer[place..]
+            .iter_mut()
+            .zip(values)
+            .for_each(|(to, &value)| *to = K::Value::of(value));
         buffer[place - around.strangers[0]..place].fill(K::Value::of(99));
     }
     let pixel = depth + around.strangers[1];
-    let to = View { base: 0, row: columns * pixel, pixel };
-    let target = Target { view: to, up: around.up, clip: [around.clip.lowest, around.clip.highest] };
+    let to = View {
+        base: 0,
+        row: columns * pixel,
+        pixel,
+    };
+    let target = Target {
+        view: to,
+        up: around.up,
+        clip: [around.clip.lowest, around.clip.highest],
+    };
     let mut output = vec![K::Value::of(-77); rows * columns * pixel + K::READ];
     let packed = PackedConvolution::new(kernel, conv, size, from, target);
     let all = Strip::whole(packed.rows(), &mut output);
@@ -73,13 +115,19 @@ fn run_by<K: Simd>(
     let mut values = Vec::new();
     for place in places {
         values.extend(output[place..place + depth].iter().map(|v| v.stored()));
-        assert!(output[place + depth..place + pixel].iter().all(|v| v.stored() == -77), "a stranger was changed");
+        assert!(
+            output[place + depth..place + pixel]
+                .iter()
+                .all(|v| v.stored() == -77),
+            "a stranger was changed"
+        );
     }
     values
 }
 
 fn run_around(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2], around: Around) -> Vec<i8> {
-    with_kernel!(kernel, |simd| run_with(simd, conv, input, size, around)).expect("a kernel of this processor")
+    with_kernel!(kernel, |simd| run_with(simd, conv, input, size, around))
+        .expect("a kernel of this processor")
 }
 
 fn run(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]) -> Vec<i8> {
@@ -99,7 +147,12 @@ fn hand_computed_case() {
         outputs: 1,
         window: [3, 3],
         stride: 2,
-        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+        padding: Padding {
+            top: 1,
+            left: 1,
+            bottom: 1,
+            right: 1,
+        },
         weight: vec![99, 99, 99, 99, 10, 20, 99, 30, -40],
         bias: vec![5],
         multiplier: vec![0.5],
@@ -129,7 +182,11 @@ fn extreme_values_do_not_saturate_inside() {
         };
         let expected = (f64::from(x) * f64::from(w) / 256.0).round_ties_even() as i8;
         for kernel in supported() {
-            assert_eq!(run(&conv, kernel, &[x; 64 * 9], [3, 3]), vec![expected; 9 * 20], "{kernel}");
+            assert_eq!(
+                run(&conv, kernel, &[x; 64 * 9], [3, 3]),
+                vec![expected; 9 * 20],
+                "{kernel}"
+            );
         }
     }
 }
@@ -150,7 +207,13 @@ fn up(inputs: usize, depth: usize) -> Convolution {
         let [py, px] = [o / depth / 2, o / depth % 2];
         for tap in 0..9 {
             let used = (py..py + 2).contains(&(tap / 3)) && (px..px + 2).contains(&(tap % 3));
-            weight.extend((0..inputs).map(|i| if used { ((o * 31 + tap * 7 + i * 13) % 255) as i8 } else { 0 }));
+            weight.extend((0..inputs).map(|i| {
+                if used {
+                    ((o * 31 + tap * 7 + i * 13) % 255) as i8
+                } else {
+                    0
+                }
+            }));
         }
     }
     let weight = weight.into_iter().map(|w: i8| w.max(-127)).collect();
@@ -159,7 +222,12 @@ fn up(inputs: usize, depth: usize) -> Convolution {
         outputs: 4 * depth,
         window: [3, 3],
         stride: 1,
-        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+        padding: Padding {
+            top: 1,
+            left: 1,
+            bottom: 1,
+            right: 1,
+        },
         weight,
         bias: (0..4 * depth as i32).map(|o| o * 100 - 700).collect(),
         multiplier: vec![1.0 / 500.0; 4 * depth],
@@ -173,8 +241,17 @@ fn phases_go_to_their_places() {
     for (inputs, depth) in [(32, 1), (16, 3), (5, 4), (8, 8), (16, 12), (4, 16), (3, 40)] {
         let conv = up(inputs, depth);
         for size in [[5, 18], [1, 1], [3, 33]] {
-            let input: Vec<i8> = (0..size[0] * size[1] * inputs).map(|i| (i * 37 % 256) as u8 as i8).collect();
-            let around = Around { strangers: [2, 3], up: 2, clip: Clip { lowest: -90, highest: 100 } };
+            let input: Vec<i8> = (0..size[0] * size[1] * inputs)
+                .map(|i| (i * 37 % 256) as u8 as i8)
+                .collect();
+            let around = Around {
+                strangers: [2, 3],
+                up: 2,
+                clip: Clip {
+                    lowest: -90,
+                    highest: 100,
+                },
+            };
             let wanted = expected(&conv, &input, size, around);
             for kernel in supported() {
                 assert_eq!(
@@ -195,7 +272,12 @@ fn phases_may_lie_two_pixels_apart() {
         outputs: 8,
         window: [1, 3],
         stride: 1,
-        padding: Padding { top: 1, left: 2, bottom: 0, right: 2 },
+        padding: Padding {
+            top: 1,
+            left: 2,
+            bottom: 0,
+            right: 2,
+        },
         weight: vec![0; 24],
         bias: vec![0; 8],
         multiplier: vec![1.0; 8],
@@ -203,12 +285,23 @@ fn phases_may_lie_two_pixels_apart() {
         output_zero: 0,
     };
     conv.weight[11] = -1;
-    let around = Around { strangers: [0, 0], up: 2, clip: Clip { lowest: -128, highest: 127 } };
+    let around = Around {
+        strangers: [0, 0],
+        up: 2,
+        clip: Clip {
+            lowest: -128,
+            highest: 127,
+        },
+    };
     for width in 1..20 {
         let input: Vec<i8> = (0..3 * width as i8).collect();
         let wanted = expected(&conv, &input, [3, width], around);
         for kernel in supported() {
-            assert_eq!(run_around(&conv, kernel, &input, [3, width], around), wanted, "{kernel} {width}");
+            assert_eq!(
+                run_around(&conv, kernel, &input, [3, width], around),
+                wanted,
+                "{kernel} {width}"
+            );
         }
     }
 }
@@ -216,7 +309,13 @@ fn phases_may_lie_two_pixels_apart() {
 #[test]
 fn narrow_phases_share_the_taps_around_a_corner() {
     let conv = up(32, 3);
-    let packing = block::Packing { conv: &conv, row: 34 * 32, pixel: 32, up: 2, clip: [-128, 127] };
+    let packing = block::Packing {
+        conv: &conv,
+        row: 34 * 32,
+        pixel: 32,
+        up: 2,
+        clip: [-128, 127],
+    };
     let [block] = packing.blocks::<Scalar>().try_into().unwrap();
     let taps: usize = block.runs.iter().map(|run| run.groups).sum();
     assert_eq!(taps, 4 * 32, "2 x 2 taps of 32 inputs for all four phases");

@@ -10,9 +10,10 @@ pub const LENGTH_EPSILON: f32 = 1e-12;
 
 /// A memory bank for a feature map of height x width x channels.
 ///
-/// The map is cut into `grid` x `grid` blocks. Each channel of a block is a query, a vector of `dimension` values. It
-/// is compared with the block's items by cosine and temperature, the softmax's weights below 1 / items are dropped
-/// (never the largest), the rest is normalised, and the weighted sum of the items takes the query's place.
+/// The map is cut into `grid` x `grid` blocks. Each channel of a block is a query, a vector of `dimension`
+/// values. It is compared with the block's items by cosine and temperature, the softmax's weights below 1 /
+/// items are dropped (never the largest), the rest is normalised, and the weighted sum of the items takes the
+/// query's place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionMemory {
     /// Channels of the map.
@@ -34,7 +35,8 @@ pub struct PartitionMemory {
 }
 
 impl PartitionMemory {
-    /// Multiply-adds for a picture: each channel of a block is compared with all items, which are then summed up.
+    /// Multiply-adds for a picture: each channel of a block is compared with all items, which are then summed
+    /// up.
     pub(super) fn multiply_adds(&self) -> u64 {
         (2 * self.channels * self.keys.len()) as u64
     }
@@ -57,7 +59,10 @@ mod tests {
 
     /// One block of two values, one channel.
     fn bank(items: &[[f32; 2]], temperature: f32) -> PartitionMemory {
-        let quantisation = Quantisation { scale: 0.01, zero_point: 0 };
+        let quantisation = Quantisation {
+            scale: 0.01,
+            zero_point: 0,
+        };
         let keys = items.iter().flat_map(|item| {
             let length = (item[0] * item[0] + item[1] * item[1]).sqrt();
             item.map(|v| v / length / temperature)
@@ -91,7 +96,8 @@ mod tests {
 
     #[test]
     fn weights_below_the_mean_are_dropped() {
-        // Cosines 1, 0.6, 0 at temperature 1: softmax 0.4906, 0.3289, 0.1805, mean 0.3333: only the first stays.
+        // Cosines 1, 0.6, 0 at temperature 1: softmax 0.4906, 0.3289, 0.1805, mean 0.3333: only the first
+        // stays.
         let one = bank(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 1.0);
         assert_eq!(one.draw(&[100, 0]), [100, 0]);
         // Cosines 1, 0.8, 0: 0.4512, 0.3693, 0.1660: two stay, 0.5498 and 0.4502 after normalising.
@@ -104,7 +110,11 @@ mod tests {
         let bank = bank(&[[0.5, 0.1], [0.2, -0.3], [-0.4, 0.9]], 0.5);
         let channels = 21;
         let input: Vec<i8> = (0..2 * channels).map(|i| ((i * 37) % 251) as u8 as i8).collect();
-        let output = PartitionMemory { channels, ..bank.clone() }.draw(&input);
+        let output = PartitionMemory {
+            channels,
+            ..bank.clone()
+        }
+        .draw(&input);
         for c in 0..channels {
             let alone = bank.draw(&[input[c], input[channels + c]]);
             assert_eq!(alone, [output[c], output[channels + c]]);
@@ -114,7 +124,10 @@ mod tests {
     #[test]
     fn blocks_have_their_own_items() {
         // A grid of 2 x 2 blocks of one value: the only item of each block is drawn whatever the query.
-        let quantisation = Quantisation { scale: 1.0, zero_point: -10 };
+        let quantisation = Quantisation {
+            scale: 1.0,
+            zero_point: -10,
+        };
         let bank = PartitionMemory {
             channels: 1,
             grid: 2,

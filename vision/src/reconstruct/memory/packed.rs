@@ -1,8 +1,8 @@
 //! The partition memory bank made ready for running.
 //!
-//! Within, it computes in f32, with additions, multiplications, both fused into one, divisions and square roots only, each in a
-//! fixed order, and an exponential of its own: every processor gives the same bytes. Channels are the lanes, so the order
-//! does not depend on the width of the processor's vectors.
+//! Within, it computes in f32, with additions, multiplications, both fused into one, divisions and square
+//! roots only, each in a fixed order, and an exponential of its own: every processor gives the same bytes.
+//! Channels are the lanes, so the order does not depend on the width of the processor's vectors.
 
 use super::{LENGTH_EPSILON, PartitionMemory};
 use crate::processor::{Strip, vectorised};
@@ -92,7 +92,12 @@ impl PackedMemory {
     ) {
         let [rows, columns] = self.block;
         let (items, dimension) = (self.items, rows * columns);
-        let Scratch { stored, queries, weights, drawn } = scratch;
+        let Scratch {
+            stored,
+            queries,
+            weights,
+            drawn,
+        } = scratch;
         stored.resize(dimension, [0; LANES]);
         queries.resize(dimension, [0.0; LANES]);
         weights.resize(items.next_multiple_of(ROWS), [0.0; LANES]);
@@ -128,12 +133,23 @@ impl PackedMemory {
     }
 }
 
-/// A matrix of `rows` x `columns`, whose strides are given: `[four rows][column][row]`, the last four filled with zeros.
-fn pack(matrix: &[f32], [rows, columns]: [usize; 2], strides: [usize; 2]) -> impl Iterator<Item = [f32; ROWS]> {
-    let at = move |row, column| if row < rows { matrix[row * strides[0] + column * strides[1]] } else { 0.0 };
-    (0..rows)
-        .step_by(ROWS)
-        .flat_map(move |first| (0..columns).map(move |column| std::array::from_fn(|row| at(first + row, column))))
+/// A matrix of `rows` x `columns`, whose strides are given: `[four rows][column][row]`, the last four filled
+/// with zeros.
+fn pack(
+    matrix: &[f32],
+    [rows, columns]: [usize; 2],
+    strides: [usize; 2],
+) -> impl Iterator<Item = [f32; ROWS]> {
+    let at = move |row, column| {
+        if row < rows {
+            matrix[row * strides[0] + column * strides[1]]
+        } else {
+            0.0
+        }
+    };
+    (0..rows).step_by(ROWS).flat_map(move |first| {
+        (0..columns).map(move |column| std::array::from_fn(|row| at(first + row, column)))
+    })
 }
 
 /// Up to so many numbers; the lanes behind are 0.
@@ -144,7 +160,10 @@ fn load<V: Value>(values: &[V]) -> [i8; LANES] {
         return all.map(V::stored);
     }
     let mut stored = [0; LANES];
-    stored.iter_mut().zip(values).for_each(|(stored, value)| *stored = value.stored());
+    stored
+        .iter_mut()
+        .zip(values)
+        .for_each(|(stored, value)| *stored = value.stored());
     stored
 }
 
@@ -154,7 +173,10 @@ fn store<V: Value>(stored: [i8; LANES], values: &mut [V]) {
     if let Ok(all) = <&mut [V; LANES]>::try_from(&mut *values) {
         *all = stored.map(V::of);
     } else {
-        values.iter_mut().zip(stored).for_each(|(value, stored)| *value = V::of(stored));
+        values
+            .iter_mut()
+            .zip(stored)
+            .for_each(|(value, stored)| *value = V::of(stored));
     }
 }
 
@@ -187,11 +209,13 @@ vectorised! {
 
     /// `out[row] = sum over i of matrix[row][i] * columns[i]`, in the order of i, for a packed matrix.
     ///
-    /// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the items.
+    /// With the keys it gives cosine / temperature of each item, with the values the weighted sums of the
+    /// items.
     fn multiply(matrix: &[[f32; ROWS]], columns: &[Lanes], out: &mut [Lanes]) {
         for (matrix, out) in matrix.chunks_exact(columns.len()).zip(out.as_chunks_mut::<ROWS>().0) {
             let mut sums = [[0.0; LANES]; ROWS];
-            let ((matrix, last_of_matrix), (columns, last)) = (matrix.as_chunks::<UNROLLED>(), columns.as_chunks::<UNROLLED>());
+            let (matrix, last_of_matrix) = matrix.as_chunks::<UNROLLED>();
+            let (columns, last) = columns.as_chunks::<UNROLLED>();
             for (factors, columns) in matrix.iter().zip(columns) {
                 for at in 0..UNROLLED {
                     add_up(&mut sums, &factors[at], &columns[at]);
@@ -204,7 +228,8 @@ vectorised! {
         }
     }
 
-    /// Turns similarities into weights, up to the factor that becomes `total`: the softmax, without those below 1 / items.
+    /// Turns similarities into weights, up to the factor that becomes `total`: the softmax, without those
+    /// below 1 / items.
     fn address(weights: &mut [Lanes], total: &mut Lanes) {
         let mut best = [f32::MIN; LANES];
         for similarity in weights.iter() {
@@ -223,7 +248,8 @@ vectorised! {
         *total = [0.0; LANES];
         for weight in weights {
             for lane in 0..LANES {
-                // The best item's weight is exp(0) = 1 and the mean at most that: it stays also where all are equal.
+                // The best item's weight is exp(0) = 1 and the mean at most that: it stays also where all are
+                // equal.
                 weight[lane] = if weight[lane] >= threshold[lane] { weight[lane] } else { 0.0 };
                 total[lane] += weight[lane];
             }
@@ -248,7 +274,8 @@ fn larger(a: f32, b: f32) -> f32 {
 
 /// e^x for x <= 0, within 2e-7 of it; exactly 1 at 0.
 ///
-/// 2^n * e^r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; ln 2 in two parts after Cody and Waite.
+/// 2^n * e^r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; ln 2 in two parts after Cody and
+/// Waite.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     // rounds to an integer as ROUND does, and leaves the exponent of 2 to its power in the low bits
@@ -272,7 +299,11 @@ impl PartitionMemory {
     pub fn draw(&self, input: &[i8]) -> Vec<i8> {
         let [height, width, channels] = self.shape();
         assert_eq!(input.len(), height * width * channels, "input length");
-        let dense = View { base: 0, row: width * channels, pixel: channels };
+        let dense = View {
+            base: 0,
+            row: width * channels,
+            pixel: channels,
+        };
         let mut output = vec![0; input.len()];
         PackedMemory::new(self).run(
             (input, dense),

@@ -24,9 +24,13 @@ const MAX_VALUES: usize = 1 << 28;
 /// Most weights of all nodes together: one tensor can be the weights of several, each of which packs its own.
 const MAX_WEIGHTS: usize = 1 << 26;
 
-/// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels), and that
-/// every node is one that the device runs. Also says whether there is a second output, the learned difference.
-pub(in crate::reconstruct) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), ReconstructError> {
+/// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels),
+/// and that every node is one that the device runs. Also says whether there is a second output, the learned
+/// difference.
+pub(in crate::reconstruct) fn check(
+    model: &[u8],
+    shape: Shape,
+) -> Result<(ModelProto, bool), ReconstructError> {
     limit("bytes", model.len(), MAX_BYTES)?;
     let mut proto = tract::reader()
         .proto_model_for_read(&mut { model })
@@ -34,7 +38,11 @@ pub(in crate::reconstruct) fn check(model: &[u8], shape: Shape) -> Result<(Model
     let Some(graph) = &mut proto.graph else {
         return Err(ReconstructError::NotOnnx("it holds no graph".into()));
     };
-    if !proto.opset_import.iter().any(|set| matches!(set.domain.as_str(), "" | "ai.onnx") && set.version >= MIN_OPSET) {
+    if !proto
+        .opset_import
+        .iter()
+        .any(|set| matches!(set.domain.as_str(), "" | "ai.onnx") && set.version >= MIN_OPSET)
+    {
         return Err(ReconstructError::NotOnnx(format!(
             "it names no ONNX operator set of version {MIN_OPSET} or later"
         )));
@@ -50,22 +58,31 @@ pub(in crate::reconstruct) fn check(model: &[u8], shape: Shape) -> Result<(Model
 }
 
 fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), ReconstructError> {
-    if found > limit { Err(ReconstructError::OverLimit { what, found, limit }) } else { Ok(()) }
+    if found > limit {
+        Err(ReconstructError::OverLimit { what, found, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses tensors outside the file, and those whose data does not fit their shape.
 fn tensors(graph: &GraphProto, functions: &[FunctionProto]) -> Result<(), ReconstructError> {
     let in_nodes = graph.node.iter().chain(functions.iter().flat_map(|f| &f.node));
-    let in_attributes = in_nodes.flat_map(|node| &node.attribute).flat_map(|a| a.t.iter().chain(&a.tensors));
+    let in_attributes = in_nodes
+        .flat_map(|node| &node.attribute)
+        .flat_map(|a| a.t.iter().chain(&a.tensors));
     for tensor in graph.initializer.iter().chain(in_attributes) {
         if tensor.data_location == Some(DataLocation::External as i32) || !tensor.external_data.is_empty() {
-            return Err(ReconstructError::ExternalData { tensor: tensor.name.clone() });
+            return Err(ReconstructError::ExternalData {
+                tensor: tensor.name.clone(),
+            });
         }
     }
     for tensor in &graph.initializer {
         if !complete(tensor) {
             let reason = format!(
-                "tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit its shape",
+                "tensor `{}` is of another type than int8, int32, int64 and float, or its data does not fit \
+                 its shape",
                 tensor.name
             );
             return Err(ReconstructError::NotOnnx(reason));
@@ -75,7 +92,10 @@ fn tensors(graph: &GraphProto, functions: &[FunctionProto]) -> Result<(), Recons
 }
 
 fn complete(tensor: &TensorProto) -> bool {
-    let volume = tensor.dims.iter().try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+    let volume = tensor
+        .dims
+        .iter()
+        .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
     let (size, typed) = match DataType::try_from(tensor.data_type) {
         Ok(DataType::Int8) => (1, tensor.int32_data.len()),
         Ok(DataType::Int32) => (4, tensor.int32_data.len()),
@@ -83,25 +103,49 @@ fn complete(tensor: &TensorProto) -> bool {
         Ok(DataType::Float) => (4, tensor.float_data.len()),
         _ => return false,
     };
-    let found = if tensor.raw_data.is_empty() { typed.checked_mul(size) } else { Some(tensor.raw_data.len()) };
+    let found = if tensor.raw_data.is_empty() {
+        typed.checked_mul(size)
+    } else {
+        Some(tensor.raw_data.len())
+    };
     tensor.segment.is_none() && found.is_some() && volume.and_then(|n| n.checked_mul(size)) == found
 }
 
 /// Checks the graph's one input, its output, and the second one where there is one; returns the input's name.
 fn interface(graph: &GraphProto, [height, width, channels]: Shape) -> Result<&str, ReconstructError> {
     let int8 = |channels: usize| format!("int8 [1, {channels}, {height}, {width}]");
-    let inputs = graph.input.iter().filter(|input| graph.initializer.iter().all(|t| t.name != input.name));
-    let described = |values: &[&ValueInfoProto]| values.iter().map(|v| describe(v)).collect::<Vec<_>>().join(", ");
+    let inputs = graph
+        .input
+        .iter()
+        .filter(|input| graph.initializer.iter().all(|t| t.name != input.name));
+    let described =
+        |values: &[&ValueInfoProto]| values.iter().map(|v| describe(v)).collect::<Vec<_>>().join(", ");
     let outputs: Vec<_> = graph.output.iter().collect();
     let with_head = [int8(channels), int8(1)].join(", ");
-    let wanted = if outputs.len() > 1 { with_head } else { int8(channels) };
+    let wanted = if outputs.len() > 1 {
+        with_head
+    } else {
+        int8(channels)
+    };
     for (what, expected, found) in [
-        ("input", int8(channels), described(&inputs.clone().collect::<Vec<_>>())),
+        (
+            "input",
+            int8(channels),
+            described(&inputs.clone().collect::<Vec<_>>()),
+        ),
         ("output", wanted, described(&outputs)),
     ] {
         if found != expected {
-            let found = if found.is_empty() { "none".to_owned() } else { found };
-            return Err(ReconstructError::Interface { what, expected, found });
+            let found = if found.is_empty() {
+                "none".to_owned()
+            } else {
+                found
+            };
+            return Err(ReconstructError::Interface {
+                what,
+                expected,
+                found,
+            });
         }
     }
     match inputs.map(|input| input.name.as_str()).next() {
@@ -114,12 +158,19 @@ fn describe(value: &ValueInfoProto) -> String {
     let Some(Type::TensorType(tensor)) = value.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
         return "no tensor".into();
     };
-    let data_type = DataType::try_from(tensor.elem_type).map_or("unknown", |t| t.as_str_name()).to_lowercase();
-    let dimensions = tensor.shape.iter().flat_map(|shape| &shape.dim).map(|dimension| match &dimension.value {
-        Some(Dimension::DimValue(value)) => value.to_string(),
-        Some(Dimension::DimParam(name)) => name.clone(),
-        None => "?".into(),
-    });
+    let data_type = DataType::try_from(tensor.elem_type)
+        .map_or("unknown", |t| t.as_str_name())
+        .to_lowercase();
+    let dimensions =
+        tensor
+            .shape
+            .iter()
+            .flat_map(|shape| &shape.dim)
+            .map(|dimension| match &dimension.value {
+                Some(Dimension::DimValue(value)) => value.to_string(),
+                Some(Dimension::DimParam(name)) => name.clone(),
+                None => "?".into(),
+            });
     format!("{data_type} [{}]", dimensions.collect::<Vec<_>>().join(", "))
 }
 
@@ -129,11 +180,21 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
     let (mut values, mut weights) = (padded(shape), 0);
     for node in &graph.node {
         if Kind::of(node).is_none() {
-            let operator =
-                [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() { "" } else { "." });
-            return Err(ReconstructError::UnsupportedOperator { node: name(node), operator });
+            let operator = [node.domain.as_str(), node.op_type.as_str()].join(if node.domain.is_empty() {
+                ""
+            } else {
+                "."
+            });
+            return Err(ReconstructError::UnsupportedOperator {
+                node: name(node),
+                operator,
+            });
         }
-        let refuse = |reason| ReconstructError::Node { node: name(node), operator: node.op_type.clone(), reason };
+        let refuse = |reason| ReconstructError::Node {
+            node: name(node),
+            operator: node.op_type.clone(),
+            reason,
+        };
         let output_shape = match parse::operator(node, graph).map_err(refuse)? {
             Some(operator) => {
                 weights += operator.weights();
@@ -146,11 +207,16 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
         limit("values in its activations", values, MAX_VALUES)?;
         limit("weights of its nodes", weights, MAX_WEIGHTS)?;
         let [output] = node.output.as_slice() else {
-            return Err(refuse(format!("it has {} outputs instead of 1", node.output.len())));
+            return Err(refuse(format!(
+                "it has {} outputs instead of 1",
+                node.output.len()
+            )));
         };
         let taken = output.is_empty() || graph.initializer.iter().any(|t| t.name == *output);
         if taken || shapes.insert(output, output_shape).is_some() {
-            return Err(refuse(format!("its output's name `{output}` is empty or used twice")));
+            return Err(refuse(format!(
+                "its output's name `{output}` is empty or used twice"
+            )));
         }
     }
     let [height, width, _] = shape;
@@ -170,17 +236,27 @@ fn nodes(graph: &GraphProto, input: &str, shape: Shape) -> Result<(), Reconstruc
 /// Values of an activation with the widest padding around it; more than can be are as good as one too many.
 fn padded([height, width, channels]: Shape) -> usize {
     let sides = [height, width].map(|side| side.saturating_add(2 * parse::MAX_WINDOW));
-    sides.into_iter().fold(channels, usize::saturating_mul).min(MAX_VALUES + 1)
+    sides
+        .into_iter()
+        .fold(channels, usize::saturating_mul)
+        .min(MAX_VALUES + 1)
 }
 
 /// The node's name, or that of its output where it has none.
 fn name(node: &NodeProto) -> String {
-    if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
+    if node.name.is_empty() {
+        node.output.first().cloned().unwrap_or_default()
+    } else {
+        node.name.clone()
+    }
 }
 
 fn activation(node: &NodeProto, input: usize, shapes: &HashMap<&str, Shape>) -> Result<Shape, String> {
     let name = node.input.get(input).map(String::as_str).unwrap_or_default();
-    shapes.get(name).copied().ok_or_else(|| format!("its input `{name}` is not computed before it"))
+    shapes
+        .get(name)
+        .copied()
+        .ok_or_else(|| format!("its input `{name}` is not computed before it"))
 }
 
 fn concatenated(node: &NodeProto, shapes: &HashMap<&str, Shape>) -> Result<Shape, String> {
@@ -189,7 +265,9 @@ fn concatenated(node: &NodeProto, shapes: &HashMap<&str, Shape>) -> Result<Shape
         let part = activation(node, input, shapes)?;
         whole = Some(match whole {
             None => part,
-            Some([height, width, channels]) if part[..2] == [height, width] => [height, width, channels + part[2]],
+            Some([height, width, channels]) if part[..2] == [height, width] => {
+                [height, width, channels + part[2]]
+            }
             Some(whole) => return Err(format!("inputs of {whole:?} and {part:?} cannot be joined")),
         });
     }

@@ -11,7 +11,8 @@ use crate::reconstruct::run::operator::{Clip, DepthToSpace, Operator};
 
 /// The domain of [`MEMORY_BANK`].
 pub const DOMAIN: &str = "beltwatch";
-/// The operator of a partition memory bank. In the file it is a function in plain ONNX, so that other runtimes run it.
+/// The operator of a partition memory bank. In the file it is a function in plain ONNX, so that other
+/// runtimes run it.
 pub const MEMORY_BANK: &str = "PartitionMemoryBank";
 
 /// Largest window and DepthToSpace block, in pixels.
@@ -45,10 +46,15 @@ impl Kind {
 }
 
 /// Reads the operator of a node; `None` for Concat, which is left to tract.
-pub(in crate::reconstruct) fn operator(node: &NodeProto, graph: &GraphProto) -> Result<Option<Operator>, String> {
+pub(in crate::reconstruct) fn operator(
+    node: &NodeProto,
+    graph: &GraphProto,
+) -> Result<Option<Operator>, String> {
     let reader = Reader { node, graph };
     Ok(match Kind::of(node) {
-        Some(Kind::Convolution) => Some(Operator::Convolution(reader.convolution()?.to_convolution().into())),
+        Some(Kind::Convolution) => Some(Operator::Convolution(
+            reader.convolution()?.to_convolution().into(),
+        )),
         Some(Kind::DepthToSpace) => Some(Operator::DepthToSpace(reader.depth_to_space()?)),
         Some(Kind::Clip) => Some(Operator::Clip(reader.clip()?)),
         Some(Kind::Memory) => Some(Operator::Memory(reader.memory()?.into())),
@@ -70,7 +76,14 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn convolution(&self) -> Result<QLinearConv, String> {
-        self.attributes(&["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"])?;
+        self.attributes(&[
+            "auto_pad",
+            "dilations",
+            "group",
+            "kernel_shape",
+            "pads",
+            "strides",
+        ])?;
         let (shape, weight) = self.bytes(3, "weights")?;
         let &[outputs, inputs, rows, columns] = shape.as_slice() else {
             return Err(format!("the weights have {} axes instead of 4", shape.len()));
@@ -83,10 +96,18 @@ impl<'a> Reader<'a> {
         if weight.contains(&-128) {
             return Err("a weight is -128; symmetric weights lie in -127..=127".into());
         }
-        if self.bytes(5, "weight zero point")?.1.iter().any(|&zero| zero != 0) {
+        if self
+            .bytes(5, "weight zero point")?
+            .1
+            .iter()
+            .any(|&zero| zero != 0)
+        {
             return Err("weights with a zero point are not supported".into());
         }
-        if self.attribute("auto_pad").is_some_and(|a| a.s != b"NOTSET" && !a.s.is_empty()) {
+        if self
+            .attribute("auto_pad")
+            .is_some_and(|a| a.s != b"NOTSET" && !a.s.is_empty())
+        {
             return Err("auto_pad is not supported; write pads".into());
         }
         if self.integer("group").is_some_and(|group| group != 1) {
@@ -95,7 +116,10 @@ impl<'a> Reader<'a> {
         if self.integers::<2>("dilations")?.is_some_and(|d| d != [1, 1]) {
             return Err("dilated convolutions are not supported".into());
         }
-        if self.integers("kernel_shape")?.is_some_and(|window| window != [rows, columns]) {
+        if self
+            .integers("kernel_shape")?
+            .is_some_and(|window| window != [rows, columns])
+        {
             return Err("kernel_shape differs from the weights' shape".into());
         }
         let [top, left, bottom, right] = self.integers("pads")?.unwrap_or([0; 4]);
@@ -112,7 +136,12 @@ impl<'a> Reader<'a> {
             outputs,
             window: [rows, columns],
             stride,
-            padding: Padding { top, left, bottom, right },
+            padding: Padding {
+                top,
+                left,
+                bottom,
+                right,
+            },
             weight,
             weight_scale: self.weight_scale(outputs)?,
             bias: self.bias(outputs)?,
@@ -127,9 +156,14 @@ impl<'a> Reader<'a> {
             scale = vec![scale[0]; outputs];
         }
         if scale.len() != outputs {
-            return Err(format!("{} weight scales for {outputs} output channels", scale.len()));
+            return Err(format!(
+                "{} weight scales for {outputs} output channels",
+                scale.len()
+            ));
         }
-        scale.iter().try_for_each(|&scale| sane("a weight scale", scale))?;
+        scale
+            .iter()
+            .try_for_each(|&scale| sane("a weight scale", scale))?;
         Ok(scale)
     }
 
@@ -140,7 +174,12 @@ impl<'a> Reader<'a> {
         let tensor = self.tensor(8, "bias")?;
         let bias: Vec<i32> = match tensor.raw_data.as_slice() {
             [] => tensor.int32_data.clone(),
-            raw => raw.as_chunks::<4>().0.iter().map(|&bytes| i32::from_le_bytes(bytes)).collect(),
+            raw => raw
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&bytes| i32::from_le_bytes(bytes))
+                .collect(),
         };
         match tensor.data_type == DataType::Int32 as i32 && bias.len() == outputs {
             true => Ok(bias),
@@ -166,7 +205,10 @@ impl<'a> Reader<'a> {
             None | Some("") => Ok(default),
             Some(_) => single(self.bytes(input, what)?.1, what),
         };
-        Ok(Clip { lowest: bound(1, "lower bound", i8::MIN)?, highest: bound(2, "upper bound", i8::MAX)? })
+        Ok(Clip {
+            lowest: bound(1, "lower bound", i8::MIN)?,
+            highest: bound(2, "upper bound", i8::MAX)?,
+        })
     }
 
     fn memory(&self) -> Result<PartitionMemory, String> {
@@ -183,8 +225,11 @@ impl<'a> Reader<'a> {
         let items = shape.get(1).copied().unwrap_or(0);
         within("items", items, 1, MAX_TAPS)?;
         let (value_shape, values) = self.floats(4, "values")?;
-        if [shape.as_slice(), value_shape.as_slice()] != [[blocks, items, dimension]; 2] || grid != other_grid {
-            return Err(format!("keys and values must be {blocks} x items x {dimension} to fit the cut"));
+        if [shape.as_slice(), value_shape.as_slice()] != [[blocks, items, dimension]; 2] || grid != other_grid
+        {
+            return Err(format!(
+                "keys and values must be {blocks} x items x {dimension} to fit the cut"
+            ));
         }
         // The other shapes only steer the function's body in other runtimes; they must tell the same story.
         let stories = [
@@ -208,18 +253,35 @@ impl<'a> Reader<'a> {
         }
         let block = [rows, columns];
         let (input, output) = (self.quantisation(1, 2)?, self.quantisation(10, 11)?);
-        Ok(PartitionMemory { channels, grid, items, block, keys, values, input, output })
+        Ok(PartitionMemory {
+            channels,
+            grid,
+            items,
+            block,
+            keys,
+            values,
+            input,
+            output,
+        })
     }
 
     fn quantisation(&self, scale: usize, zero_point: usize) -> Result<Quantisation, String> {
         let scale = single(self.floats(scale, "scale")?.1, "scale")?;
         sane("a scale", scale)?;
-        Ok(Quantisation { scale, zero_point: single(self.bytes(zero_point, "zero point")?.1, "zero point")? })
+        Ok(Quantisation {
+            scale,
+            zero_point: single(self.bytes(zero_point, "zero point")?.1, "zero point")?,
+        })
     }
 
     /// Refuses attributes other than `known`.
     fn attributes(&self, known: &[&str]) -> Result<(), String> {
-        match self.node.attribute.iter().find(|a| !known.contains(&a.name.as_str())) {
+        match self
+            .node
+            .attribute
+            .iter()
+            .find(|a| !known.contains(&a.name.as_str()))
+        {
             Some(attribute) => Err(format!("attribute `{}` is not supported", attribute.name)),
             None => Ok(()),
         }
@@ -234,7 +296,9 @@ impl<'a> Reader<'a> {
     }
 
     fn integers<const N: usize>(&self, name: &str) -> Result<Option<[usize; N]>, String> {
-        let Some(attribute) = self.attribute(name) else { return Ok(None) };
+        let Some(attribute) = self.attribute(name) else {
+            return Ok(None);
+        };
         let numbers: Option<Vec<usize>> = attribute.ints.iter().map(|&i| usize::try_from(i).ok()).collect();
         match numbers.and_then(|numbers| numbers.try_into().ok()) {
             Some(numbers) => Ok(Some(numbers)),
@@ -244,7 +308,11 @@ impl<'a> Reader<'a> {
 
     /// The initializer at an input; its data is known to fit its shape, see [`super::check`].
     fn tensor(&self, input: usize, what: &str) -> Result<&'a TensorProto, String> {
-        let name = self.node.input.get(input).ok_or_else(|| format!("input {input} ({what}) is missing"))?;
+        let name = self
+            .node
+            .input
+            .get(input)
+            .ok_or_else(|| format!("input {input} ({what}) is missing"))?;
         let tensor = self.graph.initializer.iter().find(|tensor| tensor.name == *name);
         tensor.ok_or_else(|| format!("input {input} ({what}) must be a constant of the file"))
     }
@@ -262,7 +330,12 @@ impl<'a> Reader<'a> {
         let tensor = self.typed(input, what, DataType::Float)?;
         let values = match tensor.raw_data.as_slice() {
             [] => tensor.float_data.clone(),
-            raw => raw.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            raw => raw
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&bytes| f32::from_le_bytes(bytes))
+                .collect(),
         };
         Ok((shape(tensor), values))
     }
@@ -272,22 +345,37 @@ impl<'a> Reader<'a> {
         let tensor = self.typed(input, what, DataType::Int64)?;
         let values: Vec<i64> = match tensor.raw_data.as_slice() {
             [] => tensor.int64_data.clone(),
-            raw => raw.as_chunks::<8>().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect(),
+            raw => raw
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|&bytes| i64::from_le_bytes(bytes))
+                .collect(),
         };
-        Ok(values.into_iter().map(|v| usize::try_from(v).unwrap_or(0)).collect())
+        Ok(values
+            .into_iter()
+            .map(|v| usize::try_from(v).unwrap_or(0))
+            .collect())
     }
 
     fn typed(&self, input: usize, what: &str, data_type: DataType) -> Result<&'a TensorProto, String> {
         let tensor = self.tensor(input, what)?;
         match tensor.data_type == data_type as i32 {
             true => Ok(tensor),
-            false => Err(format!("input {input} ({what}) must be of type {}", data_type.as_str_name().to_lowercase())),
+            false => Err(format!(
+                "input {input} ({what}) must be of type {}",
+                data_type.as_str_name().to_lowercase()
+            )),
         }
     }
 }
 
 fn shape(tensor: &TensorProto) -> Vec<usize> {
-    tensor.dims.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect()
+    tensor
+        .dims
+        .iter()
+        .map(|&d| usize::try_from(d).unwrap_or(0))
+        .collect()
 }
 
 fn single<T: Copy>(values: Vec<T>, what: &str) -> Result<T, String> {
@@ -301,7 +389,9 @@ fn single<T: Copy>(values: Vec<T>, what: &str) -> Result<T, String> {
 fn sane(what: &str, scale: f32) -> Result<(), String> {
     match (1e-12..=1e12).contains(&scale) {
         true => Ok(()),
-        false => Err(format!("{what} is {scale}; it must be positive and of a sane size")),
+        false => Err(format!(
+            "{what} is {scale}; it must be positive and of a sane size"
+        )),
     }
 }
 

@@ -34,13 +34,20 @@ impl QLinearConv {
         let taps = self.window[0] * self.window[1];
         let mut weight = vec![0; self.weight.len()];
         let length = self.inputs * taps;
-        for (planar, interleaved) in self.weight.chunks_exact(length).zip(weight.chunks_exact_mut(length)) {
+        for (planar, interleaved) in self
+            .weight
+            .chunks_exact(length)
+            .zip(weight.chunks_exact_mut(length))
+        {
             for (i, value) in planar.iter().enumerate() {
                 interleaved[i % taps * self.inputs + i / taps] = *value;
             }
         }
         // In this order: it is also the one of ONNX Runtime.
-        let multiplier = self.weight_scale.iter().map(|scale| self.input.scale * scale / self.output.scale);
+        let multiplier = self
+            .weight_scale
+            .iter()
+            .map(|scale| self.input.scale * scale / self.output.scale);
         Convolution {
             inputs: self.inputs,
             outputs: self.outputs,

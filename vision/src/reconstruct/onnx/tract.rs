@@ -1,7 +1,7 @@
 //! Our operators inside tract: from the examined file to a graph in NHWC.
 //!
-//! ONNX says NCHW, the kernels work in NHWC: each operator is wired between two moves of the channel axis, and tract
-//! cancels the moves between neighbours.
+//! ONNX says NCHW, the kernels work in NHWC: each operator is wired between two moves of the channel axis,
+//! and tract cancels the moves between neighbours.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -20,19 +20,24 @@ use crate::reconstruct::layout::Shape;
 use crate::reconstruct::run::graph::{Graph, Kind, Node};
 use crate::reconstruct::run::operator::Operator;
 
-/// tract's reader of ONNX files without its operators: what is never named is not linked, and that is most of tract.
+/// tract's reader of ONNX files without its operators: what is never named is not linked, and that is most of
+/// tract.
 pub(in crate::reconstruct) fn reader() -> Onnx {
     Onnx::default()
 }
 
 /// The graph from height x width x channels to the same, and to height x width where there is a head.
 pub(in crate::reconstruct) fn graph(proto: &ModelProto, shape: Shape) -> TractResult<Graph> {
-    let mut reader =
-        reader().with_ignore_output_shapes(true).with_ignore_output_types(true).with_ignore_value_info(true);
+    let mut reader = reader()
+        .with_ignore_output_shapes(true)
+        .with_ignore_output_types(true)
+        .with_ignore_value_info(true);
     for operator in ["QLinearConv", "DepthToSpace", "Clip", parse::MEMORY_BANK] {
         reader.op_register.insert(operator, build);
     }
-    reader.op_register.insert("Concat", |_, _| Ok((expand(Concat::new(1)), vec![])));
+    reader
+        .op_register
+        .insert("Concat", |_, _| Ok((expand(Concat::new(1)), vec![])));
     let model = reader.model_for_proto_model(proto)?.into_typed()?;
     let model = interleaved(model, shape)?.into_decluttered()?;
     let order = model.eval_order()?;
@@ -46,18 +51,37 @@ pub(in crate::reconstruct) fn graph(proto: &ModelProto, shape: Shape) -> TractRe
         } else if node.op_as::<TypedConcat>().is_some_and(|concat| concat.axis == 3) {
             Kind::Join
         } else {
-            bail!("node `{}` came to be {}, which is none of the device's operators", node.name, node.op.name())
+            bail!(
+                "node `{}` came to be {}, which is none of the device's operators",
+                node.name,
+                node.op.name()
+            )
         };
-        let inputs = node.inputs.iter().map(|input| place(input.node)).collect::<TractResult<_>>()?;
-        let shape = interleaved_shape(node.outputs[0].fact.shape.as_concrete().context("a fixed shape")?)?;
+        let inputs = node
+            .inputs
+            .iter()
+            .map(|input| place(input.node))
+            .collect::<TractResult<_>>()?;
+        let shape = interleaved_shape(
+            node.outputs[0]
+                .fact
+                .shape
+                .as_concrete()
+                .context("a fixed shape")?,
+        )?;
         Ok(Node { kind, inputs, shape })
     };
     let nodes = order.iter().map(node).collect::<TractResult<_>>()?;
-    let outputs = model.output_outlets()?.iter().map(|output| place(output.node)).collect::<TractResult<_>>()?;
+    let outputs = model
+        .output_outlets()?
+        .iter()
+        .map(|output| place(output.node))
+        .collect::<TractResult<_>>()?;
     Ok(Graph { nodes, outputs })
 }
 
-/// Puts the moves between NHWC and NCHW at the model's ends, where they cancel against the first and last operator's.
+/// Puts the moves between NHWC and NCHW at the model's ends, where they cancel against the first and last
+/// operator's.
 fn interleaved(mut model: TypedModel, [height, width, channels]: Shape) -> TractResult<TypedModel> {
     let input = *model.input_outlets()?.first().context("a model has an input")?;
     let planar = model.outlet_fact(input)?.clone();
@@ -77,7 +101,9 @@ fn interleaved(mut model: TypedModel, [height, width, channels]: Shape) -> Tract
 
 fn build(context: &ParsingContext<'_>, node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     let graph = context.model.graph.as_ref().context("a model has a graph")?;
-    let operator = parse::operator(node, graph).map_err(TractError::msg)?.context("a fused operator")?;
+    let operator = parse::operator(node, graph)
+        .map_err(TractError::msg)?
+        .context("a fused operator")?;
     Ok((expand(Fused(Arc::new(operator))), vec![]))
 }
 
@@ -129,10 +155,15 @@ impl Expansion for Fused {
         check_output_arity(outputs, 1)?;
         solver.equals(&outputs[0].datum_type, i8::datum_type())?;
         solver.given(&inputs[0].shape, move |solver, shape| {
-            let [_, channels, height, width] = shape.as_slice() else { bail!("four axes are needed, not {shape:?}") };
+            let [_, channels, height, width] = shape.as_slice() else {
+                bail!("four axes are needed, not {shape:?}")
+            };
             let [height, width, channels] =
                 self.shape([height.to_usize()?, width.to_usize()?, channels.to_usize()?])?;
-            solver.equals(&outputs[0].shape, tvec![1.to_dim(), channels.to_dim(), height.to_dim(), width.to_dim()])
+            solver.equals(
+                &outputs[0].shape,
+                tvec![1.to_dim(), channels.to_dim(), height.to_dim(), width.to_dim()],
+            )
         })
     }
 

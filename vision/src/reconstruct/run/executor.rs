@@ -42,11 +42,20 @@ impl<K: Simd> Executor<K> {
     }
 
     fn of(plan: Arc<Plan<K>>) -> Self {
-        Self { buffers: plan.buffers(), plan, memory: Default::default() }
+        Self {
+            buffers: plan.buffers(),
+            plan,
+            memory: Default::default(),
+        }
     }
 
     fn step(&mut self, team: &mut Team, step: usize) {
-        let Step { from, to, shape, work } = &self.plan.steps[step];
+        let Step {
+            from,
+            to,
+            shape,
+            work,
+        } = &self.plan.steps[step];
         let Ok([input, output]) = self.buffers.get_disjoint_mut([from.buffer, to.buffer]) else {
             unreachable!("a plan's steps lead from one buffer to another");
         };
@@ -68,8 +77,8 @@ impl<K: Simd> Executor<K> {
     }
 }
 
-/// Values of a pixel that are moved together where it has no more: what is written behind one is written again later, with the next
-/// pixel or by a step of the plan.
+/// Values of a pixel that are moved together where it has no more: what is written behind one is written
+/// again later, with the next pixel or by a step of the plan.
 const BESIDE: usize = 4;
 
 /// Puts a picture's row into a buffer whose pixels lie `apart`.
@@ -77,12 +86,18 @@ const BESIDE: usize = 4;
 fn put<V: Value>(channels: usize, row: &[u8], buffer: &mut [V], apart: usize) {
     let value = |from: u8| V::of(stored_value(from));
     if apart == channels {
-        return buffer.iter_mut().zip(row).for_each(|(to, &from)| *to = value(from));
+        return buffer
+            .iter_mut()
+            .zip(row)
+            .for_each(|(to, &from)| *to = value(from));
     }
     for (to, at) in buffer.chunks_mut(apart).zip((0..row.len()).step_by(channels)) {
         match (to.first_chunk_mut::<BESIDE>(), row[at..].first_chunk::<BESIDE>()) {
             (Some(to), Some(from)) if channels <= BESIDE => *to = from.map(value),
-            _ => to.iter_mut().zip(&row[at..at + channels]).for_each(|(to, &from)| *to = value(from)),
+            _ => to
+                .iter_mut()
+                .zip(&row[at..at + channels])
+                .for_each(|(to, &from)| *to = value(from)),
         }
     }
 }
@@ -92,12 +107,21 @@ fn put<V: Value>(channels: usize, row: &[u8], buffer: &mut [V], apart: usize) {
 fn take<V: Value>(channels: usize, buffer: &[V], apart: usize, row: &mut [u8]) {
     let value = |from: V| pixel_value(from.stored());
     if apart == channels {
-        return row.iter_mut().zip(buffer).for_each(|(to, &from)| *to = value(from));
+        return row
+            .iter_mut()
+            .zip(buffer)
+            .for_each(|(to, &from)| *to = value(from));
     }
     for (from, at) in buffer.chunks(apart).zip((0..row.len()).step_by(channels)) {
-        match (row[at..].first_chunk_mut::<BESIDE>(), from.first_chunk::<BESIDE>()) {
+        match (
+            row[at..].first_chunk_mut::<BESIDE>(),
+            from.first_chunk::<BESIDE>(),
+        ) {
             (Some(to), Some(from)) if channels <= BESIDE => *to = from.map(value),
-            _ => row[at..at + channels].iter_mut().zip(from).for_each(|(to, &from)| *to = value(from)),
+            _ => row[at..at + channels]
+                .iter_mut()
+                .zip(from)
+                .for_each(|(to, &from)| *to = value(from)),
         }
     }
 }
@@ -111,7 +135,10 @@ impl<K: Simd> Execute for Executor<K> {
             |row| view.at(row, 0),
             |mut strip| {
                 for y in strip.rows.clone() {
-                    let (row, buffer) = (&input[y * width * channels..][..width * channels], strip.at(view.at(y, 0)));
+                    let (row, buffer) = (
+                        &input[y * width * channels..][..width * channels],
+                        strip.at(view.at(y, 0)),
+                    );
                     // numbers that the compiler knows
                     match channels {
                         1 => put(1, row, buffer, view.pixel),
@@ -122,7 +149,9 @@ impl<K: Simd> Execute for Executor<K> {
             },
         );
         (0..self.plan.steps.len()).for_each(|step| self.step(team, step));
-        for ((Place { buffer, view }, [height, width, channels]), output) in self.plan.outputs.iter().zip(outputs) {
+        for ((Place { buffer, view }, [height, width, channels]), output) in
+            self.plan.outputs.iter().zip(outputs)
+        {
             let (buffer, length) = (&self.buffers[*buffer], width * channels);
             Strip::whole(*height, output).share(
                 team,

@@ -49,7 +49,11 @@ pub(in crate::reconstruct) enum Kind {
 impl From<&Operator> for Kind {
     fn from(operator: &Operator) -> Self {
         match operator {
-            Operator::Convolution(conv) => Self::Convolution { conv: Arc::clone(conv), up: 1, clip: Clip::NONE },
+            Operator::Convolution(conv) => Self::Convolution {
+                conv: Arc::clone(conv),
+                up: 1,
+                clip: Clip::NONE,
+            },
             Operator::DepthToSpace(op) => Self::DepthToSpace(*op),
             Operator::Clip(op) => Self::Clip(*op),
             Operator::Memory(memory) => Self::Memory(Arc::clone(memory)),
@@ -61,14 +65,27 @@ impl Graph {
     /// Puts convolutions into the DepthToSpace and Clip behind them.
     pub(in crate::reconstruct) fn fuse(mut self) -> Self {
         for node in 0..self.nodes.len() {
-            let Some(reader) = self.only_reader(node) else { continue };
-            let Kind::Convolution { conv, up, clip } = &self.nodes[node].kind else { continue };
+            let Some(reader) = self.only_reader(node) else {
+                continue;
+            };
+            let Kind::Convolution { conv, up, clip } = &self.nodes[node].kind else {
+                continue;
+            };
             let (conv, up) = (Arc::clone(conv), *up);
             let fused = match self.nodes[reader].kind {
-                Kind::DepthToSpace(DepthToSpace { block, depth_first: true }) if up == 1 && *clip == Clip::NONE => {
-                    Kind::Convolution { conv, up: block, clip: *clip }
-                }
-                Kind::Clip(bounds) if *clip == Clip::NONE => Kind::Convolution { conv, up, clip: bounds },
+                Kind::DepthToSpace(DepthToSpace {
+                    block,
+                    depth_first: true,
+                }) if up == 1 && *clip == Clip::NONE => Kind::Convolution {
+                    conv,
+                    up: block,
+                    clip: *clip,
+                },
+                Kind::Clip(bounds) if *clip == Clip::NONE => Kind::Convolution {
+                    conv,
+                    up,
+                    clip: bounds,
+                },
                 _ => continue,
             };
             self.nodes[node].kind = Kind::Fused;
@@ -78,7 +95,8 @@ impl Graph {
         self
     }
 
-    /// Multiply-adds of a picture that change something: those with taps that are zero for an output are not counted.
+    /// Multiply-adds of a picture that change something: those with taps that are zero for an output are not
+    /// counted.
     pub(in crate::reconstruct) fn multiply_adds(&self) -> u64 {
         let of = |node: &Node| match &node.kind {
             Kind::Convolution { conv, up, .. } => {

@@ -19,8 +19,8 @@ pub(in crate::reconstruct) enum Operator {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::reconstruct) struct DepthToSpace {
     pub(in crate::reconstruct) block: usize,
-    /// Whether a channel's number counts the block's places first and the output channels within (ONNX's DCR), or the
-    /// output channels first (CRD).
+    /// Whether a channel's number counts the block's places first and the output channels within (ONNX's
+    /// DCR), or the output channels first (CRD).
     pub(in crate::reconstruct) depth_first: bool,
 }
 
@@ -42,24 +42,31 @@ impl Operator {
     }
 
     /// The output's shape, or why an input of `shape` does not fit.
-    pub(in crate::reconstruct) fn output_shape(&self, [height, width, channels]: Shape) -> Result<Shape, String> {
+    pub(in crate::reconstruct) fn output_shape(
+        &self,
+        [height, width, channels]: Shape,
+    ) -> Result<Shape, String> {
         match self {
-            Self::Convolution(conv) if conv.inputs != channels => {
-                Err(format!("weights for {} input channels, but the input has {channels}", conv.inputs))
-            }
+            Self::Convolution(conv) if conv.inputs != channels => Err(format!(
+                "weights for {} input channels, but the input has {channels}",
+                conv.inputs
+            )),
             Self::Convolution(conv) => match conv.output_size(height, width) {
                 Some([rows, columns]) => Ok([rows, columns, conv.outputs]),
                 None => Err(format!("the window does not fit an input of {height} x {width}")),
             },
             Self::DepthToSpace(DepthToSpace { block, .. }) => match channels.checked_rem(block * block) {
                 Some(0) => Ok([height * block, width * block, channels / (block * block)]),
-                _ => Err(format!("{channels} channels cannot be divided into blocks of {block} x {block}")),
+                _ => Err(format!(
+                    "{channels} channels cannot be divided into blocks of {block} x {block}"
+                )),
             },
             Self::Clip(_) => Ok([height, width, channels]),
             Self::Memory(memory) if memory.shape() != [height, width, channels] => {
                 let [rows, columns, depth] = memory.shape();
                 Err(format!(
-                    "memory for a map of {rows} x {columns} x {depth}, but the input has {height} x {width} x {channels}"
+                    "memory for a map of {rows} x {columns} x {depth}, but the input has {height} x {width} \
+                     x {channels}"
                 ))
             }
             Self::Memory(_) => Ok([height, width, channels]),
@@ -81,8 +88,15 @@ impl DepthToSpace {
             let pixel = &input[from.at(y, x)..][..channels];
             for (row, column) in (0..block).flat_map(|row| (0..block).map(move |column| (row, column))) {
                 let phase = row * block + column;
-                for (c, value) in output[to.at(y * block + row, x * block + column)..][..depth].iter_mut().enumerate() {
-                    *value = pixel[if self.depth_first { phase * depth + c } else { c * block * block + phase }];
+                for (c, value) in output[to.at(y * block + row, x * block + column)..][..depth]
+                    .iter_mut()
+                    .enumerate()
+                {
+                    *value = pixel[if self.depth_first {
+                        phase * depth + c
+                    } else {
+                        c * block * block + phase
+                    }];
                 }
             }
         }
@@ -91,7 +105,10 @@ impl DepthToSpace {
 
 impl Clip {
     /// Everything passes.
-    pub(in crate::reconstruct) const NONE: Self = Self { lowest: i8::MIN, highest: i8::MAX };
+    pub(in crate::reconstruct) const NONE: Self = Self {
+        lowest: i8::MIN,
+        highest: i8::MAX,
+    };
 
     /// Copies an activation of `shape`, each value within the bounds.
     pub(in crate::reconstruct) fn run<V: Value>(
@@ -101,8 +118,12 @@ impl Clip {
         (output, to): (&mut [V], View),
     ) {
         for (from, to) in from.pixels(shape).zip(to.pixels(shape)) {
-            for (value, stored) in output[to..to + shape[2]].iter_mut().zip(&input[from..from + shape[2]]) {
-                // Not `clamp`: bounds from a file may be the wrong way round, and ONNX then gives the upper one.
+            for (value, stored) in output[to..to + shape[2]]
+                .iter_mut()
+                .zip(&input[from..from + shape[2]])
+            {
+                // Not `clamp`: bounds from a file may be the wrong way round, and ONNX then gives the upper
+                // one.
                 *value = V::of(stored.stored().max(self.lowest).min(self.highest));
             }
         }
@@ -114,15 +135,26 @@ mod tests {
     use super::*;
 
     fn dense([_, width, channels]: Shape) -> View {
-        View { base: 0, row: width * channels, pixel: channels }
+        View {
+            base: 0,
+            row: width * channels,
+            pixel: channels,
+        }
     }
 
     #[test]
     fn depth_to_space_places_channels_as_onnx_does() {
         let run = |depth_first: bool, shape: Shape, to: Shape| {
             let mut output = [0i8; 8];
-            let op = DepthToSpace { block: 2, depth_first };
-            op.run((&[0, 1, 2, 3, 4, 5, 6, 7], dense(shape)), shape, (&mut output, dense(to)));
+            let op = DepthToSpace {
+                block: 2,
+                depth_first,
+            };
+            op.run(
+                (&[0, 1, 2, 3, 4, 5, 6, 7], dense(shape)),
+                shape,
+                (&mut output, dense(to)),
+            );
             output
         };
         // One pixel of 8 channels becomes 2 x 2 pixels of 2.
@@ -136,8 +168,15 @@ mod tests {
     fn clip_bounds() {
         let mut output = [0; 4];
         let shape = [1, 4, 1];
-        let clip = Clip { lowest: -3, highest: 100 };
-        clip.run((&[-128i8, -3, 5, 127], dense(shape)), shape, (&mut output, dense(shape)));
+        let clip = Clip {
+            lowest: -3,
+            highest: 100,
+        };
+        clip.run(
+            (&[-128i8, -3, 5, 127], dense(shape)),
+            shape,
+            (&mut output, dense(shape)),
+        );
         assert_eq!(output, [-3, -3, 5, 100]);
     }
 }

@@ -1,7 +1,7 @@
 //! From the graph to steps between buffers that stay, so that a picture allocates nothing.
 //!
-//! A buffer has the padding of those that read it around it, once and for all. What is joined is written to its place in the
-//! join's buffer at once, where that is possible.
+//! A buffer has the padding of those that read it around it, once and for all. What is joined is written to
+//! its place in the join's buffer at once, where that is possible.
 
 use super::graph::{Graph, Kind, Node};
 use super::operator::{Clip, DepthToSpace};
@@ -61,7 +61,11 @@ struct Home {
 
 impl Buffer {
     fn of(shape: Shape) -> Self {
-        Self { shape, padding: Padding::default(), zero: None }
+        Self {
+            shape,
+            padding: Padding::default(),
+            zero: None,
+        }
     }
 
     /// Room for a convolution's padding; false where another one reads other values there.
@@ -85,7 +89,11 @@ impl Buffer {
     fn view(&self, channel: usize) -> View {
         let [_, width, channels] = self.shape;
         let row = (self.padding.left + width + self.padding.right) * channels;
-        View { base: self.padding.top * row + self.padding.left * channels + channel, row, pixel: channels }
+        View {
+            base: self.padding.top * row + self.padding.left * channels + channel,
+            row,
+            pixel: channels,
+        }
     }
 
     fn length(&self) -> usize {
@@ -112,8 +120,15 @@ struct Copy {
 impl<'a> Layout<'a> {
     fn new(graph: &'a Graph) -> Self {
         let buffers = graph.nodes.iter().map(|node| Buffer::of(node.shape)).collect();
-        let homes = (0..graph.nodes.len()).map(|buffer| Home { buffer, channel: 0 }).collect();
-        let mut layout = Self { graph, buffers, homes, copies: Vec::new() };
+        let homes = (0..graph.nodes.len())
+            .map(|buffer| Home { buffer, channel: 0 })
+            .collect();
+        let mut layout = Self {
+            graph,
+            buffers,
+            homes,
+            copies: Vec::new(),
+        };
         layout.join();
         layout.pad();
         layout
@@ -127,25 +142,34 @@ impl<'a> Layout<'a> {
             }
             let mut channel = 0;
             for &input in &node.inputs {
-                let home = Home { buffer: join, channel };
+                let home = Home {
+                    buffer: join,
+                    channel,
+                };
                 channel += self.graph.nodes[input].shape[2];
                 if self.may_move(input, join) {
                     self.homes[input] = home;
                 } else {
-                    self.copies.push(Copy { node: input, reader: join, to: home });
+                    self.copies.push(Copy {
+                        node: input,
+                        reader: join,
+                        to: home,
+                    });
                 }
             }
         }
     }
 
-    /// Whether a node's output can live in a join's buffer: it comes there once, has no other home, is no join itself, and no
-    /// step would read and write one buffer.
+    /// Whether a node's output can live in a join's buffer: it comes there once, has no other home, is no
+    /// join itself, and no step would read and write one buffer.
     fn may_move(&self, node: usize, join: usize) -> bool {
         let nodes = &self.graph.nodes;
         let lives_there = |other: usize| self.homes[other].buffer == join;
         let reads = |reader: &Node| reader.inputs.contains(&node);
-        let written_by_reader =
-            nodes.iter().enumerate().any(|(n, reader)| reads(reader) && n != join && lives_there(n));
+        let written_by_reader = nodes
+            .iter()
+            .enumerate()
+            .any(|(n, reader)| reads(reader) && n != join && lives_there(n));
         let comes = nodes[join].inputs.iter().filter(|&&input| input == node).count();
         comes == 1
             && self.homes[node].buffer == node
@@ -157,20 +181,32 @@ impl<'a> Layout<'a> {
     /// Gives each convolution's input room for its padding, or a copy with room.
     fn pad(&mut self) {
         for (reader, node) in self.graph.nodes.iter().enumerate() {
-            let (Kind::Convolution { conv, .. }, &[input]) = (&node.kind, node.inputs.as_slice()) else { continue };
+            let (Kind::Convolution { conv, .. }, &[input]) = (&node.kind, node.inputs.as_slice()) else {
+                continue;
+            };
             let home = self.homes[input];
             if !self.buffers[home.buffer].pad(conv.padding, conv.input_zero) {
                 let mut buffer = Buffer::of(self.graph.nodes[input].shape);
                 buffer.pad(conv.padding, conv.input_zero);
                 self.buffers.push(buffer);
-                let to = Home { buffer: self.buffers.len() - 1, channel: 0 };
-                self.copies.push(Copy { node: input, reader, to });
+                let to = Home {
+                    buffer: self.buffers.len() - 1,
+                    channel: 0,
+                };
+                self.copies.push(Copy {
+                    node: input,
+                    reader,
+                    to,
+                });
             }
         }
     }
 
     fn place(&self, home: Home) -> Place {
-        Place { buffer: home.buffer, view: self.buffers[home.buffer].view(home.channel) }
+        Place {
+            buffer: home.buffer,
+            view: self.buffers[home.buffer].view(home.channel),
+        }
     }
 }
 
@@ -183,26 +219,60 @@ impl<K: Simd> Plan<K> {
         for (n, node) in graph.nodes.iter().enumerate() {
             let mut from = node.inputs.first().map(|&input| place(input));
             for copy in layout.copies.iter().filter(|copy| copy.reader == n) {
-                let (source, to, shape) = (place(copy.node), layout.place(copy.to), graph.nodes[copy.node].shape);
-                steps.push(Step { from: source, to, shape, work: Work::Clip(Clip::NONE) });
+                let (source, to, shape) = (
+                    place(copy.node),
+                    layout.place(copy.to),
+                    graph.nodes[copy.node].shape,
+                );
+                steps.push(Step {
+                    from: source,
+                    to,
+                    shape,
+                    work: Work::Clip(Clip::NONE),
+                });
                 from = Some(to);
             }
-            let (Some(from), Some(&input)) = (from, node.inputs.first()) else { continue };
+            let (Some(from), Some(&input)) = (from, node.inputs.first()) else {
+                continue;
+            };
             let (to, shape) = (place(n), graph.nodes[input].shape);
             let work = match &node.kind {
                 Kind::Input | Kind::Join | Kind::Fused => continue,
                 Kind::Convolution { conv, up, clip } => {
-                    let target = Target { view: to.view, up: *up, clip: [clip.lowest, clip.highest] };
-                    Work::Convolution(PackedConvolution::new(kernel, conv, [shape[0], shape[1]], from.view, target))
+                    let target = Target {
+                        view: to.view,
+                        up: *up,
+                        clip: [clip.lowest, clip.highest],
+                    };
+                    Work::Convolution(PackedConvolution::new(
+                        kernel,
+                        conv,
+                        [shape[0], shape[1]],
+                        from.view,
+                        target,
+                    ))
                 }
                 Kind::DepthToSpace(op) => Work::DepthToSpace(*op),
                 Kind::Clip(op) => Work::Clip(*op),
                 Kind::Memory(memory) => Work::Memory(PackedMemory::new(memory)),
             };
-            steps.push(Step { from, to, shape, work });
+            steps.push(Step {
+                from,
+                to,
+                shape,
+                work,
+            });
         }
-        let input = graph.nodes.iter().position(|node| matches!(node.kind, Kind::Input)).unwrap_or(0);
-        let outputs = graph.outputs.iter().map(|&output| (place(output), graph.nodes[output].shape)).collect();
+        let input = graph
+            .nodes
+            .iter()
+            .position(|node| matches!(node.kind, Kind::Input))
+            .unwrap_or(0);
+        let outputs = graph
+            .outputs
+            .iter()
+            .map(|&output| (place(output), graph.nodes[output].shape))
+            .collect();
         Self {
             kernel,
             steps,
@@ -228,10 +298,18 @@ impl<K: Simd> Plan<K> {
 
     /// Buffers to run in; those that nobody uses are empty.
     pub(in crate::reconstruct) fn buffers(&self) -> Vec<Vec<K::Value>> {
-        let places = self.steps.iter().flat_map(|step| [step.from, step.to]).chain([self.input]);
+        let places = self
+            .steps
+            .iter()
+            .flat_map(|step| [step.from, step.to])
+            .chain([self.input]);
         let used: Vec<usize> = places.map(|place| place.buffer).collect();
         let buffer = |(n, buffer): (usize, &Buffer)| {
-            let length = if used.contains(&n) { buffer.length() + K::READ } else { 0 };
+            let length = if used.contains(&n) {
+                buffer.length() + K::READ
+            } else {
+                0
+            };
             vec![K::Value::of(buffer.zero.unwrap_or(0)); length]
         };
         self.buffers.iter().enumerate().map(buffer).collect()
@@ -256,14 +334,25 @@ mod tests {
         let mut values: Vec<Vec<i8>> = Vec::new();
         for Node { kind, inputs, shape } in &graph.nodes {
             let shape_of = |input: usize| graph.nodes[inputs[input]].shape;
-            let dense = |[_, width, channels]: Shape| View { base: 0, row: width * channels, pixel: channels };
+            let dense = |[_, width, channels]: Shape| View {
+                base: 0,
+                row: width * channels,
+                pixel: channels,
+            };
             let mut output = vec![0; shape.iter().product()];
-            let first = inputs.first().map(|&input| values[input].as_slice()).unwrap_or_default();
+            let first = inputs
+                .first()
+                .map(|&input| values[input].as_slice())
+                .unwrap_or_default();
             match kind {
                 Kind::Input => output.copy_from_slice(picture),
                 Kind::Convolution { conv, .. } => output = conv.run(first, [shape_of(0)[0], shape_of(0)[1]]),
                 Kind::DepthToSpace(op) => {
-                    op.run((first, dense(shape_of(0))), shape_of(0), (&mut output, dense(*shape)));
+                    op.run(
+                        (first, dense(shape_of(0))),
+                        shape_of(0),
+                        (&mut output, dense(*shape)),
+                    );
                 }
                 Kind::Clip(op) => op.run((first, dense(*shape)), *shape, (&mut output, dense(*shape))),
                 Kind::Memory(memory) => output = memory.draw(first),
@@ -286,7 +375,11 @@ mod tests {
 
     /// A graph on a picture of 8 x 8, node by node as `choices` say.
     fn graph(choices: &[[usize; 4]]) -> Graph {
-        let mut nodes = vec![Node { kind: Kind::Input, inputs: vec![], shape: [8, 8, 3] }];
+        let mut nodes = vec![Node {
+            kind: Kind::Input,
+            inputs: vec![],
+            shape: [8, 8, 3],
+        }];
         for &[kind, which, other, number] in choices {
             let input = which % nodes.len();
             let shape = nodes[input].shape;
@@ -296,13 +389,24 @@ mod tests {
                     let stride = 1 + number % 2;
                     let outputs = [4, 8, 12][number % 3];
                     let taps = 9 * channels;
-                    let weight = |i: usize| if i / channels % 9 < number % 4 { 0 } else { (i * 29 % 127) as i8 - 63 };
+                    let weight = |i: usize| {
+                        if i / channels % 9 < number % 4 {
+                            0
+                        } else {
+                            (i * 29 % 127) as i8 - 63
+                        }
+                    };
                     let conv = Convolution {
                         inputs: channels,
                         outputs,
                         window: [3, 3],
                         stride,
-                        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+                        padding: Padding {
+                            top: 1,
+                            left: 1,
+                            bottom: 1,
+                            right: 1,
+                        },
                         weight: (0..outputs * taps).map(weight).collect(),
                         bias: vec![50; outputs],
                         multiplier: vec![0.01; outputs],
@@ -311,16 +415,37 @@ mod tests {
                         output_zero: 3,
                     };
                     let [rows, columns] = conv.output_size(height, width).unwrap_or_default();
-                    let kind = Kind::Convolution { conv: Arc::new(conv), up: 1, clip: Clip::NONE };
+                    let kind = Kind::Convolution {
+                        conv: Arc::new(conv),
+                        up: 1,
+                        clip: Clip::NONE,
+                    };
                     (kind, vec![input], [rows, columns, outputs])
                 }
                 2 if channels % 4 == 0 && height <= 16 => {
-                    let op = DepthToSpace { block: 2, depth_first: number % 4 != 0 };
-                    (Kind::DepthToSpace(op), vec![input], [2 * height, 2 * width, channels / 4])
+                    let op = DepthToSpace {
+                        block: 2,
+                        depth_first: number % 4 != 0,
+                    };
+                    (
+                        Kind::DepthToSpace(op),
+                        vec![input],
+                        [2 * height, 2 * width, channels / 4],
+                    )
                 }
-                3 => (Kind::Clip(Clip { lowest: -20, highest: 90 }), vec![input], shape),
+                3 => (
+                    Kind::Clip(Clip {
+                        lowest: -20,
+                        highest: 90,
+                    }),
+                    vec![input],
+                    shape,
+                ),
                 4 => {
-                    let quantisation = Quantisation { scale: 0.01, zero_point: 3 };
+                    let quantisation = Quantisation {
+                        scale: 0.01,
+                        zero_point: 3,
+                    };
                     let grid = if height % 2 == 0 { 1 + number % 2 } else { 1 };
                     let items: Vec<f32> = (0..2 * height * width).map(|i| (i % 7) as f32 - 2.0).collect();
                     let memory = PartitionMemory {
@@ -349,25 +474,38 @@ mod tests {
             nodes.push(Node { kind, inputs, shape });
         }
         let last = nodes.len() - 1;
-        Graph { nodes, outputs: vec![last, last / 2] }
+        Graph {
+            nodes,
+            outputs: vec![last, last / 2],
+        }
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: 600,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
-        fn any_graph_runs_as_its_definition(choices in prop::collection::vec(any::<[usize; 4]>(), 1..14), seed in any::<usize>()) {
+        fn any_graph_runs_as_its_definition(
+            choices in prop::collection::vec(any::<[usize; 4]>(), 1..14),
+            seed in any::<usize>(),
+        ) {
             let graph = graph(&choices);
-            let picture: Vec<i8> = (0..192usize).map(|i| (i.wrapping_mul(37).wrapping_add(seed) % 256) as u8 as i8).collect();
+            let pixel = |i: usize| (i.wrapping_mul(37).wrapping_add(seed) % 256) as u8 as i8;
+            let picture: Vec<i8> = (0..192).map(pixel).collect();
             let values = interpret(&graph, &picture);
             let pixels: Vec<u8> = picture.iter().map(|&v| pixel_value(v)).collect();
             for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
                 let mut executor = executor(&graph.clone().fuse(), kernel).expect("supported");
                 // twice each: nothing of the first picture may be left
                 for mut team in [Team::alone(), Team::pair().expect("a thread")] {
-                    let mut outputs = graph.outputs.iter().map(|&o| vec![0; values[o].len()]).collect::<Vec<_>>();
+                    let outputs = graph.outputs.iter().map(|&o| vec![0; values[o].len()]);
+                    let mut outputs = outputs.collect::<Vec<_>>();
                     for _ in 0..2 {
-                        executor.run(&mut team, &pixels, &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>());
+                        let mut slices = outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>();
+                        executor.run(&mut team, &pixels, &mut slices);
                     }
                     for (output, &node) in outputs.iter().zip(&graph.outputs) {
                         let wanted: Vec<u8> = values[node].iter().map(|&v| pixel_value(v)).collect();
