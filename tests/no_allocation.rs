@@ -83,7 +83,7 @@ fn judging_allocates_nothing() {
         Recipe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")).expect("the demo's recipe");
     let golden = &recipe.manifest.golden[0];
     let picture = Picture::open(&recipe.folder.join(&golden.file)).expect("a golden picture");
-    let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported());
+    let kernels = Kernel::ALL.iter().copied().filter(|kernel| kernel.is_supported());
     for (kernel, cores) in kernels.flat_map(|kernel| [(kernel, Cores::One), (kernel, Cores::Two)]) {
         let team = Team::of(cores).expect("a thread");
         let mut inspector =

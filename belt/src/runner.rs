@@ -17,14 +17,6 @@ const START: MonoNanos = MonoNanos(1_000_000_000);
 /// What is wrong is listed up to here; one mistake often makes thousands.
 const MOST_WRONG: usize = 20;
 
-const DEVICES: [Device; 5] = [
-    Device::Recipe,
-    Device::Camera,
-    Device::Inputs,
-    Device::Outputs,
-    Device::Stages,
-];
-
 /// What comes later, besides what the plant does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Later {
@@ -47,7 +39,7 @@ struct Runner<'a, const N: usize> {
     /// Frames on their way, with their parts.
     frames: Vec<Option<(Input, u64)>>,
     now: MonoNanos,
-    up: [bool; 5],
+    up: [bool; Device::ALL.len()],
     outputs_up: bool,
     scratch: Vec<Action>,
     eyes: VecDeque<(Tag, MonoNanos)>,
@@ -82,7 +74,7 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
         waiting: VecDeque::new(),
         frames: Vec::new(),
         now: START,
-        up: [false; 5],
+        up: [false; Device::ALL.len()],
         outputs_up: true,
         scratch: Vec::new(),
         eyes: VecDeque::new(),
@@ -113,7 +105,7 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
 
 impl<const N: usize> Runner<'_, N> {
     fn play(&mut self) {
-        for device in DEVICES {
+        for &device in Device::ALL {
             self.hear(Input::Device { device, up: true }, 0);
         }
         self.hear(Input::Command(Command::Start), 0);
@@ -361,7 +353,7 @@ impl<const N: usize> Runner<'_, N> {
                 c.triggers
             ));
         }
-        let faults = Fault::ALL.into_iter().any(|f| self.line.has(f));
+        let faults = Fault::ALL.iter().any(|&f| self.line.has(f));
         if self.line.is_on(OutputLine::Ready) && (faults || self.up.contains(&false)) {
             self.wrong("READY, with a fault or a device down".into());
         }

@@ -1,12 +1,23 @@
 //! Alarms over many parts: something is wrong with the product, the camera or the recipe.
 
-use core::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// What people are called for. Alarms clear themselves when their reason is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Alarm {
     /// Too many rejects in a row.
     ConsecutiveRejects,
@@ -18,15 +29,9 @@ pub enum Alarm {
     ChallengeNotFound,
 }
 
-impl fmt::Display for Alarm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::ConsecutiveRejects => "consecutive-rejects",
-            Self::RejectRate => "reject-rate",
-            Self::MissedReject => "missed-reject",
-            Self::ChallengeNotFound => "challenge-not-found",
-        })
-    }
+impl Alarm {
+    /// All alarms.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// When rejects become an alarm.

@@ -40,7 +40,7 @@ impl Rejected {
 
     /// All causes.
     pub fn total(mut self) -> u64 {
-        Cause::ALL.into_iter().map(|c| *self.of(c)).sum()
+        Cause::ALL.iter().map(|&c| *self.of(c)).sum()
     }
 }
 

@@ -77,7 +77,7 @@ pub enum Quality {
 }
 
 /// What an operator, or the end of the program, can want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumCount)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// Inspect every part.
@@ -101,7 +101,7 @@ pub enum Command {
 }
 
 /// Which output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputLine {
     /// The reject actuator.
@@ -115,8 +115,8 @@ pub enum OutputLine {
 }
 
 impl OutputLine {
-    /// All outputs.
-    pub const ALL: [Self; 4] = [Self::Gate, Self::Ready, Self::Fault, Self::Heartbeat];
+    /// All outputs, in the order of their numbers.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// What was decided.

@@ -648,7 +648,7 @@ impl<const N: usize> Line<N> {
             Command::Single => (self.health.mode, self.single) = (Mode::Single, None),
             Command::Halt => (self.health.mode, self.single) = (Mode::Halted, None),
             Command::Acknowledge => {
-                for fault in Fault::ALL.into_iter().filter(|f| f.is_latched()) {
+                for &fault in Fault::ALL.iter().filter(|f| f.is_latched()) {
                     self.clear(fault, out);
                 }
             }

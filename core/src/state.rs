@@ -1,7 +1,5 @@
 //! Is the line ready, what is wrong: the state machine behind READY and FAULT.
 
-use core::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// States, named after OPC UA for Machine Vision (OPC 40100-1).
@@ -26,7 +24,7 @@ pub enum State {
 }
 
 /// What must be up before READY.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
     /// The recipe: loaded, self-test passed. Down while it changes.
@@ -42,13 +40,8 @@ pub enum Device {
 }
 
 impl Device {
-    const ALL: [Self; 5] = [
-        Self::Recipe,
-        Self::Camera,
-        Self::Inputs,
-        Self::Outputs,
-        Self::Stages,
-    ];
+    /// All devices.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     const fn bit(self) -> u8 {
         1 << self as u8
@@ -56,8 +49,21 @@ impl Device {
 }
 
 /// What can be wrong. The first ones clear themselves, the others wait for an operator's acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Fault {
     /// The camera is gone, silent, or shows nothing that can be judged.
     Camera,
@@ -88,20 +94,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 12] = [
-        Self::Camera,
-        Self::Inputs,
-        Self::Outputs,
-        Self::Stages,
-        Self::EyeStuck,
-        Self::EncoderSilent,
-        Self::EdgesLost,
-        Self::PartsUnknown,
-        Self::QueueFull,
-        Self::MaxOn,
-        Self::GateLate,
-        Self::Alarm,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     const fn bit(self) -> u16 {
         1 << self as u16
@@ -110,25 +103,6 @@ impl Fault {
     /// Whether it stays until an operator acknowledges it.
     pub fn is_latched(self) -> bool {
         self >= Self::EdgesLost
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Camera => "camera",
-            Self::Inputs => "inputs",
-            Self::Outputs => "outputs",
-            Self::Stages => "stages",
-            Self::EyeStuck => "eye-stuck",
-            Self::EncoderSilent => "encoder-silent",
-            Self::EdgesLost => "edges-lost",
-            Self::PartsUnknown => "parts-unknown",
-            Self::QueueFull => "queue-full",
-            Self::MaxOn => "max-on",
-            Self::GateLate => "gate-late",
-            Self::Alarm => "alarm",
-        })
     }
 }
 
@@ -215,14 +189,14 @@ mod tests {
     fn ready_needs_everything() {
         let mut health = Health::default();
         assert_eq!(health.state(), State::Preoperational);
-        for device in Device::ALL {
+        for &device in Device::ALL {
             assert!(!health.state().is_ready());
             assert!(!health.device(device, true));
         }
         assert_eq!(health.state(), State::Ready);
         health.mode = Mode::Continuous;
         assert_eq!(health.state(), State::ContinuousExecution);
-        for device in Device::ALL {
+        for &device in Device::ALL {
             assert!(health.device(device, false));
             assert!(!health.state().is_ready());
             health.device(device, true);
@@ -231,7 +205,7 @@ mod tests {
 
     #[test]
     fn any_fault_is_error_and_halted_is_stronger() {
-        for fault in Fault::ALL {
+        for &fault in Fault::ALL {
             let mut health = Health::default();
             Device::ALL.iter().for_each(|&d| {
                 health.device(d, true);

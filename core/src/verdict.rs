@@ -5,8 +5,21 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Why a part is rejected; the names are those of the counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Cause {
     /// The score is above the threshold.
     Defect,
@@ -26,29 +39,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order in which tables show them.
-    pub const ALL: [Self; 7] = [
-        Self::Defect,
-        Self::NoVerdict,
-        Self::NoImage,
-        Self::Spacing,
-        Self::Fault,
-        Self::Challenge,
-        Self::Manual,
-    ];
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Defect => "defect",
-            Self::NoVerdict => "no-verdict",
-            Self::NoImage => "no-image",
-            Self::Spacing => "spacing",
-            Self::Fault => "fault",
-            Self::Challenge => "challenge",
-            Self::Manual => "manual",
-        })
-    }
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// What happens to a part at the gate.

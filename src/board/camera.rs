@@ -1,6 +1,5 @@
 //! `[camera]` with `source = "v4l2"`.
 
-use std::fmt;
 use std::time::Duration;
 
 use beltwatch_vision::picture::MAX_SIDE;
@@ -206,45 +205,26 @@ pub struct ControlSettings {
 }
 
 /// A pixel format that is converted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, strum::Display, strum::VariantArray)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Pixel {
     /// One byte a pixel.
-    #[serde(rename = "GREY")]
     Grey,
     /// Two pixels in four bytes: Y, Cb, Y, Cr.
-    #[serde(rename = "YUYV")]
     Yuyv,
     /// A plane of Y, then one of Cb and Cr, a pair for each two by two pixels.
-    #[serde(rename = "NV12")]
     Nv12,
     /// A JPEG picture a frame.
-    #[serde(rename = "MJPEG", alias = "MJPG")]
+    #[serde(alias = "MJPG")]
     Mjpeg,
     /// Red, green, blue, a byte each.
-    #[serde(rename = "RGB3")]
     Rgb3,
 }
 
 impl Pixel {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Grey, Self::Yuyv, Self::Nv12, Self::Mjpeg, Self::Rgb3];
-
-    /// Its name in board files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Grey => "GREY",
-            Self::Yuyv => "YUYV",
-            Self::Nv12 => "NV12",
-            Self::Mjpeg => "MJPEG",
-            Self::Rgb3 => "RGB3",
-        }
-    }
-}
-
-impl fmt::Display for Pixel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 #[cfg(test)]

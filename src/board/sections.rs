@@ -238,8 +238,9 @@ pub struct SimulatedFault {
 }
 
 /// A thread that must not stand still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, strum::Display, strum::VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Stage {
     /// Eye, encoder, confirm.
     Belt,
@@ -252,16 +253,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 4] = [Self::Belt, Self::Camera, Self::Inspection, Self::Core];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Belt => "belt",
-            Self::Camera => "camera",
-            Self::Inspection => "inspection",
-            Self::Core => "core",
-        }
-    }
+    /// All stages, in the order of their numbers.
+    pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// How a stage fails.

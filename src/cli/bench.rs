@@ -385,7 +385,8 @@ fn most_bytes() -> f64 {
 fn all_kernels(recipe: &Recipe, picture: &Picture) -> Result<String, Failure> {
     const FRAMES: u32 = 15;
     let kernels: Vec<Kernel> = Kernel::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|kernel| kernel.is_supported())
         .collect();
     let mut inspectors = Vec::new();

@@ -269,17 +269,8 @@ mod tests {
         let mut recording = Recording::begin(&mut text, &header).expect("memory");
         let mut core = Line::<IN_FLIGHT>::new(settings, Counters::default()).expect("settings that work");
         let ms = |ms: u64| MonoNanos(ms * 1_000_000);
-        let devices = [
-            Device::Recipe,
-            Device::Camera,
-            Device::Inputs,
-            Device::Outputs,
-            Device::Stages,
-        ];
-        let mut inputs: Vec<_> = devices
-            .into_iter()
-            .map(|device| (ms(1), Input::Device { device, up: true }))
-            .collect();
+        let up = |&device| (ms(1), Input::Device { device, up: true });
+        let mut inputs: Vec<_> = Device::ALL.iter().map(up).collect();
         inputs.extend([
             (ms(2), Input::Command(Command::Start)),
             (

@@ -40,10 +40,25 @@ pub enum Request {
     Status,
 }
 
-/// The words, for help and errors.
-pub const WORDS: &str = "status, start, single, halt, acknowledge, bypass-on, bypass-off, test-fire, \
-                         challenge, reject-next, reset-counters, recipe FOLDER, threshold SCORE, threshold \
-                         taught";
+/// The commands that are the core's, each with its word.
+const COMMANDS: [(&str, Command); 10] = [
+    ("start", Command::Start),
+    ("single", Command::Single),
+    ("halt", Command::Halt),
+    ("acknowledge", Command::Acknowledge),
+    ("bypass-on", Command::Bypass(true)),
+    ("bypass-off", Command::Bypass(false)),
+    ("test-fire", Command::TestFire),
+    ("challenge", Command::Challenge),
+    ("reject-next", Command::RejectNext),
+    ("reset-counters", Command::ResetCounters),
+];
+
+/// What can be asked for, for help and errors.
+pub fn words() -> String {
+    let core = COMMANDS.map(|(word, _)| word).join(", ");
+    format!("status, {core}, recipe FOLDER, threshold SCORE, threshold taught")
+}
 
 impl Request {
     /// Reads a command.
@@ -52,24 +67,17 @@ impl Request {
     /// What can be said instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (word, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-        let command = match word {
+        match word {
             "recipe" if !rest.trim().is_empty() => return Ok(Self::Recipe(rest.trim().into())),
             "threshold" => return threshold(rest.trim()).map(Self::Threshold),
-            _ if !rest.is_empty() => return Err(format!("`{}`: commands are {WORDS}", text.trim())),
+            _ if !rest.is_empty() => return Err(format!("`{}`: commands are {}", text.trim(), words())),
             "status" => return Ok(Self::Status),
-            "start" => Command::Start,
-            "single" => Command::Single,
-            "halt" => Command::Halt,
-            "acknowledge" => Command::Acknowledge,
-            "bypass-on" => Command::Bypass(true),
-            "bypass-off" => Command::Bypass(false),
-            "test-fire" => Command::TestFire,
-            "challenge" => Command::Challenge,
-            "reject-next" => Command::RejectNext,
-            "reset-counters" => Command::ResetCounters,
-            _ => return Err(format!("`{word}`: commands are {WORDS}")),
-        };
-        Ok(Self::Command(command))
+            _ => {}
+        }
+        let found = COMMANDS.iter().find(|(name, _)| *name == word);
+        found
+            .map(|&(_, command)| Self::Command(command))
+            .ok_or_else(|| format!("`{word}`: commands are {}", words()))
     }
 }
 
@@ -216,6 +224,21 @@ impl Control<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_of_the_core_has_a_word() {
+        let distinct = COMMANDS.map(|(word, command)| (word, serde_json::to_string(&command).expect("text")));
+        assert_eq!(
+            distinct
+                .map(|(_, text)| text)
+                .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len(),
+            10
+        );
+        // the bypass has two
+        assert_eq!(COMMANDS.len(), <Command as strum::EnumCount>::COUNT + 1);
+    }
 
     #[test]
     fn commands_as_they_are_written() {

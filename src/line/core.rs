@@ -125,7 +125,7 @@ impl Core<'_> {
         }
         realtime::enter(PRIORITY);
         // the line takes every output for off, and a safe level can be on
-        for output in OutputLine::ALL {
+        for &output in OutputLine::ALL {
             self.hands.failed |= self.hands.outputs.set(output, self.line.is_on(output)).is_err();
         }
         for device in [Device::Recipe, Device::Inputs, Device::Outputs, Device::Stages] {

@@ -26,6 +26,6 @@ mod tell;
 mod watch;
 mod wiring;
 
-pub use control::{Request, WORDS, ask};
+pub use control::{Request, ask, words};
 pub use run::{LineError, Options, run};
 pub use tell::{Latency, PartRecord, Parts, Report, Times, TruthTable, contact_sheet};

@@ -50,7 +50,8 @@ impl Stages {
     /// The first stage that has stood still for longer than `limit`.
     pub(super) fn hung(&self, now: MonoNanos, limit: Duration) -> Option<Stage> {
         Stage::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|&s| now.since(MonoNanos(self.0[s as usize].load(Ordering::Relaxed))) > limit)
     }
 }

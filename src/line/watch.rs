@@ -37,8 +37,8 @@ impl Watch<'_> {
             let stage = self.shared.stages.hung(now, self.limit);
             if stage != hung {
                 match stage.or(hung) {
-                    Some(s) if stage.is_some() => log::error!("the {} stage stands still", s.name()),
-                    Some(s) => log::info!("the {} stage advances again", s.name()),
+                    Some(s) if stage.is_some() => log::error!("the {s} stage stands still"),
+                    Some(s) => log::info!("the {s} stage advances again"),
                     None => {}
                 }
                 hung = stage;

@@ -44,7 +44,7 @@ impl Shared {
             SimulatedFaultKind::Hang(_) => f.part == part,
         };
         for fault in self.faults.iter().filter(|f| f.stage == stage).filter(is_due) {
-            log::warn!("simulated fault: {} at part {part}", stage.name());
+            log::warn!("simulated fault: {stage} at part {part}");
             match fault.kind {
                 SimulatedFaultKind::Panic => panic!("simulated fault"),
                 SimulatedFaultKind::Hang(time) => std::thread::sleep(time.0),

@@ -115,7 +115,7 @@ fn tasks(args: &SynthArgs) -> Vec<Task> {
     };
     let mut tasks: Vec<Task> = good(args.out.join("train/good"), args.train, 0).collect();
     tasks.extend(good(args.out.join("test/good"), args.test_good, 1));
-    for (kind, purpose) in DefectKind::ALL.into_iter().zip(2..) {
+    for (kind, purpose) in DefectKind::ALL.iter().copied().zip(2..) {
         tasks.extend((0..args.test_defects).map(|number| Task {
             folder: args.out.join("test").join(kind.name()),
             masks: Some(args.out.join("ground_truth").join(kind.name())),

@@ -55,7 +55,7 @@ impl FileOutputs {
         Self {
             file,
             path: path.to_owned(),
-            wiring: OutputLine::ALL.map(|line| config.wiring(line).map(numbered)),
+            wiring: std::array::from_fn(|i| config.wiring(OutputLine::ALL[i]).map(numbered)),
         }
     }
 }

@@ -27,7 +27,7 @@ impl GpioOutputs {
     /// A line that is not there, or that another program has; lines of more than one chip.
     pub fn claim(chip: &ChipId, config: &OutputsConfig) -> Result<Self, OutputError> {
         let mut wired = Vec::new();
-        for output in OutputLine::ALL {
+        for &output in OutputLine::ALL {
             if let Some(wiring) = config.wiring(output) {
                 wired.push((output, wiring.active_low, find(chip, &wiring.line)?));
             }
@@ -86,7 +86,7 @@ impl GpioOutputs {
 
     fn new(request: File, config: &OutputsConfig) -> Self {
         let mut next = 0..;
-        let places = OutputLine::ALL.map(|output| config.wiring(output).and_then(|_| next.next()));
+        let places = std::array::from_fn(|i| config.wiring(OutputLine::ALL[i]).and_then(|_| next.next()));
         Self {
             request: Some(request),
             places,

@@ -140,8 +140,8 @@ impl Drop for SafeInTheEnd {
 /// The back end is gone; the outputs that it still took are safe.
 pub fn make_safe(outputs: &mut dyn Outputs, config: &OutputsConfig) -> Result<(), OutputError> {
     // the gate first, and every one of them even where one fails
-    let results = OutputLine::ALL.map(|line| outputs.set(line, config.safe(line)));
-    results.into_iter().collect()
+    let safe = |result: Result<(), _>, &line| result.and(outputs.set(line, config.safe(line)));
+    OutputLine::ALL.iter().fold(Ok(()), safe)
 }
 
 /// Claims the outputs, leaves them safe and gives them back.

@@ -66,7 +66,7 @@ impl RppalOutputs {
 
     fn take_pins(&mut self, config: &OutputsConfig, make_safe: bool) -> Result<(), OutputError> {
         let gpio = Gpio::new().map_err(|e| OutputError::Rppal(e.to_string()))?;
-        for output in OutputLine::ALL {
+        for &output in OutputLine::ALL {
             let Some(wiring) = config.wiring(output) else {
                 continue;
             };

@@ -57,7 +57,6 @@ impl fmt::Display for Report {
                 n as f64 * 100.0 / self.parts as f64
             }
         };
-        let c = &self.counters;
         writeln!(f, "{} with {}", self.board, self.recipe)?;
         writeln!(f, "  parts                      {:>8}", self.parts)?;
         writeln!(
@@ -75,16 +74,50 @@ impl fmt::Display for Report {
         for (cause, &count) in self.rejected_by_cause.iter().filter(|&(_, &count)| count > 0) {
             writeln!(f, "    {cause:<24} {count:>8}")?;
         }
+        // named one by one: a new counter is shown, or left out, by a decision
+        let Counters {
+            triggers: _,
+            passed: _,
+            bypassed,
+            rejected: _,
+            late_verdicts,
+            frames_without_part,
+            frames_lost,
+            frames_unusable,
+            spacing_faults: _,
+            trigger_overruns,
+            retriggers,
+            eye_bounces,
+            eye_edges_lost,
+            encoder_pulses_lost,
+            encoder_sparks,
+            gate_pulses: _,
+            gate_cuts,
+            late_pulses,
+            missed_rejects,
+            unexpected_confirms,
+            test_fires,
+            challenges_not_found,
+            camera_reconnects,
+        } = self.counters;
         let more = [
-            ("bypassed", c.bypassed),
-            ("late verdicts", c.late_verdicts),
-            ("frames without a part", c.frames_without_part),
-            ("frames lost", c.frames_lost),
-            ("frames unusable", c.frames_unusable),
-            ("queue overruns", c.trigger_overruns),
-            ("pulses too late", c.late_pulses),
-            ("pulses cut by max_on", c.gate_cuts),
-            ("rejects not confirmed", c.missed_rejects),
+            ("bypassed", bypassed),
+            ("late verdicts", late_verdicts),
+            ("frames without a part", frames_without_part),
+            ("frames lost", frames_lost),
+            ("frames unusable", frames_unusable),
+            ("queue overruns", trigger_overruns),
+            ("edges that are no parts", retriggers + eye_bounces),
+            ("eye edges lost", eye_edges_lost),
+            ("encoder pulses lost", encoder_pulses_lost),
+            ("encoder sparks", encoder_sparks),
+            ("pulses too late", late_pulses),
+            ("pulses cut by max_on", gate_cuts),
+            ("rejects not confirmed", missed_rejects),
+            ("confirms of no reject", unexpected_confirms),
+            ("test fires", test_fires),
+            ("test pieces not found", challenges_not_found),
+            ("camera came back", camera_reconnects),
         ];
         for (name, count) in more.into_iter().filter(|&(_, count)| count > 0) {
             writeln!(f, "  {name:<26} {count:>8}")?;

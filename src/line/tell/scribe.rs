@@ -298,7 +298,7 @@ impl Scribe<'_> {
             parts: now.counters.triggers,
             passed: now.counters.passed,
             rejected: rejected.total(),
-            rejected_by_cause: Cause::ALL.into_iter().map(|c| (c, *rejected.of(c))).collect(),
+            rejected_by_cause: Cause::ALL.iter().copied().map(|c| (c, *rejected.of(c))).collect(),
             counters: now.counters,
             truth: parts.truth,
             state: last_state,

@@ -221,7 +221,7 @@ fn device_equals_the_emulation_with_every_kernel() {
     for (net, pictures) in cases() {
         let q = quantise(&net, &pictures[..2], &pictures[2..4]).unwrap();
         let model = export(&q);
-        for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
+        for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.is_supported()) {
             let shape = InputShape {
                 size: net.reconstruction.size,
                 channels: net.reconstruction.channels,

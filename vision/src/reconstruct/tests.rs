@@ -221,7 +221,7 @@ fn clones_run_on_threads_of_their_own() {
 #[test]
 fn a_forced_kernel_is_that_kernel_or_an_error() {
     let model = model().encode_to_vec();
-    for kernel in Kernel::ALL {
+    for &kernel in Kernel::ALL {
         match Reconstructor::load_with(&model, SHAPE, kernel) {
             Ok(reconstructor) => assert_eq!(reconstructor.kernel_name(), kernel.name()),
             Err(e) => assert!(

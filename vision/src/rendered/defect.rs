@@ -7,7 +7,10 @@ use super::product::{BORE, BOSS, HOLE, Product, RIM, hole};
 use super::random::{Noise, Rng, mix};
 
 /// What can be wrong with a rendered part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum DefectKind {
     /// A groove with raised lips, cut by something hard.
     Scratch,
@@ -79,32 +82,11 @@ const LIMITS: [Limits; 7] = [
 
 impl DefectKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
-        Self::Scratch,
-        Self::Dent,
-        Self::Stain,
-        Self::Chip,
-        Self::Crack,
-        Self::MissingMark,
-        Self::ForeignBody,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name, as folders of a data set have it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Scratch => "scratch",
-            Self::Dent => "dent",
-            Self::Stain => "stain",
-            Self::Chip => "chip",
-            Self::Crack => "crack",
-            Self::MissingMark => "missing_mark",
-            Self::ForeignBody => "foreign_body",
-        }
-    }
-
-    /// The kind of that [`DefectKind::name`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        self.into()
     }
 
     fn limits(self) -> &'static Limits {
@@ -307,8 +289,8 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_name_and_limits() {
-        for kind in DefectKind::ALL {
-            assert_eq!(DefectKind::from_name(kind.name()), Some(kind));
+        for &kind in DefectKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
             let limits = kind.limits();
             assert!(
                 limits.size[0] <= limits.size[1] && limits.contrast[0] < limits.contrast[1],
@@ -317,7 +299,7 @@ mod tests {
             assert!((kind.contrast(0.0) - limits.contrast[0]).abs() < 1e-3);
             assert!((kind.contrast(1.0) - limits.contrast[1]).abs() < 1e-3);
         }
-        assert_eq!(DefectKind::from_name("good"), None);
+        assert!("good".parse::<DefectKind>().is_err());
     }
 
     #[test]

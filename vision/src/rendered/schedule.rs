@@ -58,7 +58,7 @@ mod tests {
         };
         let fates: Vec<Fate> = (0..8000).filter_map(|i| schedule.fate(i)).collect();
         assert!((1850..2150).contains(&fates.len()), "{}", fates.len());
-        for kind in DefectKind::ALL {
+        for &kind in DefectKind::ALL {
             let strengths: Vec<f32> = fates
                 .iter()
                 .filter(|f| f.kind == kind)

@@ -51,7 +51,7 @@ fn same_bytes_on_every_processor() {
 
 #[test]
 fn a_defect_changes_nothing_elsewhere() {
-    for (i, kind) in (0..).zip(DefectKind::ALL) {
+    for (i, kind) in (0..).zip(DefectKind::ALL.iter().copied()) {
         let good = render(3, i, 256, None, 0.0);
         let bad = render(3, i, 256, Some(kind), 0.6);
         assert!(good.mask.data.iter().all(|v| *v == 0) && good.defect.is_none());
@@ -80,7 +80,7 @@ fn a_defect_changes_nothing_elsewhere() {
 /// What the pictures show, noise and lens included, is what the limits promise.
 #[test]
 fn the_faintest_are_faint_but_there() {
-    for kind in DefectKind::ALL {
+    for &kind in DefectKind::ALL {
         for i in 0..12 {
             let good = halved(&render(5, i, 256, None, 0.0).picture);
             let bad = halved(&render(5, i, 256, Some(kind), 0.0).picture);

@@ -66,7 +66,7 @@ impl Pixel {
     /// The one with the kernel's code. Some drivers call their motion JPEG plain `JPEG`.
     pub fn from_fourcc(code: FourCc) -> Option<Self> {
         let jpeg = (code == FourCc::new(*b"JPEG")).then_some(Self::Mjpeg);
-        Self::ALL.into_iter().find(|p| p.fourcc() == code).or(jpeg)
+        Self::ALL.iter().copied().find(|p| p.fourcc() == code).or(jpeg)
     }
 }
 
@@ -94,9 +94,9 @@ mod tests {
 
     #[test]
     fn codes_and_names_come_back() {
-        for pixel in Pixel::ALL {
+        for &pixel in Pixel::ALL {
             assert_eq!(Pixel::from_fourcc(pixel.fourcc()), Some(pixel));
-            let named: Result<Pixel, toml::de::Error> = toml::Value::from(pixel.name()).try_into();
+            let named: Result<Pixel, toml::de::Error> = toml::Value::from(pixel.to_string()).try_into();
             assert_eq!(named, Ok(pixel));
         }
         assert_eq!(FourCc::new(*b"MJPG").0, 0x4750_4a4d);

@@ -164,7 +164,10 @@ fn margin(view: &View) -> Figure {
 /// Rejects by cause, the causes that there were.
 fn by_cause(view: &View) -> String {
     let mut rejected = view.counters.rejected;
-    let counts = Cause::ALL.into_iter().map(|c| (words::cause(c), *rejected.of(c)));
+    let counts = Cause::ALL
+        .iter()
+        .copied()
+        .map(|c| (words::cause(c), *rejected.of(c)));
     let bypassed = ("Let through", view.counters.bypassed);
     let all = counts.chain([bypassed]).filter(|&(_, count)| count > 0);
     let texts: Vec<String> = all

@@ -14,7 +14,7 @@ use crate::rng::Rng;
 use shape::{Cover, box_blur};
 
 /// What is seen where a procedural defect is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
     /// A piece of another picture, or of another place of the same picture: something missing, too much,
@@ -32,7 +32,7 @@ pub enum Fill {
 
 impl Fill {
     /// Every fill.
-    pub const ALL: [Self; 5] = [Self::Patch, Self::Tint, Self::Texture, Self::Shade, Self::Blur];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// How often it is drawn beside the others.
     const fn weight(self) -> f32 {
@@ -99,7 +99,7 @@ impl DefectConfig {
 /// Pastes one defect of any kind; `others` are pictures for patches, of the same channels, and may be empty.
 /// It is visible, unless the picture is empty.
 pub fn paste(rng: &mut Rng, picture: &mut Picture, others: &[Picture]) {
-    if paste_visible(rng, picture, others, &Fill::ALL).is_none() {
+    if paste_visible(rng, picture, others, Fill::ALL).is_none() {
         invert_middle(picture);
     }
 }
@@ -251,7 +251,7 @@ mod tests {
             let channels = if key % 2 == 0 { 3 } else { 1 };
             let (clean, other) = (textured(1, channels), textured(2, channels));
             let mut picture = clean.clone();
-            let Some(mask) = paste_visible(&mut Rng::new(&[key]), &mut picture, &[other], &Fill::ALL) else {
+            let Some(mask) = paste_visible(&mut Rng::new(&[key]), &mut picture, &[other], Fill::ALL) else {
                 assert_eq!(picture, clean, "nothing visible, nothing changed");
                 continue;
             };
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn each_fill_comes_out_visible_small_and_large() {
-        for fill in Fill::ALL {
+        for &fill in Fill::ALL {
             let paste = |key| {
                 let mut picture = textured(1, 3);
                 paste_visible(

@@ -14,8 +14,9 @@ use crate::preprocess::Pose;
 use crate::processor::vectorised;
 
 /// The form of the difference image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Form {
     /// |picture - reconstruction|, the mean of the channels (Xing and Li, 2023).
     #[default]
@@ -87,12 +88,8 @@ impl Form {
     }
 
     /// As recipes write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Absolute => "absolute",
-            Self::Gradient => "gradient",
-            Self::Learned => "learned",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The difference image in Q8.8 levels (0 to 255), lightly smoothed (3 x 3 binomial); `out` takes one

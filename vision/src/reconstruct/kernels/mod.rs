@@ -1,7 +1,5 @@
 //! The int8 convolution on each kind of processor. All kernels give the same bytes.
 
-use std::fmt;
-
 mod block;
 mod convolution;
 mod convolve;
@@ -61,7 +59,19 @@ macro_rules! with_kernel {
 pub(super) use with_kernel;
 
 /// A way to compute a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kernel {
     /// Plain Rust, runs everywhere.
     Scalar,
@@ -81,15 +91,7 @@ pub enum Kernel {
 
 impl Kernel {
     /// All kernels, the fastest of each processor last.
-    pub const ALL: [Self; 7] = [
-        Self::Scalar,
-        Self::Avx2,
-        Self::AvxVnni,
-        Self::Avx512Vnni,
-        Self::NeonSmlal,
-        Self::NeonSdot,
-        Self::NeonI8mm,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Whether this processor has the instructions.
     pub fn is_supported(self) -> bool {
@@ -99,38 +101,22 @@ impl Kernel {
     /// The fastest kernel of this processor.
     pub fn best() -> Self {
         Self::ALL
-            .into_iter()
+            .iter()
             .rev()
             .find(|kernel| kernel.is_supported())
+            .copied()
             .unwrap_or(Self::Scalar)
     }
 
-    /// The name that [`Kernel::from_name`] takes.
+    /// Its name, as [`Kernel::named`] takes it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
-            Self::Avx2 => "avx2",
-            Self::AvxVnni => "avx-vnni",
-            Self::Avx512Vnni => "avx512-vnni",
-            Self::NeonSmlal => "neon-smlal",
-            Self::NeonSdot => "neon-sdot",
-            Self::NeonI8mm => "neon-i8mm",
-        }
+        self.into()
     }
 
     /// The kernel of that name; otherwise what the names are.
     pub fn named(name: &str) -> Result<Self, String> {
-        Self::from_name(name).ok_or_else(|| format!("kernels are {}", Self::ALL.map(Self::name).join(", ")))
-    }
-
-    /// The kernel of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kernel| kernel.name() == name)
-    }
-}
-
-impl fmt::Display for Kernel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        let names = <Self as strum::VariantNames>::VARIANTS;
+        name.parse()
+            .map_err(|_| format!("kernels are {}", names.join(", ")))
     }
 }

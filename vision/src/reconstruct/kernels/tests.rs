@@ -135,7 +135,7 @@ fn run(conv: &Convolution, kernel: Kernel, input: &[i8], size: [usize; 2]) -> Ve
 }
 
 fn supported() -> impl Iterator<Item = Kernel> {
-    Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported())
+    Kernel::ALL.iter().copied().filter(|kernel| kernel.is_supported())
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn extreme_values_do_not_saturate_inside() {
 
 #[test]
 fn names_lead_back_to_their_kernels() {
-    for kernel in Kernel::ALL {
-        assert_eq!(Kernel::from_name(kernel.name()), Some(kernel));
+    for &kernel in Kernel::ALL {
+        assert_eq!(kernel.name().parse(), Ok(kernel));
     }
     assert!(Kernel::best().is_supported());
-    assert_eq!(Kernel::from_name("cuda"), None);
+    assert!("cuda".parse::<Kernel>().is_err());
 }
 
 /// x2 up: four phases, each with 2 x 2 of 3 x 3 taps, shifted against each other.

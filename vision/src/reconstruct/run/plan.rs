@@ -497,7 +497,7 @@ mod tests {
             let picture: Vec<i8> = (0..192).map(pixel).collect();
             let values = interpret(&graph, &picture);
             let pixels: Vec<u8> = picture.iter().map(|&v| pixel_value(v)).collect();
-            for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_supported()) {
+            for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.is_supported()) {
                 let mut executor = executor(&graph.clone().fuse(), kernel).expect("supported");
                 // twice each: nothing of the first picture may be left
                 for mut team in [Team::alone(), Team::pair().expect("a thread")] {
