@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use beltwatch_core::Counters;
 use beltwatch_vision::judge::score::Score;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+
+use crate::clock::wall_seconds;
 
 /// The version of the file's format.
 pub const FORMAT: u32 = 1;
@@ -166,13 +167,6 @@ impl Store {
             source,
         })
     }
-}
-
-/// Wall time, seconds since 1970, for labels.
-pub fn wall_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use heapless::spsc::Consumer;
 use super::present::Presenter;
 use super::status::{InForce, Status};
 use super::terminal::Terminal;
-use crate::clock::{Clock, MonoNanos};
+use crate::clock::{Clock, MonoNanos, wall_seconds};
 use crate::keep::record::{Entry, Recorded, Recording};
 use crate::keep::store::{self, Saved, SavedThreshold, Store};
 use crate::line::wiring::{Event, Shared, Trace, Traced};
@@ -253,7 +253,7 @@ impl Scribe<'_> {
             .map(|(n, t)| (n.to_owned(), t.saved()));
         let saved = Saved {
             format: store::FORMAT,
-            saved_at: store::wall_seconds(),
+            saved_at: wall_seconds(),
             running,
             threshold: (self.now.threshold != self.now.taught_threshold).then(|| SavedThreshold {
                 recipe: self.in_force.sha256.clone(),

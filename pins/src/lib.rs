@@ -1,0 +1,3 @@
+//! No code: see Cargo.toml.
+#![no_std]
+#![forbid(unsafe_code)]
