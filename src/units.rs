@@ -26,11 +26,10 @@ pub enum Length {
 
 /// A text that is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum QuantityError {
-    /// no number and unit
     #[error("`{0}` is no {1}: write a number and a unit, as in {2}")]
     Form(String, &'static str, &'static str),
-    /// out of range
     #[error("`{0}` is out of range: it must be 0 to {1}")]
     Range(String, &'static str),
 }

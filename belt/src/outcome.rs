@@ -32,7 +32,7 @@ pub struct Decision {
 }
 
 /// What came of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Everything that the line decided, and when it did.
     pub actions: Vec<(MonoNanos, Action)>,
@@ -55,20 +55,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn new() -> Self {
-        Self {
-            actions: Vec::new(),
-            decisions: Vec::new(),
-            pulses: Vec::new(),
-            fates: Vec::new(),
-            faults: Vec::new(),
-            alarms: Vec::new(),
-            counters: Counters::default(),
-            state: State::default(),
-            wrong: Vec::new(),
-        }
-    }
-
     /// What is not as the scenario expects it, in words.
     pub fn unexpected(&self, scenario: &Scenario) -> Vec<String> {
         scenario

@@ -59,7 +59,7 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
         Err(error) => {
             return Outcome {
                 wrong: vec![format!("the line refuses its settings: {error}")],
-                ..Outcome::new()
+                ..Outcome::default()
             };
         }
     };
@@ -78,7 +78,7 @@ pub fn run_with<const N: usize>(scenario: &Scenario) -> Outcome {
         outputs_up: true,
         scratch: Vec::new(),
         eyes: VecDeque::new(),
-        outcome: Outcome::new(),
+        outcome: Outcome::default(),
     };
     runner.play();
     let Runner {

@@ -31,19 +31,19 @@ pub struct Scenario {
     pub seed: u64,
     /// Parts that are put on the belt.
     pub parts: u64,
-    /// See there.
+    /// Its speed over time.
     pub belt: Belt,
-    /// See there.
+    /// What lies on it, how far apart, and which parts are bad.
     pub product: Product,
-    /// See there.
+    /// What is wrong with the eye.
     pub eye: EyeFaults,
-    /// See there.
+    /// Its pulses, and what is wrong with them.
     pub encoder: EncoderFaults,
-    /// See there.
+    /// How long a frame takes, and which are lost or useless.
     pub camera: Camera,
-    /// See there.
+    /// How long the inspection takes.
     pub inference: Inference,
-    /// See there.
+    /// What the line is set to.
     pub line: LineSettings,
     /// What stands behind the gate.
     pub confirm_sensor: ConfirmSensor,
@@ -53,7 +53,7 @@ pub struct Scenario {
     pub devices: Vec<DeviceDown>,
     /// The program is held up: it neither hears nor does anything.
     pub held: Vec<Span>,
-    /// See there.
+    /// What must come of it.
     pub expect: Expect,
 }
 

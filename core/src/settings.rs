@@ -45,21 +45,21 @@ pub struct Settings {
     pub min_spacing: Stretch,
     /// Edges closer than this to a part's are not another part.
     pub lockout: Stretch,
-    /// See there.
+    /// What happens to a part whose verdict did not come in time.
     pub on_no_verdict: Unjudged,
     /// Without an eye: every so many frames are a part.
     pub free_running: Option<NonZeroU32>,
-    /// See there.
+    /// When a level of the eye counts, and when it is stuck.
     pub eye: EyeSettings,
-    /// See there.
+    /// Which pulses are sparks, and when the encoder is dead.
     pub encoder: EncoderSettings,
-    /// See there.
+    /// How long the gate works, and the longest that it bears.
     pub pulse: GateSettings,
     /// A gate that opens later than this has missed its part.
     pub gate_tolerance: Duration,
-    /// See there.
+    /// When a rejected part passes behind the gate, where an input sees that.
     pub confirm: Option<ConfirmSettings>,
-    /// See there.
+    /// When rejects become an alarm.
     pub alarms: AlarmSettings,
     /// Half a period of the heartbeat.
     pub heartbeat: Duration,

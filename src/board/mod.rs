@@ -27,19 +27,12 @@ pub const SIMULATED: &str = include_str!("../../board/simulated.toml");
 
 /// Why a board file was refused.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum BoardError {
-    /// it cannot be read
     #[error("{path}: cannot be read: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// it is not as it should be
+    Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
     Content {
-        /// The file.
         path: PathBuf,
         /// What is wrong, with line and column where there is one.
         message: String,

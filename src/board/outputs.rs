@@ -121,23 +121,11 @@ mod tests {
     use super::*;
 
     fn config(path: PathBuf) -> OutputsConfig {
-        let wiring = |line| {
-            Some(OutputWiring {
-                line: LineId::Number(line),
-                active_low: false,
-                safe: None,
-            })
-        };
+        let lines = "gate = { line = 2, active_low = true }\nready = { line = 0 }\nfault = { line = 1 }";
+        let config: OutputsConfig = toml::from_str(lines).expect("an [outputs] section");
         OutputsConfig {
             back_end: OutputBackEnd::File(path),
-            gate: Some(OutputWiring {
-                line: LineId::Number(2),
-                active_low: true,
-                safe: None,
-            }),
-            ready: wiring(0),
-            fault: wiring(1),
-            heartbeat: None,
+            ..config
         }
     }
 

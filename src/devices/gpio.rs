@@ -9,11 +9,10 @@ use crate::board::{ChipId, LineId, NumberWithoutChip};
 
 /// Why there is no such line.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum GpioError {
-    /// no GPIO character device can be opened
     #[error("no GPIO chip can be opened (/dev/gpiochip*): {0}. Is the user in the group `gpio`?")]
     NoChips(String),
-    /// none has this label or path
     #[error("no GPIO chip is called \"{wanted}\"; there are {found}")]
     NoChip {
         /// What was asked for.
@@ -21,18 +20,14 @@ pub enum GpioError {
         /// Labels of those that are there.
         found: String,
     },
-    /// a number without a chip
     #[error(transparent)]
     NumberWithoutChip(#[from] NumberWithoutChip),
-    /// no such line
     #[error("no line {line} on {chip}")]
     NoLine {
         /// What was asked for.
         line: LineId,
-        /// Where.
         chip: String,
     },
-    /// the kernel refused
     #[error("{what}: {source}")]
     System {
         /// What was tried, on which line.

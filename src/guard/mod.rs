@@ -45,11 +45,10 @@ struct Orders {
 
 /// Why there is no guard.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum GuardError {
-    /// the process does not start
     #[error("the guard process cannot be started: {0}")]
     Start(std::io::Error),
-    /// it did not answer as it should
     #[error("the guard process is not ready: it said `{0}`")]
     NotArmed(String),
 }

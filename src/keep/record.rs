@@ -118,50 +118,28 @@ pub struct Replayed {
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ReplayError {
-    /// the record cannot be read
     #[error("line {line}: cannot be read: {source}")]
-    Read {
-        /// In the record.
-        line: usize,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// a line is no entry
+    Read { line: usize, source: std::io::Error },
     #[error("line {line} is not an entry of a record: {source}")]
-    Entry {
-        /// In the record.
-        line: usize,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// another version
+    Entry { line: usize, source: serde_json::Error },
     #[error("line 1: this is a record of format {0}, but this version reads format {FORMAT}")]
     Format(u32),
-    /// settings that no version accepts
     #[error("line 1: the settings: {0}")]
     Settings(SettingsError),
-    /// entries are missing
     #[error(
         "line {line}: {missing} entries are missing from here on: the record was not written fast enough"
     )]
-    Dropped {
-        /// In the record.
-        line: usize,
-        /// How many.
-        missing: u64,
-    },
-    /// something else was decided
+    Dropped { line: usize, missing: u64 },
     #[error("line {line}: decided otherwise\n  record: {recorded}\n  replay: {replayed}")]
     Differs {
-        /// In the record.
         line: usize,
         /// The record's line.
         recorded: String,
         /// What the replay decided.
         replayed: String,
     },
-    /// the replay's own record cannot be written
     #[error("the replay's record cannot be written: {0}")]
     Write(std::io::Error),
 }

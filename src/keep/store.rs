@@ -51,21 +51,12 @@ pub struct SavedThreshold {
 
 /// Why the state cannot be kept.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
-    /// the system refused something
     #[error("{path}: {source}")]
-    System {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// another program has it
+    System { path: PathBuf, source: std::io::Error },
     #[error("{path} is in use by another beltwatch: two cannot keep their counters in one folder")]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
 }
 
 /// A folder that belongs to this process.

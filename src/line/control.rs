@@ -223,21 +223,18 @@ impl Control<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_command_of_the_core_has_a_word() {
-        let distinct = COMMANDS.map(|(word, command)| (word, serde_json::to_string(&command).expect("text")));
-        assert_eq!(
-            distinct
-                .map(|(_, text)| text)
-                .into_iter()
-                .collect::<std::collections::BTreeSet<_>>()
-                .len(),
-            10
-        );
+        let commands: BTreeSet<_> = COMMANDS
+            .iter()
+            .map(|(_, command)| format!("{command:?}"))
+            .collect();
         // the bypass has two
-        assert_eq!(COMMANDS.len(), <Command as strum::EnumCount>::COUNT + 1);
+        assert_eq!(commands.len(), <Command as strum::EnumCount>::COUNT + 1);
     }
 
     #[test]

@@ -52,37 +52,24 @@ const EVENTS: usize = 1024;
 
 /// Why a line did not start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum LineError {
-    /// the recipe
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// the camera
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// the board's settings
     #[error("{0}")]
     Board(String),
-    /// the outputs
     #[error(transparent)]
     Outputs(#[from] OutputError),
-    /// the inputs
     #[error("inputs: {0}")]
     Inputs(#[from] GpioError),
-    /// the guard process
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// the folder for counters
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// a file that the line was to write, or its socket
     #[error("{path}: {source}")]
-    File {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// the system gave no thread
+    File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Thread(#[from] NoThread),
 }
@@ -188,7 +175,7 @@ pub fn run(
     };
     now.judges_by(&in_force);
     let status = Mutex::new(now.clone());
-    let mut queues = Queues::new();
+    let mut queues = Queues::default();
     let ends = queues.split(&shared);
     let (belt_in, belt) = ends.belt;
     let (frame_in, frames) = ends.frames;

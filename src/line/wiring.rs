@@ -142,6 +142,7 @@ pub(super) struct Exposure {
 }
 
 /// The queues between the threads, each with room for what may wait in it.
+#[derive(Default)]
 pub(super) struct Queues {
     belt: Box<Queue<Input, 256>>,
     frames: Box<Queue<Box<Frame>, 128>>,
@@ -171,19 +172,6 @@ pub(super) struct Ends<'q> {
 }
 
 impl Queues {
-    pub(super) fn new() -> Self {
-        Self {
-            belt: Box::default(),
-            frames: Box::default(),
-            verdicts: Box::default(),
-            commands: Box::default(),
-            jobs: Box::default(),
-            exposures: Box::default(),
-            traces: Box::default(),
-            counters: Box::default(),
-        }
-    }
-
     /// Who writes to a thread's queue rings its bell.
     pub(super) fn split<'q>(&'q mut self, shared: &'q Shared) -> Ends<'q> {
         Ends {

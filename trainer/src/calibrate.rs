@@ -38,46 +38,28 @@ const NAMED: usize = 5;
 
 /// Why the recipe stays as it was.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum CalibrateError {
-    /// nothing new is told
     #[error("nothing to do: give a folder of pictures of good parts, a --false-reject, or both")]
     Nothing,
-    /// the recipe
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// the folder of pictures
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// pictures with defects among them, or taught ones
     #[error(
         "{path} is a data set: its train/good was taught on, and its test pictures are there to measure \
          with; give a folder of other pictures of good parts"
     )]
-    IsDataset {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// a picture that has no score
+    IsDataset { path: PathBuf },
     #[error("{path}: {why}; take it out of the folder")]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// a picture that cannot be read
+    Picture { path: PathBuf, why: String },
     #[error("{0}; take it out of the folder")]
     Unreadable(PictureError),
-    /// no new picture
     #[error(
         "{path}: no new picture is left: the recipe was taught or calibrated with all of them already. Give \
          others; to change the target alone give --false-reject without a folder"
     )]
-    NothingNew {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// too many lie above the threshold
+    NothingNew { path: PathBuf },
     #[error(
         "{above} of {of} pictures are above the threshold, {threshold}, which was to reject {at_most:.1} % \
          of good parts at most: are these good parts? Look at {highest}. --force takes them for good ones"
@@ -94,18 +76,10 @@ pub enum CalibrateError {
         /// The highest ones with their scores.
         highest: String,
     },
-    /// a file
     #[error("{path}: cannot be written: {source}")]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// the threshold came out at the end of the scale
+    Write { path: PathBuf, source: std::io::Error },
     #[error("these pictures scatter too much: nothing would ever be rejected. The recipe stays as it was")]
     NoThreshold,
-    /// a share out of range
     #[error("--false-reject {0} must be above 0 and below 0.5")]
     Target(f64),
 }

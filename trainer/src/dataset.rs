@@ -44,52 +44,36 @@ pub struct TestPicture {
 
 /// Why a folder is not a data set.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum DatasetError {
-    /// {path}: cannot be read: {source}
     #[error("{path}: cannot be read: {source}")]
-    Read {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// {path}: holds no pictures ...
+    Read { path: PathBuf, source: io::Error },
     #[error("{path}: holds no pictures (PNG, JPEG, BMP or TIFF){hint}")]
     NoPictures {
-        /// The folder.
         path: PathBuf,
         /// Empty, or what may have been meant.
         hint: String,
     },
-    /// {path}: only good parts are taught ...
     #[error("{path}: only good parts are taught, in train/good; move this folder to test/")]
-    BadInTrain {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// {picture}: has no mask ...
+    BadInTrain { path: PathBuf },
     #[error(
         "{picture}: has no mask in {masks}, though other pictures of this defect have one: add \
          {stem}_mask.png, or take the folder of masks away"
     )]
     MissingMask {
-        /// The picture.
         picture: PathBuf,
         /// Where its mask should be.
         masks: PathBuf,
         /// The name of the picture without its extension.
         stem: String,
     },
-    /// {path}: no such defect in test/ ...
     #[error("{path}: there is no folder of this name in test/, so these masks belong to no picture")]
     StrayMasks {
         /// The folder of masks.
         path: PathBuf,
     },
-    /// {path}: has no {folder}/ ...
     #[error("{path}: has no pictures in {folder}/, so there is nothing to {purpose}")]
     Lacks {
-        /// The data set.
         path: PathBuf,
         /// The folder that is missing.
         folder: &'static str,

@@ -30,25 +30,14 @@ pub struct SynthArgs {
 
 /// Why no data set was written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum SynthError {
-    /// there is something already
     #[error("{path} is not empty; choose a folder that does not exist yet")]
-    NotEmpty {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// out of range
+    NotEmpty { path: PathBuf },
     #[error("--size {0} must be from {min} to {max} pixels", min = SIZES.start(), max = SIZES.end())]
     Size(usize),
-    /// a folder
     #[error("{path}: cannot be written: {source}")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// a picture
+    Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Picture(#[from] PictureError),
 }

@@ -13,11 +13,10 @@ use crate::reconstruct::{InputShape, Kernel, ReconstructError, Reconstructor};
 
 /// A picture that got no verdict.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum InspectError {
-    /// the picture does not fit the recipe
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
-    /// the network failed
     #[error("the network failed: {0}")]
     Reconstruct(#[from] ReconstructError),
 }

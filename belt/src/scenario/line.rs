@@ -51,7 +51,7 @@ pub struct LineSettings {
     pub heartbeat_ms: f64,
     /// The confirm input.
     pub confirm: Option<Confirm>,
-    /// See there.
+    /// When rejects become an alarm.
     pub alarms: Alarms,
 }
 

@@ -25,7 +25,7 @@ pub struct Fate {
     pub body: Body,
     /// When its front came into the beam, if the line can know.
     pub eye: Option<MonoNanos>,
-    /// See there.
+    /// What should become of it.
     pub ruling: Ruling,
     /// When the line learns of it.
     pub known: Option<MonoNanos>,

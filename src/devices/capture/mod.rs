@@ -40,28 +40,17 @@ pub enum Truth {
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum CaptureError {
-    /// a folder cannot be listed
     #[error("{path}: cannot be listed: {source}")]
-    List {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// no picture in a folder
+    List { path: PathBuf, source: std::io::Error },
     #[error(
         "{path}: holds no PNG, JPEG, BMP or TIFF picture, nor does any folder in it (folders in those are \
          not looked into: name them)"
     )]
-    NoPictures {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// a picture cannot be read
+    NoPictures { path: PathBuf },
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// a camera
     #[error(transparent)]
     Camera(#[from] v4l2::CameraError),
 }

@@ -44,7 +44,7 @@ struct Source {
     meaning: Meaning,
 }
 
-/// See the module.
+/// The lines that are wired, each with its meaning.
 pub struct GpioInputs {
     sources: Vec<Source>,
     buffer: Vec<u64>,

@@ -7,7 +7,7 @@ use beltwatch_core::Input;
 use super::Inputs;
 use crate::devices::gpio::GpioError;
 
-/// See the module.
+/// Nothing ever comes.
 pub(super) struct NoInputs;
 
 impl Inputs for NoInputs {

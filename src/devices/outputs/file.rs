@@ -11,7 +11,7 @@ use beltwatch_core::OutputLine;
 use super::{OutputError, Outputs};
 use crate::board::{OutputWiring, OutputsConfig};
 
-/// See the module.
+/// Characters in a file.
 #[derive(Debug)]
 pub struct FileOutputs {
     file: File,

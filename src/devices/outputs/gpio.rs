@@ -11,7 +11,7 @@ use super::{OutputError, Outputs};
 use crate::board::{ChipId, OutputsConfig};
 use crate::devices::gpio::{GpioError, Place, find, system};
 
-/// See the module.
+/// Lines of one chip, held by one request.
 #[derive(Debug)]
 pub struct GpioOutputs {
     /// None where nothing is wired.

@@ -22,25 +22,16 @@ pub use rppal::RppalOutputs;
 
 /// Why outputs cannot be driven.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum OutputError {
-    /// the file of the levels
     #[error("outputs: {path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// another process has them
+    File { path: PathBuf, source: std::io::Error },
     #[error("outputs: {0}: another program has them; end it (is another beltwatch running?)")]
     Claimed(String),
-    /// a GPIO line
     #[error("outputs: {0}")]
     Gpio(#[from] GpioError),
-    /// one handle cannot hold lines of two chips
     #[error("outputs: {0}, but the others are on {1}: all outputs must be on one chip")]
     TwoChips(String, PathBuf),
-    /// a Raspberry Pi's registers
     #[error("outputs: rppal: {0}. It works on a Raspberry Pi, for users of the group `gpio`")]
     Rppal(String),
 }
@@ -155,26 +146,13 @@ pub fn drive_safe(config: &OutputsConfig) -> Result<(), OutputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::{LineId, OutputWiring};
 
     fn config(path: PathBuf) -> OutputsConfig {
-        let wiring = |line| {
-            Some(OutputWiring {
-                line: LineId::Number(line),
-                active_low: false,
-                safe: None,
-            })
-        };
+        let lines = "gate = { line = 2, active_low = true }\nready = { line = 0 }\nfault = { line = 1 }";
+        let config: OutputsConfig = toml::from_str(lines).expect("an [outputs] section");
         OutputsConfig {
             back_end: OutputBackEnd::File(path),
-            gate: Some(OutputWiring {
-                line: LineId::Number(2),
-                active_low: true,
-                safe: None,
-            }),
-            ready: wiring(0),
-            fault: wiring(1),
-            heartbeat: None,
+            ..config
         }
     }
 

@@ -4,7 +4,7 @@ use beltwatch_core::OutputLine;
 
 use super::{OutputError, Outputs};
 
-/// See the module.
+/// Takes every level and does nothing.
 #[derive(Debug)]
 pub(super) struct NoOutputs;
 

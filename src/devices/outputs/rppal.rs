@@ -16,7 +16,7 @@ use crate::board::{OutputWiring, OutputsConfig};
 /// The registers' device: Raspberry Pi 5, all others.
 const DEVICES: [&str; 2] = ["/dev/gpiomem0", "/dev/gpiomem"];
 
-/// See the module.
+/// Pins of the header.
 #[derive(Debug)]
 pub struct RppalOutputs {
     pins: [Option<(OutputWiring, OutputPin)>; 4],

@@ -19,17 +19,17 @@ use crate::line::wiring::{Frame, Shared};
 
 /// How long what is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::line) struct Patience {
+pub(crate) struct Patience {
     /// A camera without a good frame for longer is connected anew.
-    pub(in crate::line) silence: Duration,
+    pub(crate) silence: Duration,
     /// Before the first attempt to connect anew; each further one waits twice as long.
-    pub(in crate::line) first: Duration,
+    pub(crate) first: Duration,
     /// At most.
-    pub(in crate::line) longest: Duration,
+    pub(crate) longest: Duration,
 }
 
 impl Patience {
-    pub(in crate::line) fn new(silence: Duration) -> Self {
+    pub(crate) fn new(silence: Duration) -> Self {
         Self {
             silence,
             first: Duration::from_millis(100),
@@ -41,7 +41,7 @@ impl Patience {
 type Found = Result<Box<dyn LiveCamera>, CaptureError>;
 
 /// Connects on a thread of its own: a driver may hold whoever asks it for seconds.
-pub(in crate::line) struct Connector {
+pub(crate) struct Connector {
     /// A wish to connect, with the old camera, which is let go first.
     wishes: SyncSender<Option<Box<dyn LiveCamera>>>,
     found: Receiver<Found>,
@@ -50,7 +50,7 @@ pub(in crate::line) struct Connector {
 impl Connector {
     /// # Errors
     /// The system gives no thread.
-    pub(in crate::line) fn start(mut connect: Box<dyn Connect>) -> Result<Self, NoThread> {
+    pub(crate) fn start(mut connect: Box<dyn Connect>) -> Result<Self, NoThread> {
         let (wishes, asked) = sync_channel::<Option<Box<dyn LiveCamera>>>(1);
         let (answer, found) = sync_channel(1);
         // not joined: a driver that never answers must not hold up the end
@@ -77,20 +77,20 @@ enum Loss {
     End,
 }
 
-pub(in crate::line) struct Live<'q> {
-    pub(in crate::line) frames: Sender<'q, Box<Frame>>,
-    pub(in crate::line) commands: &'q Mutex<Sender<'q, Input>>,
-    pub(in crate::line) shared: &'q Shared,
-    pub(in crate::line) patience: Patience,
+pub(crate) struct Live<'q> {
+    pub(crate) frames: Sender<'q, Box<Frame>>,
+    pub(crate) commands: &'q Mutex<Sender<'q, Input>>,
+    pub(crate) shared: &'q Shared,
+    pub(crate) patience: Patience,
     /// What the core was told.
-    pub(in crate::line) is_up: bool,
+    pub(crate) is_up: bool,
     /// Outlives a connection: a sensor that hangs sends the same picture after it, too.
-    pub(in crate::line) check: FrameCheck,
+    pub(crate) check: FrameCheck,
 }
 
 impl Live<'_> {
     /// Works until the core has ended.
-    pub(in crate::line) fn run(mut self, connector: &Connector) {
+    pub(crate) fn run(mut self, connector: &Connector) {
         realtime::prefer();
         let mut old = None;
         let mut wait = self.patience.first;

@@ -17,17 +17,17 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs
 /// Above the core's: an edge that is heard of after its level has held for long enough counts as a part.
 const PRIORITY: u8 = 41;
 
-pub(in crate::line) struct InputStage<'q> {
-    pub(in crate::line) config: InputsConfig,
-    pub(in crate::line) inputs: Option<Box<dyn Inputs>>,
-    pub(in crate::line) to: Sender<'q, Input>,
-    pub(in crate::line) shared: &'q Shared,
-    pub(in crate::line) stop: &'q AtomicBool,
+pub(crate) struct InputStage<'q> {
+    pub(crate) config: InputsConfig,
+    pub(crate) inputs: Option<Box<dyn Inputs>>,
+    pub(crate) to: Sender<'q, Input>,
+    pub(crate) shared: &'q Shared,
+    pub(crate) stop: &'q AtomicBool,
 }
 
 impl InputStage<'_> {
     /// Works until there is a wish to stop and the parts that are on the belt have passed the gate.
-    pub(in crate::line) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         realtime::enter(PRIORITY);
         let mut back_off = BACK_OFF[0];
         while !self.is_over() {

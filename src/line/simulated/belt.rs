@@ -28,7 +28,7 @@ enum Later {
     Confirm,
 }
 
-pub(in crate::line) struct SimulatedBelt<'q> {
+pub(crate) struct SimulatedBelt<'q> {
     scenario: Scenario,
     /// It goes on for a while after its last part.
     to_the_end: bool,
@@ -50,24 +50,19 @@ pub(in crate::line) struct SimulatedBelt<'q> {
 }
 
 /// Where the belt's events go, and what it looks at.
-pub(in crate::line) struct Wires<'q> {
-    pub(in crate::line) inputs: Sender<'q, Input>,
+pub(crate) struct Wires<'q> {
+    pub(crate) inputs: Sender<'q, Input>,
     /// Where the camera is simulated, too.
-    pub(in crate::line) exposures: Option<Sender<'q, Exposure>>,
-    pub(in crate::line) events: SyncSender<Event>,
-    pub(in crate::line) shared: &'q Shared,
-    pub(in crate::line) stop: &'q AtomicBool,
+    pub(crate) exposures: Option<Sender<'q, Exposure>>,
+    pub(crate) events: SyncSender<Event>,
+    pub(crate) shared: &'q Shared,
+    pub(crate) stop: &'q AtomicBool,
 }
 
 impl<'q> SimulatedBelt<'q> {
     /// A belt that starts at `start`. `to_the_end`: as in virtual time it goes on for a while after its last
     /// part.
-    pub(in crate::line) fn new(
-        scenario: Scenario,
-        start: MonoNanos,
-        to_the_end: bool,
-        wires: Wires<'q>,
-    ) -> Self {
+    pub(crate) fn new(scenario: Scenario, start: MonoNanos, to_the_end: bool, wires: Wires<'q>) -> Self {
         Self {
             to_the_end,
             pulse: scenario.settings().pulse.pulse,
@@ -86,7 +81,7 @@ impl<'q> SimulatedBelt<'q> {
 
     /// Plays the belt until every part is past the gate. Where there is a wish to stop, no further part is
     /// fed.
-    pub(in crate::line) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         // what the inspection finds is not the device's doing
         let product = Product {
             defect_rate: 0.0,

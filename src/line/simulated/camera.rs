@@ -19,7 +19,7 @@ const LATE: Duration = Duration::from_millis(100);
 
 /// Sends the picture of every exposure at its time until the core has ended. The next part's picture is
 /// prepared beforehand. A picture that cannot be read is not sent: its part gets none.
-pub(in crate::line) fn work(
+pub(crate) fn work(
     camera: &mut dyn PartCamera,
     mut exposures: Consumer<'_, Exposure>,
     mut frames: Sender<'_, Box<Frame>>,

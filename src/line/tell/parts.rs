@@ -125,17 +125,17 @@ impl TruthTable {
 pub struct Parts {
     open: BTreeMap<Tag, Open>,
     keep: bool,
-    pub(in crate::line) list: Vec<PartRecord>,
-    pub(in crate::line) truth: TruthTable,
-    pub(in crate::line) stages: [Times; 4],
-    pub(in crate::line) gate_error: Times,
-    pub(in crate::line) rejects: VecDeque<(Tag, String, Score, Arc<Reject>)>,
-    pub(in crate::line) unjudged: VecDeque<(String, String)>,
+    pub(crate) list: Vec<PartRecord>,
+    pub(crate) truth: TruthTable,
+    pub(crate) stages: [Times; 4],
+    pub(crate) gate_error: Times,
+    pub(crate) rejects: VecDeque<(Tag, String, Score, Arc<Reject>)>,
+    pub(crate) unjudged: VecDeque<(String, String)>,
 }
 
 impl Parts {
     /// `keep`: every part's record stays until the end, for a run that ends.
-    pub(in crate::line) fn new(keep: bool) -> Self {
+    pub(crate) fn new(keep: bool) -> Self {
         Self {
             keep,
             ..Self::default()
@@ -143,7 +143,7 @@ impl Parts {
     }
 
     /// Takes in a decision. Returns the part whose fate it sealed.
-    pub(in crate::line) fn decided(&mut self, action: &Action) -> Option<PartRecord> {
+    pub(crate) fn decided(&mut self, action: &Action) -> Option<PartRecord> {
         match *action {
             Action::Part { tag, eye } => {
                 self.open.insert(
@@ -176,7 +176,7 @@ impl Parts {
     }
 
     /// The gate was switched.
-    pub(in crate::line) fn switched(&mut self, planned: MonoNanos, done: MonoNanos) {
+    pub(crate) fn switched(&mut self, planned: MonoNanos, done: MonoNanos) {
         self.gate_error
             .add(Duration::from_nanos(done.error_to(planned).unsigned_abs()));
     }
@@ -272,7 +272,7 @@ impl Parts {
     }
 
     /// There are no more events: finishes every part that is decided.
-    pub(in crate::line) fn finish_all(&mut self) {
+    pub(crate) fn finish_all(&mut self) {
         for (tag, open) in std::mem::take(&mut self.open) {
             self.finish(tag, &open);
         }
@@ -280,7 +280,7 @@ impl Parts {
     }
 
     /// Eye edges of the parts that are not decided yet.
-    pub(in crate::line) fn in_flight(&self) -> impl Iterator<Item = (Tag, MonoNanos, Option<Score>)> {
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = (Tag, MonoNanos, Option<Score>)> {
         self.open
             .iter()
             .filter(|(_, p)| p.verdict.is_none())

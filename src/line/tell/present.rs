@@ -19,7 +19,7 @@ const SPEED: usize = 20;
 const WAITING: usize = 1024;
 
 /// Feeds a display.
-pub(in crate::line) struct Presenter {
+pub(crate) struct Presenter {
     feed: Arc<Feed>,
     station: String,
     shown: MonoNanos,
@@ -32,7 +32,7 @@ pub(in crate::line) struct Presenter {
 }
 
 impl Presenter {
-    pub(in crate::line) fn new(feed: Arc<Feed>, station: &str) -> Self {
+    pub(crate) fn new(feed: Arc<Feed>, station: &str) -> Self {
         Self {
             feed,
             station: station.to_owned(),
@@ -46,7 +46,7 @@ impl Presenter {
     }
 
     /// Something came in.
-    pub(in crate::line) fn input(&mut self, t: MonoNanos, input: &Input) {
+    pub(crate) fn input(&mut self, t: MonoNanos, input: &Input) {
         if let Input::Verdict { tag, .. } = input {
             self.verdicts.insert(*tag, t);
             if self.verdicts.len() > WAITING {
@@ -56,7 +56,7 @@ impl Presenter {
     }
 
     /// Something was decided; `part` is the part whose fate that sealed.
-    pub(in crate::line) fn action(&mut self, t: MonoNanos, action: &Action, part: Option<&PartRecord>) {
+    pub(crate) fn action(&mut self, t: MonoNanos, action: &Action, part: Option<&PartRecord>) {
         match *action {
             Action::Part { eye, .. } => {
                 self.eyes.push_back(eye);
@@ -90,7 +90,7 @@ impl Presenter {
     }
 
     /// The inspection is through with a part.
-    pub(in crate::line) fn event(&mut self, event: &Event) {
+    pub(crate) fn event(&mut self, event: &Event) {
         if let Event::Inspected(inspected) = event
             && let (Ok(found), Some(seen)) = (&inspected.result, &inspected.reject)
         {
@@ -103,7 +103,7 @@ impl Presenter {
     }
 
     /// Ten times a second.
-    pub(in crate::line) fn show(&mut self, now: MonoNanos, status: &Status) {
+    pub(crate) fn show(&mut self, now: MonoNanos, status: &Status) {
         if now.since(self.shown) >= PERIOD {
             self.shown = now;
             self.feed.show(self.view(now, status));

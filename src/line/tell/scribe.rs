@@ -36,33 +36,33 @@ const GATE: &str = "gate error";
 
 /// Files that a line writes.
 #[derive(Default)]
-pub(in crate::line) struct Papers {
-    pub(in crate::line) store: Option<Store>,
-    pub(in crate::line) record: Option<(PathBuf, Recording<BufWriter<File>>)>,
+pub(crate) struct Papers {
+    pub(crate) store: Option<Store>,
+    pub(crate) record: Option<(PathBuf, Recording<BufWriter<File>>)>,
 }
 
-pub(in crate::line) struct Scribe<'q> {
-    pub(in crate::line) trace: Consumer<'q, Trace>,
-    pub(in crate::line) counters: Consumer<'q, Counters>,
-    pub(in crate::line) events: Receiver<Event>,
-    pub(in crate::line) shared: &'q Shared,
-    pub(in crate::line) status: &'q Mutex<Status>,
-    pub(in crate::line) board: String,
-    pub(in crate::line) parts: Parts,
-    pub(in crate::line) terminal: Terminal,
-    pub(in crate::line) presenter: Option<Presenter>,
-    pub(in crate::line) papers: Papers,
-    pub(in crate::line) now: Status,
-    pub(in crate::line) in_force: InForce,
-    pub(in crate::line) seen: (Vec<Fault>, Vec<Alarm>),
-    pub(in crate::line) saved_at: MonoNanos,
+pub(crate) struct Scribe<'q> {
+    pub(crate) trace: Consumer<'q, Trace>,
+    pub(crate) counters: Consumer<'q, Counters>,
+    pub(crate) events: Receiver<Event>,
+    pub(crate) shared: &'q Shared,
+    pub(crate) status: &'q Mutex<Status>,
+    pub(crate) board: String,
+    pub(crate) parts: Parts,
+    pub(crate) terminal: Terminal,
+    pub(crate) presenter: Option<Presenter>,
+    pub(crate) papers: Papers,
+    pub(crate) now: Status,
+    pub(crate) in_force: InForce,
+    pub(crate) seen: (Vec<Fault>, Vec<Alarm>),
+    pub(crate) saved_at: MonoNanos,
     /// The state in which the line was when it was told to halt for the end.
-    pub(in crate::line) last_state: State,
+    pub(crate) last_state: State,
 }
 
 impl Scribe<'_> {
     /// Writes until the line has ended and nobody has anything to say any more.
-    pub(in crate::line) fn write(mut self) -> (Report, Parts) {
+    pub(crate) fn write(mut self) -> (Report, Parts) {
         loop {
             let through = self.shared.core_ended.load(Ordering::Acquire);
             let silent = self.listen();
@@ -271,7 +271,7 @@ impl Scribe<'_> {
     }
 
     /// Takes in what an earlier run saved.
-    pub(in crate::line) fn go_on(&mut self, saved: &Saved) {
+    pub(crate) fn go_on(&mut self, saved: &Saved) {
         for (name, times) in STAGES
             .into_iter()
             .zip(&mut self.parts.stages)

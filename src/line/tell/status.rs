@@ -13,27 +13,27 @@ use super::Latency;
 
 /// What the line is at, for whoever asks.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(in crate::line) struct Status {
-    pub(in crate::line) state: State,
-    pub(in crate::line) ready: bool,
-    pub(in crate::line) bypassed: bool,
-    pub(in crate::line) faults: Vec<Fault>,
-    pub(in crate::line) alarms: Vec<Alarm>,
-    pub(in crate::line) recipe: String,
-    pub(in crate::line) threshold: Score,
-    pub(in crate::line) taught_threshold: Score,
+pub(crate) struct Status {
+    pub(crate) state: State,
+    pub(crate) ready: bool,
+    pub(crate) bypassed: bool,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) recipe: String,
+    pub(crate) threshold: Score,
+    pub(crate) taught_threshold: Score,
     /// What the threshold promises, where the recipe says how good parts score.
-    pub(in crate::line) false_rejects: Option<Promise>,
-    pub(in crate::line) counters: Counters,
-    pub(in crate::line) latency: BTreeMap<&'static str, Latency>,
-    pub(in crate::line) gate_error: Latency,
+    pub(crate) false_rejects: Option<Promise>,
+    pub(crate) counters: Counters,
+    pub(crate) latency: BTreeMap<&'static str, Latency>,
+    pub(crate) gate_error: Latency,
     /// Counters that could not be saved because the disk refused, and entries that the record lost.
-    pub(in crate::line) saves_failed: u64,
-    pub(in crate::line) trace_dropped: u64,
+    pub(crate) saves_failed: u64,
+    pub(crate) trace_dropped: u64,
 }
 
 impl Status {
-    pub(in crate::line) fn judges_by(&mut self, in_force: &InForce) {
+    pub(crate) fn judges_by(&mut self, in_force: &InForce) {
         self.recipe.clone_from(&in_force.recipe);
         (self.threshold, self.taught_threshold) = (in_force.threshold, in_force.taught);
         self.false_rejects = in_force.promise();
@@ -42,19 +42,19 @@ impl Status {
 
 /// What is judged by.
 #[derive(Clone, Debug, Default)]
-pub(in crate::line) struct InForce {
+pub(crate) struct InForce {
     /// Product and hash, for people.
-    pub(in crate::line) recipe: String,
+    pub(crate) recipe: String,
     /// The whole hash of its manifest.
-    pub(in crate::line) sha256: String,
-    pub(in crate::line) threshold: Score,
-    pub(in crate::line) taught: Score,
+    pub(crate) sha256: String,
+    pub(crate) threshold: Score,
+    pub(crate) taught: Score,
     /// How good parts score that were not taught on.
-    pub(in crate::line) held_out: Arc<[Score]>,
+    pub(crate) held_out: Arc<[Score]>,
 }
 
 impl InForce {
-    pub(in crate::line) fn of(recipe: &Recipe) -> Self {
+    pub(crate) fn of(recipe: &Recipe) -> Self {
         let score = &recipe.manifest.score;
         Self {
             recipe: recipe.to_string(),
@@ -65,7 +65,7 @@ impl InForce {
         }
     }
 
-    pub(in crate::line) fn promise(&self) -> Option<Promise> {
+    pub(crate) fn promise(&self) -> Option<Promise> {
         Promise::of(&self.held_out, self.threshold)
     }
 }

@@ -13,7 +13,7 @@ use crate::line::PartRecord;
 const BELT: usize = 56;
 
 /// Draws to standard output. Where that is no terminal, only the line a part.
-pub(in crate::line) struct Terminal {
+pub(crate) struct Terminal {
     threshold: Score,
     gate_delay: Duration,
     quiet: bool,
@@ -25,11 +25,11 @@ pub(in crate::line) struct Terminal {
 
 impl Terminal {
     /// Ten pictures a second.
-    pub(in crate::line) const PERIOD: Duration = Duration::from_millis(100);
+    pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 
     /// `gate_delay` is the length of the belt that is shown, from the eye to the gate, as the time that a
     /// part takes.
-    pub(in crate::line) fn new(threshold: Score, gate_delay: Duration, quiet: bool, terminal: bool) -> Self {
+    pub(crate) fn new(threshold: Score, gate_delay: Duration, quiet: bool, terminal: bool) -> Self {
         Self {
             threshold,
             gate_delay,
@@ -42,12 +42,12 @@ impl Terminal {
     }
 
     /// Another recipe has another threshold.
-    pub(in crate::line) fn threshold(&mut self, threshold: Score) {
+    pub(crate) fn threshold(&mut self, threshold: Score) {
         self.threshold = threshold;
     }
 
     /// A part's fate is sealed.
-    pub(in crate::line) fn part(&mut self, part: &PartRecord) {
+    pub(crate) fn part(&mut self, part: &PartRecord) {
         if part.cause.is_some() {
             self.rejected += 1;
         } else {
@@ -90,7 +90,7 @@ impl Terminal {
     }
 
     /// Draws the belt, if a tenth of a second has gone by.
-    pub(in crate::line) fn draw(
+    pub(crate) fn draw(
         &mut self,
         now: MonoNanos,
         in_flight: impl Iterator<Item = (Tag, MonoNanos, Option<Score>)>,
@@ -119,7 +119,7 @@ impl Terminal {
     }
 
     /// Leaves the terminal as it was.
-    pub(in crate::line) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if !self.quiet && self.terminal {
             print("\r\x1b[2K");
         }

@@ -55,8 +55,8 @@ fn default_temperature() -> f32 {
 
 /// Why a network cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
-    /// network.size
     #[error("network.size is {size}: it must be a positive multiple of {multiple} for {levels} levels")]
     Size {
         /// As configured.
@@ -66,10 +66,8 @@ pub enum ConfigError {
         /// As configured.
         levels: usize,
     },
-    /// network.channels
     #[error("network.channels is {0}: it must be 1 (grey) or 3 (RGB)")]
     Channels(usize),
-    /// network.widths
     #[error("network.widths has {0} levels: give 1 to 8, each of 1 to {MOST_CHANNELS} channels")]
     Widths(usize),
     /// A list is not as long as `widths`.
@@ -98,7 +96,6 @@ pub enum ConfigError {
         /// Width of the feature.
         feature: usize,
     },
-    /// network.head
     #[error(
         "network.head has {levels} levels: at most {most} fit {size} pixels, each of 1 to {MOST_CHANNELS} \
          channels"
@@ -111,10 +108,8 @@ pub enum ConfigError {
         /// network.size
         size: usize,
     },
-    /// network.items
     #[error("network.items is {0}: a memory has 2 to {MOST_ITEMS}")]
     Items(usize),
-    /// network.temperature
     #[error("network.temperature is {0}: it must be from 0.001 to 10")]
     Temperature(f32),
 }

@@ -43,20 +43,16 @@ pub struct StudyArgs {
 
 /// Why a study ended early.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum StudyError {
-    /// the study's file
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// a category
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// its pictures
     #[error(transparent)]
     Data(#[from] DataError),
-    /// the device
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// a recipe
     #[error("{cell}: {source}")]
     Teach {
         /// Category, variant and seed.
@@ -64,7 +60,6 @@ pub enum StudyError {
         /// What went wrong.
         source: Box<TeachError>,
     },
-    /// an evaluation
     #[error("{cell}: {source}")]
     Evaluate {
         /// Category, variant and seed.
@@ -72,14 +67,8 @@ pub enum StudyError {
         /// What went wrong.
         source: Box<EvaluateError>,
     },
-    /// a file of the study's
     #[error("{path}: {message}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
+    File { path: PathBuf, message: String },
 }
 
 impl StudyError {

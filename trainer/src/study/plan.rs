@@ -47,23 +47,19 @@ pub struct Variant {
 
 /// Why a study cannot begin.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum PlanError {
-    /// the file
     #[error("{path}: {message}")]
     Read {
-        /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
         message: String,
     },
-    /// a variant's keys
     #[error("{path}: variant `{variant}`: {message}")]
     Variant {
-        /// The file.
         path: PathBuf,
         /// Its name.
         variant: String,
-        /// What is wrong.
         message: String,
     },
 }

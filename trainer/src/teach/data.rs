@@ -33,8 +33,8 @@ const MOST_SIZES: usize = 16;
 
 /// Why the pictures cannot be taught on.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum DataError {
-    /// too few
     #[error(
         "{found} good pictures are too few to teach on: at least {LEAST_PICTURES} are needed, 100 to 300 are \
          good"
@@ -43,20 +43,16 @@ pub enum DataError {
         /// How many there were.
         found: usize,
     },
-    /// too many cannot be read
     #[error("{} pictures cannot be read, more than one in {UNREADABLE_ONE_IN}. Remove or replace them, then \
              teach again:\n{}",
         .0.len(), list(.0))]
     Unreadable(Vec<PictureError>),
-    /// shapes differ
     #[error("{path}: {source}; all teaching pictures must have one shape")]
     Shape {
-        /// The picture.
         path: PathBuf,
         /// How it differs from the first one.
         source: PreprocessError,
     },
-    /// sizes differ
     #[error(
         "the pictures come in more than {MOST_SIZES} sizes; a line's camera has one. Resize or crop them to \
          one size"

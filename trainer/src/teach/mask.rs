@@ -8,50 +8,40 @@ use beltwatch_vision::preprocess::Preprocessor;
 
 /// Why a mask is of no use.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum MaskError {
-    /// the file
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// another shape
     #[error("{path}: the mask is {found}, a teaching picture {taught}: draw it over one of them")]
     Shape {
-        /// The mask.
         path: PathBuf,
         /// Its size.
         found: String,
         /// A teaching picture's.
         taught: String,
     },
-    /// drawn where parts lie elsewhere
     #[error(
         "{path}: the mask is {found}, but parts are brought to one place first: draw it over position.png of \
          a recipe that was taught without it, {size}x{size}"
     )]
     Corrected {
-        /// The mask.
         path: PathBuf,
         /// Its size.
         found: String,
         /// The network's.
         size: usize,
     },
-    /// all alike
     #[error("{path}: is all {colour}: paint white what is to be looked at, and black what is not")]
     Plain {
-        /// The mask.
         path: PathBuf,
         /// White or black.
         colour: &'static str,
     },
-    /// as ragged as noise
     #[error(
         "{path}: its areas are too many or too ragged: paint white what is to be looked at, with plain \
          outlines"
     )]
-    Ragged {
-        /// The mask.
-        path: PathBuf,
-    },
+    Ragged { path: PathBuf },
 }
 
 /// The regions of a mask picture, white where the part is looked at, black where it is not: drawn over a

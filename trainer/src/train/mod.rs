@@ -51,6 +51,7 @@ pub struct Outcome {
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum TrainError {
     /// A bad configuration.
     #[error(transparent)]
@@ -85,16 +86,10 @@ pub enum TrainError {
         "the device has no memory for one picture at a time ({reason}): end what else uses it, or teach with \
          a smaller --size"
     )]
-    Memory {
-        /// What the device said.
-        reason: String,
-    },
+    Memory { reason: String },
     /// The device fails.
     #[error("a trial step failed on the device: {reason}")]
-    Step {
-        /// What the device said.
-        reason: String,
-    },
+    Step { reason: String },
     /// The loss is no number any more.
     #[error(
         "the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept"
@@ -108,34 +103,16 @@ pub enum TrainError {
         "{path}: is the checkpoint of a run with another configuration or other pictures; \
          use another folder, or remove the file to begin anew"
     )]
-    OtherRun {
-        /// The file.
-        path: PathBuf,
-    },
+    OtherRun { path: PathBuf },
     /// The checkpoint cannot be used.
     #[error("{path}: is damaged ({reason}); remove the file to begin anew")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    Damaged { path: PathBuf, reason: String },
     /// A file of the run cannot be read.
     #[error("{path}: cannot be read: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A file of the run cannot be written.
     #[error("{path}: cannot be written: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Write { path: PathBuf, source: std::io::Error },
 }
 
 /// The batch of `config`, or the largest of its halves, quarters and so on that the device has memory for: a

@@ -38,27 +38,17 @@ pub struct Picture {
 
 /// Why a picture could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum PictureError {
-    /// {path}: cannot be opened: {source}
     #[error("{path}: cannot be opened: {source}")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// {path}: is not a readable PNG, JPEG, BMP or TIFF picture: {source}
+    Open { path: PathBuf, source: std::io::Error },
     #[error("{path}: is not a readable PNG, JPEG, BMP or TIFF picture: {source}")]
     Decode {
-        /// The file.
         path: PathBuf,
-        /// What the decoder said.
         source: image::ImageError,
     },
-    /// {path}: cannot be written: {source}
     #[error("{path}: cannot be written: {source}")]
     Write {
-        /// The file.
         path: PathBuf,
         /// What the encoder or the system said.
         source: image::ImageError,

@@ -19,8 +19,8 @@ const ASPECT_TOLERANCE_PERCENT: u64 = 10;
 
 /// Why a picture does not fit a recipe.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum PreprocessError {
-    /// the picture is {width}x{height}, but the recipe was taught on {taught}: ...
     #[error(
         "the picture is {width}x{height}, but the recipe was taught on {taught}: its shape must be within \
          {ASPECT_TOLERANCE_PERCENT} % of that. Set the camera to the taught size, or teach again"
@@ -33,7 +33,6 @@ pub enum PreprocessError {
         /// The sizes taught.
         taught: String,
     },
-    /// the picture has no pixels
     #[error("the picture has no pixels")]
     Empty,
 }

@@ -2,6 +2,7 @@
 
 /// Why a model cannot be loaded or run.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ReconstructError {
     /// The bytes are not an ONNX file, or one that was cut off.
     #[error("the model is not a complete ONNX file: {0}")]
@@ -30,7 +31,6 @@ pub enum ReconstructError {
         node: String,
         /// Its operator.
         operator: String,
-        /// What is wrong.
         reason: String,
     },
     /// The model's input or output is not what the recipe promises.
@@ -56,7 +56,6 @@ pub enum ReconstructError {
     /// A kernel was asked for by name.
     #[error("this processor has no instructions for the kernel `{0}`")]
     KernelNotSupported(super::Kernel),
-    /// tract refused the model or failed while running it.
     #[error("tract: {0}")]
     Tract(String),
     /// A picture's buffer has the wrong length.

@@ -32,8 +32,8 @@ pub trait Knobs {
 
 /// Why controls are not locked.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ControlError {
-    /// a control that is not there
     #[error("the board file has controls.{key}, but the camera has no control {name}: leave {key} out")]
     Absent {
         /// In the board file.
@@ -41,7 +41,6 @@ pub enum ControlError {
         /// As `v4l2-ctl` has it.
         name: &'static str,
     },
-    /// a value that it does not take
     #[error("controls.{key} = {value} is not possible: the camera takes {min} to {max}")]
     Range {
         /// In the board file.
@@ -53,7 +52,6 @@ pub enum ControlError {
         /// In that unit.
         max: i64,
     },
-    /// it does not keep a value
     #[error("control {name} was set to {wanted}, but the camera says {found}")]
     Differs {
         /// As `v4l2-ctl` has it.
@@ -63,12 +61,10 @@ pub enum ControlError {
         /// What is read back.
         found: i32,
     },
-    /// the driver
     #[error("control {name}: {source}")]
     Io {
         /// As `v4l2-ctl` has it.
         name: &'static str,
-        /// What the system said.
         source: io::Error,
     },
 }

@@ -27,20 +27,16 @@ pub struct Layout {
 
 /// Why a buffer is no picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum Flaw {
-    /// the driver marked it as corrupt
     #[error("the driver marked it as corrupt")]
     Marked,
-    /// bytes are missing
     #[error("it is cut off: {0} bytes of {1}")]
     Short(usize, usize),
-    /// a JPEG that cannot be decoded
     #[error("its JPEG cannot be decoded: {0}")]
     Jpeg(String),
-    /// a picture of another size than the stream's
     #[error("it is {0} x {1} pixels, not {2} x {3}")]
     Size(usize, usize, usize, usize),
-    /// a time stamp that cannot be
     #[error("its time stamp is not of this moment: {0} ms off")]
     Stamp(i64),
 }

@@ -9,19 +9,16 @@ use super::node::NodeError;
 
 /// Why there is no camera.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum CameraError {
-    /// no node is the camera
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// the node cannot be opened
     #[error("{path}: cannot be opened: {source}{}", advice(.source))]
     Open {
         /// `/dev/videoN`
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// the node is none of a camera
     #[error("{path} ({card}): {why}")]
     NoCamera {
         /// `/dev/videoN`
@@ -31,7 +28,6 @@ pub enum CameraError {
         /// What is wrong, and what to do.
         why: String,
     },
-    /// no format fits
     #[error("{path} ({card}): {source}")]
     Mode {
         /// `/dev/videoN`
@@ -41,7 +37,6 @@ pub enum CameraError {
         /// What it offers.
         source: ModeError,
     },
-    /// controls cannot be locked
     #[error("{path}: {source}")]
     Control {
         /// `/dev/videoN`
@@ -49,17 +44,14 @@ pub enum CameraError {
         /// Which, and why.
         source: ControlError,
     },
-    /// the driver
     #[error("{path}: {what}: {source}")]
     Io {
         /// `/dev/videoN`
         path: PathBuf,
         /// What it was asked for.
         what: &'static str,
-        /// What the system said.
         source: io::Error,
     },
-    /// a driver whose stamps say nothing
     #[error("{path}: its time stamps are not of CLOCK_MONOTONIC, so nobody knows when a picture was taken")]
     Stamps {
         /// `/dev/videoN`

@@ -98,17 +98,15 @@ pub struct Choice {
 
 /// Why nothing is taken.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ModeError {
-    /// raw sensor data only
     #[error(
         "it gives Bayer mosaics only ({0}): this is a sensor without its image processor. Use it through \
          libcamera: `libcamerify beltwatch ...`, or use a USB camera"
     )]
     Bayer(String),
-    /// formats that are not understood
     #[error("it gives none of GREY, YUYV, NV12, MJPEG and RGB3, only {0}")]
     Unknown(String),
-    /// not in this size or rate
     #[error("it does not give what the board file asks for: {}", .0.join("; "))]
     Unfit(Vec<String>),
 }

@@ -8,8 +8,8 @@ use crate::board::Match;
 
 /// Why no node is the camera.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum NodeError {
-    /// nothing of the kind is there
     #[error("no camera with {wanted} is there; {present}")]
     Absent {
         /// What was looked for.
@@ -17,10 +17,8 @@ pub enum NodeError {
         /// What is there instead.
         present: String,
     },
-    /// several are there
     #[error("{count} cameras with {wanted} are there: tell them apart by `serial` or by `path`; {present}")]
     Several {
-        /// How many.
         count: usize,
         /// What was looked for.
         wanted: String,

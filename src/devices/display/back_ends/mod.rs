@@ -16,19 +16,16 @@ use crate::board::{DisplayBackEnd, DisplayConfig};
 
 /// Why a frame is not shown.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum DisplayError {
-    /// the system refuses
     #[error("display: {what}: {source}")]
     System {
         /// What was tried on which device, and what helps.
         what: String,
-        /// What the system said.
         source: std::io::Error,
     },
-    /// the device is not as it should be
     #[error("display: {0}")]
     Device(String),
-    /// a PNG cannot be written
     #[error("display: {0}")]
     Picture(#[from] PictureError),
 }

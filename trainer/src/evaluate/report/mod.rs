@@ -65,15 +65,10 @@ pub struct Panel {
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ReportError {
-    /// {path}: cannot be written: {source}
     #[error("{path}: cannot be written: {source}; give a file, such as report.html")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 /// Makes the report's folder if need be. Whether the file can be written shows here, before all the work.

@@ -11,28 +11,18 @@ use crate::quantise::QuantiseError;
 
 /// Why no recipe was made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ExportError {
-    /// quantisation failed, or the written model is not what was meant
     #[error(transparent)]
     Quantise(#[from] QuantiseError),
-    /// the network failed on a teaching picture
     #[error("the exported network failed: {0}")]
     Reconstruct(#[from] ReconstructError),
-    /// the folder
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// a golden picture
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// a golden picture gets no score
     #[error(transparent)]
     Inspect(#[from] InspectError),
-    /// a file
     #[error("{path}: cannot be written: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Write { path: PathBuf, source: std::io::Error },
 }

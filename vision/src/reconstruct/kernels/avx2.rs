@@ -10,10 +10,10 @@ use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Avx2 {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 }

@@ -9,10 +9,10 @@ use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Avx512Vnni(());
+pub(crate) struct Avx512Vnni(());
 
 impl Avx512Vnni {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         let has = std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512vnni");
         has.then_some(Self(()))

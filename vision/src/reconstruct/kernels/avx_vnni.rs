@@ -10,10 +10,10 @@ use super::block::{At, Block, Simd, tile_of_size};
 
 /// Proof that the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct AvxVnni(());
+pub(crate) struct AvxVnni(());
 
 impl AvxVnni {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         let has =
             std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("avxvnni");
         has.then_some(Self(()))

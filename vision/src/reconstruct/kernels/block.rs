@@ -9,14 +9,12 @@
 use super::convolution::Convolution;
 
 /// Most outputs in a block, of any kernel.
-pub(in crate::reconstruct) const MAX_OUTPUTS: usize = 32;
+pub(crate) const MAX_OUTPUTS: usize = 32;
 /// Most pixels in a tile, of any kernel.
-pub(in crate::reconstruct) const MAX_PIXELS: usize = 8;
+pub(crate) const MAX_PIXELS: usize = 8;
 
 /// An activation's value as a kernel reads it.
-pub(in crate::reconstruct) trait Value:
-    Copy + Default + Send + Sync + 'static
-{
+pub(crate) trait Value: Copy + Default + Send + Sync + 'static {
     /// What is added to the int8 number.
     const OFFSET: i32;
     /// From the int8 number.
@@ -62,7 +60,7 @@ impl Value for u8 {
 }
 
 /// A kernel: computes up to `PIXELS[0]` neighbouring pixels x up to `OUTPUTS[0]` outputs at once.
-pub(in crate::reconstruct) trait Simd: Copy + Send + Sync + 'static {
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The activations' values.
     type Value: Value;
     /// The weights.
@@ -105,7 +103,7 @@ pub(super) use tile_of_size;
 
 /// The windows of a tile.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct At {
+pub(crate) struct At {
     /// Where the first one starts.
     pub(super) start: usize,
     /// From one to the next.
@@ -134,7 +132,7 @@ impl At {
 
 /// Consecutive non-zero taps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::reconstruct) struct Run {
+pub(crate) struct Run {
     /// Values from the window's start.
     pub(super) offset: usize,
     /// Length in groups, the last one filled with zero weights.
@@ -158,7 +156,7 @@ pub(super) struct Segment {
 
 /// The outputs that a tile computes together.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::reconstruct) struct Block<W> {
+pub(crate) struct Block<W> {
     /// In outputs, one of the kernel's.
     pub(super) width: usize,
     pub(super) runs: Vec<Run>,

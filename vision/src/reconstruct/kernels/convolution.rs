@@ -53,7 +53,7 @@ impl Convolution {
     }
 
     /// Weights of all outputs, without places of the window whose weights are all zero for an output.
-    pub(in crate::reconstruct) fn used_taps(&self) -> usize {
+    pub(crate) fn used_taps(&self) -> usize {
         let is_used = |place: &&[i8]| place.iter().any(|&weight| weight != 0);
         self.inputs * self.weight.chunks_exact(self.inputs).filter(is_used).count()
     }

@@ -13,18 +13,18 @@ const PASS: usize = 64;
 
 /// Where a convolution's output goes.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Target {
-    pub(in crate::reconstruct) view: View,
+pub(crate) struct Target {
+    pub(crate) view: View,
     /// The output's channels are `up` x `up` phases, which are laid out as so many pixels (ONNX's
     /// DepthToSpace, DCR).
-    pub(in crate::reconstruct) up: usize,
+    pub(crate) up: usize,
     /// Least and greatest output (ONNX's Clip).
-    pub(in crate::reconstruct) clip: [i8; 2],
+    pub(crate) clip: [i8; 2],
 }
 
 /// A convolution made ready for a kernel and for places in its input and output.
 #[derive(Clone, Debug)]
-pub(in crate::reconstruct) struct PackedConvolution<K: Simd> {
+pub(crate) struct PackedConvolution<K: Simd> {
     kernel: K,
     blocks: Vec<Block<K::Weight>>,
     /// The window of the first pixel starts here.
@@ -57,7 +57,7 @@ impl<K: Simd> PackedConvolution<K> {
     ///
     /// # Panics
     /// Where the window does not fit the input, or there is less room around it.
-    pub(in crate::reconstruct) fn new(
+    pub(crate) fn new(
         kernel: K,
         conv: &Convolution,
         [height, width]: [usize; 2],
@@ -86,7 +86,7 @@ impl<K: Simd> PackedConvolution<K> {
     }
 
     /// Bytes of weights that it reads and of outputs that it writes.
-    pub(in crate::reconstruct) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let outputs: usize = self
             .blocks
             .iter()
@@ -98,18 +98,18 @@ impl<K: Simd> PackedConvolution<K> {
     }
 
     /// Rows, before phases are laid out.
-    pub(in crate::reconstruct) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.size[0]
     }
 
     /// Where in the output's buffer a row begins.
-    pub(in crate::reconstruct) fn row(&self, y: usize) -> usize {
+    pub(crate) fn row(&self, y: usize) -> usize {
         self.target.view.at(y * self.target.up, 0)
     }
 
     /// Convolves `input` into rows of the output; both lie in the buffers of the views that it was packed
     /// for.
-    pub(in crate::reconstruct) fn run(&self, input: &[K::Value], mut output: Strip<'_, K::Value>) {
+    pub(crate) fn run(&self, input: &[K::Value], mut output: Strip<'_, K::Value>) {
         let mut tile = [[K::Value::default(); MAX_OUTPUTS]; MAX_PIXELS];
         // where each segment's row begins
         let mut segment_rows = [None; MAX_OUTPUTS];

@@ -11,10 +11,10 @@ use super::neon::{biases, requantise, windows};
 
 /// Proof that the CPU has the matrix product instructions.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct I8mm(());
+pub(crate) struct I8mm(());
 
 impl I8mm {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("i8mm").then_some(Self(()))
     }
 }

@@ -11,10 +11,10 @@ use super::neon::{biases, requantise, unrelated, windows};
 
 /// Proof that the CPU has the dot product instructions.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Sdot(());
+pub(crate) struct Sdot(());
 
 impl Sdot {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self(()))
     }
 }

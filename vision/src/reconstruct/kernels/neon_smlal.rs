@@ -13,10 +13,10 @@ use super::neon::{biases, requantise, windows};
 
 /// Proof that the CPU has NEON.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Smlal(());
+pub(crate) struct Smlal(());
 
 impl Smlal {
-    pub(in crate::reconstruct) fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
     }
 }

@@ -8,7 +8,7 @@ use super::block::{At, Block, Simd};
 const WIDTH: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::reconstruct) struct Scalar;
+pub(crate) struct Scalar;
 
 impl Simd for Scalar {
     type Value = i8;

@@ -20,7 +20,7 @@ type Lanes = [f32; LANES];
 
 /// A memory bank's items in the order in which they are multiplied.
 #[derive(Clone, Debug)]
-pub(in crate::reconstruct) struct PackedMemory {
+pub(crate) struct PackedMemory {
     channels: usize,
     /// Blocks along each axis.
     grid: usize,
@@ -37,7 +37,7 @@ pub(in crate::reconstruct) struct PackedMemory {
 
 /// Memory that the bank works in.
 #[derive(Clone, Debug, Default)]
-pub(in crate::reconstruct) struct Scratch {
+pub(crate) struct Scratch {
     stored: Vec<[i8; LANES]>,
     queries: Vec<Lanes>,
     weights: Vec<Lanes>,
@@ -45,7 +45,7 @@ pub(in crate::reconstruct) struct Scratch {
 }
 
 impl PackedMemory {
-    pub(in crate::reconstruct) fn new(memory: &PartitionMemory) -> Self {
+    pub(crate) fn new(memory: &PartitionMemory) -> Self {
         let (items, dimension) = (memory.items, memory.dimension());
         let of_block = items * dimension;
         Self {
@@ -69,22 +69,22 @@ impl PackedMemory {
     }
 
     /// Bytes of its items, as keys and as values.
-    pub(in crate::reconstruct) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.keys.as_slice()) + size_of_val(self.values.as_slice())
     }
 
     /// Rows of blocks.
-    pub(in crate::reconstruct) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.grid
     }
 
     /// Where in a buffer that is seen as `to` a row of blocks begins.
-    pub(in crate::reconstruct) fn row(&self, to: View, y: usize) -> usize {
+    pub(crate) fn row(&self, to: View, y: usize) -> usize {
         to.at(y * self.block[0], 0)
     }
 
     /// Redraws what is in `input`, in some rows of blocks.
-    pub(in crate::reconstruct) fn run<V: Value>(
+    pub(crate) fn run<V: Value>(
         &self,
         (input, from): (&[V], View),
         (mut output, to): (Strip<'_, V>, View),

@@ -27,10 +27,7 @@ const MAX_WEIGHTS: usize = 1 << 26;
 /// Decodes a model and makes sure that it takes and gives int8 tensors of `shape` (height, width, channels),
 /// and that every node is one that the device runs. Also says whether there is a second output, the learned
 /// difference.
-pub(in crate::reconstruct) fn check(
-    model: &[u8],
-    shape: Shape,
-) -> Result<(ModelProto, bool), ReconstructError> {
+pub(crate) fn check(model: &[u8], shape: Shape) -> Result<(ModelProto, bool), ReconstructError> {
     limit("bytes", model.len(), MAX_BYTES)?;
     let mut proto = tract::reader()
         .proto_model_for_read(&mut { model })

@@ -16,7 +16,7 @@ pub const DOMAIN: &str = "beltwatch";
 pub const MEMORY_BANK: &str = "PartitionMemoryBank";
 
 /// Largest window and DepthToSpace block, in pixels.
-pub(in crate::reconstruct) const MAX_WINDOW: usize = 16;
+pub(crate) const MAX_WINDOW: usize = 16;
 /// Most channels.
 const MAX_CHANNELS: usize = 4096;
 /// Most weights of one output: their sum of products fits an i32.
@@ -24,7 +24,7 @@ const MAX_TAPS: usize = 1 << 16;
 
 /// An operator's kind, by its node alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::reconstruct) enum Kind {
+pub(crate) enum Kind {
     Convolution,
     DepthToSpace,
     Clip,
@@ -33,7 +33,7 @@ pub(in crate::reconstruct) enum Kind {
 }
 
 impl Kind {
-    pub(in crate::reconstruct) fn of(node: &NodeProto) -> Option<Self> {
+    pub(crate) fn of(node: &NodeProto) -> Option<Self> {
         match (node.domain.as_str(), node.op_type.as_str()) {
             ("" | "ai.onnx", "QLinearConv") => Some(Self::Convolution),
             ("" | "ai.onnx", "DepthToSpace") => Some(Self::DepthToSpace),
@@ -46,10 +46,7 @@ impl Kind {
 }
 
 /// Reads the operator of a node; `None` for Concat, which is left to tract.
-pub(in crate::reconstruct) fn operator(
-    node: &NodeProto,
-    graph: &GraphProto,
-) -> Result<Option<Operator>, String> {
+pub(crate) fn operator(node: &NodeProto, graph: &GraphProto) -> Result<Option<Operator>, String> {
     let reader = Reader { node, graph };
     Ok(match Kind::of(node) {
         Some(Kind::Convolution) => Some(Operator::Convolution(

@@ -22,12 +22,12 @@ use crate::reconstruct::run::operator::Operator;
 
 /// tract's reader of ONNX files without its operators: what is never named is not linked, and that is most of
 /// tract.
-pub(in crate::reconstruct) fn reader() -> Onnx {
+pub(crate) fn reader() -> Onnx {
     Onnx::default()
 }
 
 /// The graph from height x width x channels to the same, and to height x width where there is a head.
-pub(in crate::reconstruct) fn graph(proto: &ModelProto, shape: Shape) -> TractResult<Graph> {
+pub(crate) fn graph(proto: &ModelProto, shape: Shape) -> TractResult<Graph> {
     let mut reader = reader()
         .with_ignore_output_shapes(true)
         .with_ignore_output_types(true)

@@ -10,7 +10,7 @@ use crate::reconstruct::memory::packed::Scratch;
 use crate::reconstruct::{pixel_value, stored_value};
 
 /// A plan for some kernel.
-pub(in crate::reconstruct) trait Execute: Send + Sync {
+pub(crate) trait Execute: Send + Sync {
     /// Runs all steps; `outputs` are as many as the model's.
     fn run(&mut self, team: &mut Team, input: &[u8], outputs: &mut [&mut [u8]]);
 
@@ -25,7 +25,7 @@ pub(in crate::reconstruct) trait Execute: Send + Sync {
 }
 
 /// A plan for `kernel`, which the processor must support.
-pub(in crate::reconstruct) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>> {
+pub(crate) fn executor(graph: &Graph, kernel: Kernel) -> Option<Box<dyn Execute>> {
     with_kernel!(kernel, |simd| Executor::boxed(graph, simd))
 }
 

@@ -9,26 +9,26 @@ use crate::reconstruct::memory::PartitionMemory;
 
 /// A model's graph.
 #[derive(Clone, Debug)]
-pub(in crate::reconstruct) struct Graph {
+pub(crate) struct Graph {
     /// In an order in which they can run.
-    pub(in crate::reconstruct) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// Nodes whose outputs are the model's.
-    pub(in crate::reconstruct) outputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
 }
 
 /// A node.
 #[derive(Clone, Debug)]
-pub(in crate::reconstruct) struct Node {
-    pub(in crate::reconstruct) kind: Kind,
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
     /// Places of the nodes that compute its inputs.
-    pub(in crate::reconstruct) inputs: Vec<usize>,
+    pub(crate) inputs: Vec<usize>,
     /// Of its one output.
-    pub(in crate::reconstruct) shape: Shape,
+    pub(crate) shape: Shape,
 }
 
 /// What a node does.
 #[derive(Clone, Debug)]
-pub(in crate::reconstruct) enum Kind {
+pub(crate) enum Kind {
     /// Takes the picture.
     Input,
     /// Joins channels.
@@ -63,7 +63,7 @@ impl From<&Operator> for Kind {
 
 impl Graph {
     /// Puts convolutions into the DepthToSpace and Clip behind them.
-    pub(in crate::reconstruct) fn fuse(mut self) -> Self {
+    pub(crate) fn fuse(mut self) -> Self {
         for node in 0..self.nodes.len() {
             let Some(reader) = self.only_reader(node) else {
                 continue;
@@ -97,7 +97,7 @@ impl Graph {
 
     /// Multiply-adds of a picture that change something: those with taps that are zero for an output are not
     /// counted.
-    pub(in crate::reconstruct) fn multiply_adds(&self) -> u64 {
+    pub(crate) fn multiply_adds(&self) -> u64 {
         let of = |node: &Node| match &node.kind {
             Kind::Convolution { conv, up, .. } => {
                 let [height, width, _] = node.shape;

@@ -8,7 +8,7 @@ use crate::reconstruct::memory::PartitionMemory;
 
 /// An operator with one activation as input and one as output.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::reconstruct) enum Operator {
+pub(crate) enum Operator {
     Convolution(Arc<Convolution>),
     DepthToSpace(DepthToSpace),
     Clip(Clip),
@@ -17,23 +17,23 @@ pub(in crate::reconstruct) enum Operator {
 
 /// Moves channels to space: `block` x `block` pixels out of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::reconstruct) struct DepthToSpace {
-    pub(in crate::reconstruct) block: usize,
+pub(crate) struct DepthToSpace {
+    pub(crate) block: usize,
     /// Whether a channel's number counts the block's places first and the output channels within (ONNX's
     /// DCR), or the output channels first (CRD).
-    pub(in crate::reconstruct) depth_first: bool,
+    pub(crate) depth_first: bool,
 }
 
 /// Bounds of stored values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::reconstruct) struct Clip {
-    pub(in crate::reconstruct) lowest: i8,
-    pub(in crate::reconstruct) highest: i8,
+pub(crate) struct Clip {
+    pub(crate) lowest: i8,
+    pub(crate) highest: i8,
 }
 
 impl Operator {
     /// Weights, and a memory's items as keys and as values.
-    pub(in crate::reconstruct) fn weights(&self) -> usize {
+    pub(crate) fn weights(&self) -> usize {
         match self {
             Self::Convolution(conv) => conv.weight.len(),
             Self::Memory(memory) => memory.keys.len() + memory.values.len(),
@@ -42,10 +42,7 @@ impl Operator {
     }
 
     /// The output's shape, or why an input of `shape` does not fit.
-    pub(in crate::reconstruct) fn output_shape(
-        &self,
-        [height, width, channels]: Shape,
-    ) -> Result<Shape, String> {
+    pub(crate) fn output_shape(&self, [height, width, channels]: Shape) -> Result<Shape, String> {
         match self {
             Self::Convolution(conv) if conv.inputs != channels => Err(format!(
                 "weights for {} input channels, but the input has {channels}",
@@ -76,7 +73,7 @@ impl Operator {
 
 impl DepthToSpace {
     /// Moves the values of an input of `shape`.
-    pub(in crate::reconstruct) fn run<V: Value>(
+    pub(crate) fn run<V: Value>(
         self,
         (input, from): (&[V], View),
         shape: Shape,
@@ -105,13 +102,13 @@ impl DepthToSpace {
 
 impl Clip {
     /// Everything passes.
-    pub(in crate::reconstruct) const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         lowest: i8::MIN,
         highest: i8::MAX,
     };
 
     /// Copies an activation of `shape`, each value within the bounds.
-    pub(in crate::reconstruct) fn run<V: Value>(
+    pub(crate) fn run<V: Value>(
         self,
         (input, from): (&[V], View),
         shape: Shape,

@@ -10,33 +10,33 @@ use crate::reconstruct::layout::{Shape, View};
 use crate::reconstruct::memory::packed::PackedMemory;
 
 /// Steps in the order in which they run.
-pub(in crate::reconstruct) struct Plan<K: Simd> {
-    pub(in crate::reconstruct) kernel: K,
-    pub(in crate::reconstruct) steps: Vec<Step<K>>,
-    pub(in crate::reconstruct) input: Place,
-    pub(in crate::reconstruct) input_shape: Shape,
-    pub(in crate::reconstruct) outputs: Vec<(Place, Shape)>,
+pub(crate) struct Plan<K: Simd> {
+    pub(crate) kernel: K,
+    pub(crate) steps: Vec<Step<K>>,
+    pub(crate) input: Place,
+    pub(crate) input_shape: Shape,
+    pub(crate) outputs: Vec<(Place, Shape)>,
     buffers: Vec<Buffer>,
 }
 
 /// An activation's buffer, and where in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::reconstruct) struct Place {
-    pub(in crate::reconstruct) buffer: usize,
-    pub(in crate::reconstruct) view: View,
+pub(crate) struct Place {
+    pub(crate) buffer: usize,
+    pub(crate) view: View,
 }
 
 /// A step from one buffer to another.
-pub(in crate::reconstruct) struct Step<K: Simd> {
-    pub(in crate::reconstruct) from: Place,
-    pub(in crate::reconstruct) to: Place,
+pub(crate) struct Step<K: Simd> {
+    pub(crate) from: Place,
+    pub(crate) to: Place,
     /// Of the input.
-    pub(in crate::reconstruct) shape: Shape,
-    pub(in crate::reconstruct) work: Work<K>,
+    pub(crate) shape: Shape,
+    pub(crate) work: Work<K>,
 }
 
 /// What a step does.
-pub(in crate::reconstruct) enum Work<K: Simd> {
+pub(crate) enum Work<K: Simd> {
     Convolution(PackedConvolution<K>),
     Memory(PackedMemory),
     DepthToSpace(DepthToSpace),
@@ -212,7 +212,7 @@ impl<'a> Layout<'a> {
 
 impl<K: Simd> Plan<K> {
     /// Packs all convolutions of a fused graph for a kernel.
-    pub(in crate::reconstruct) fn new(graph: &Graph, kernel: K) -> Self {
+    pub(crate) fn new(graph: &Graph, kernel: K) -> Self {
         let layout = Layout::new(graph);
         let place = |node: usize| layout.place(layout.homes[node]);
         let mut steps = Vec::new();
@@ -284,7 +284,7 @@ impl<K: Simd> Plan<K> {
     }
 
     /// Bytes of activations and weights that all steps read and write, each once.
-    pub(in crate::reconstruct) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let of = |step: &Step<K>| {
             let read = step.shape.iter().product::<usize>() * size_of::<K::Value>();
             match &step.work {
@@ -297,7 +297,7 @@ impl<K: Simd> Plan<K> {
     }
 
     /// Buffers to run in; those that nobody uses are empty.
-    pub(in crate::reconstruct) fn buffers(&self) -> Vec<Vec<K::Value>> {
+    pub(crate) fn buffers(&self) -> Vec<Vec<K::Value>> {
         let places = self
             .steps
             .iter()
