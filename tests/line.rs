@@ -350,3 +350,45 @@ fn a_disk_that_is_full_stops_nothing() {
         line.end(Signal::TERM);
     });
 }
+
+/// What the README promises: READY within two seconds, at most 128 MiB, at most 2 GB written a day.
+#[test]
+fn it_is_ready_soon_stays_small_and_spares_the_card() {
+    const DAY: u64 = 24 * 3600;
+    steadily(|| {
+        let begun = Instant::now();
+        let line = Running::start(tempfile::tempdir().expect("a temporary folder"), &[]);
+        line.until("READY", |line| line.status()["ready"] == true);
+        let ready = begun.elapsed();
+        assert!(ready < Duration::from_secs(2), "READY after {ready:?}");
+        let process = line.child.0.id();
+        let number = |file: &str, name: &str| -> u64 {
+            let text = fs::read_to_string(format!("/proc/{process}/{file}")).expect("it lives");
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+            line.split_whitespace()
+                .next()
+                .and_then(|n| n.parse().ok())
+                .expect("a number")
+        };
+        let [bytes, calls] = ["wchar:", "syscw:"].map(|name| number("io", name));
+        let begun = Instant::now();
+        std::thread::sleep(Duration::from_secs(5));
+        let seconds = begun.elapsed().as_secs_f64();
+        let a_day = |after: u64, before: u64| (after - before) as f64 / seconds * DAY as f64;
+        let (bytes, calls) = (
+            a_day(number("io", "wchar:"), bytes),
+            a_day(number("io", "syscw:"), calls),
+        );
+        let peak = number("status", "VmHWM:") >> 10;
+        eprintln!(
+            "READY after {ready:?}, {peak} MiB, {calls:.0} writes and {:.2} GB a day",
+            bytes / 1e9
+        );
+        assert!(
+            bytes < 2e9 && calls < 200_000.0,
+            "{calls:.0} writes and {bytes:.0} bytes a day"
+        );
+        assert!(peak < 128, "{peak} MiB");
+        line.end(Signal::TERM);
+    });
+}

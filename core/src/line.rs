@@ -44,6 +44,54 @@ enum Step {
 ///
 /// Inputs go to [`Line::take`] in the order in which they became known, each with the time at which it did;
 /// between them [`Line::advance`] wants to be called at [`Line::due`]. Decisions depend on nothing else.
+///
+/// A bad part, whose front is at the eye at 1 s, opens the gate 400 ms later:
+///
+/// ```
+/// use core::time::Duration;
+/// use beltwatch_core::*;
+///
+/// const MS: u64 = 1_000_000;
+/// let (ms, stretch) = (|ms| MonoNanos(ms * MS), |ms: u64| Stretch((ms * MS) as i64));
+/// let time = Duration::from_millis;
+/// let settings = Settings {
+///     scale: Scale::Time,
+///     camera: stretch(60),
+///     camera_window: stretch(20),
+///     gate: stretch(400),
+///     guard: stretch(2),
+///     min_spacing: stretch(50),
+///     lockout: stretch(10),
+///     on_no_verdict: Unjudged::Reject,
+///     free_running: None,
+///     eye: EyeSettings { debounce: time(1), stuck: time(2000) },
+///     encoder: EncoderSettings { min_interval: Duration::ZERO, silent_parts: u32::MAX },
+///     pulse: GateSettings { pulse: time(60), max_on: time(200) },
+///     gate_tolerance: time(5),
+///     confirm: None,
+///     alarms: AlarmSettings { consecutive: 0, rate_window: 100, rate_rejects: 0, stop: false },
+///     heartbeat: time(250),
+/// };
+/// let mut line = Line::<8>::new(settings, Counters::default())?;
+/// let mut opened = None;
+/// let mut take = |now: MonoNanos, input| {
+///     line.take(now, input, &mut |action| {
+///         if let Action::Output { line: OutputLine::Gate, on: true, planned } = action {
+///             opened = Some(planned);
+///         }
+///     });
+/// };
+/// for &device in Device::ALL {
+///     take(ms(0), Input::Device { device, up: true });
+/// }
+/// take(ms(0), Input::Command(Command::Start));
+/// take(ms(1000), Input::Eye { at: ms(1000), sequence: 0, blocked: true });
+/// take(ms(1080), Input::Frame { exposed: ms(1060), sequence: 0, quality: Quality::Good });
+/// take(ms(1100), Input::Verdict { tag: Tag(0), verdict: Verdict::Reject(Cause::Defect) });
+/// take(ms(1400), Input::Time);
+/// assert_eq!(opened, Some(ms(1400)));
+/// # Ok::<(), SettingsError>(())
+/// ```
 #[derive(Debug)]
 pub struct Line<const N: usize> {
     settings: Settings,

@@ -1,6 +1,5 @@
 //! Everything that the line must know beforehand.
 
-use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
@@ -66,55 +65,28 @@ pub struct Settings {
 }
 
 /// Settings that cannot work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum SettingsError {
-    /// A length is negative.
+    #[error("{0} is negative")]
     Negative(&'static str),
-    /// The gate stands before the place where the last frame of its part can be taken, and the guard.
+    #[error("the gate must stand behind the camera, its window and the guard together")]
     GateBeforeCamera,
-    /// The gate stands closer to the eye than two parts may be.
+    #[error("the gate, less the guard, must be further from the eye than min_spacing")]
     GateWithinSpacing,
-    /// The lock-out is not shorter than the smallest spacing.
+    #[error("lockout must be shorter than min_spacing")]
     Lockout,
-    /// A pulse is longer than the gate may be open.
+    #[error("max_on is shorter than one pulse")]
     MaxOn,
-    /// A time must not be zero.
+    #[error("{0} must not be zero")]
     Zero(&'static str),
-    /// The confirm window ends before it begins.
+    #[error("the confirm window ends before it begins")]
     ConfirmWindow,
-    /// The alarm's window is out of range.
+    #[error("the reject rate needs a window of 1 to {} parts", AlarmSettings::MAX_WINDOW)]
     RateWindow,
-    /// Without an eye there is nothing to count from with an encoder.
+    #[error("a free-running camera has no eye to count encoder pulses from")]
     FreeRunningEncoder,
 }
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Negative(what) => write!(f, "{what} is negative"),
-            Self::GateBeforeCamera => {
-                f.write_str("the gate must stand behind the camera, its window and the guard together")
-            }
-            Self::GateWithinSpacing => {
-                f.write_str("the gate, less the guard, must be further from the eye than min_spacing")
-            }
-            Self::Lockout => f.write_str("lockout must be shorter than min_spacing"),
-            Self::MaxOn => f.write_str("max_on is shorter than one pulse"),
-            Self::Zero(what) => write!(f, "{what} must not be zero"),
-            Self::ConfirmWindow => f.write_str("the confirm window ends before it begins"),
-            Self::RateWindow => write!(
-                f,
-                "the reject rate needs a window of 1 to {} parts",
-                AlarmSettings::MAX_WINDOW
-            ),
-            Self::FreeRunningEncoder => {
-                f.write_str("a free-running camera has no eye to count encoder pulses from")
-            }
-        }
-    }
-}
-
-impl core::error::Error for SettingsError {}
 
 impl Settings {
     /// How far a shot that stands for several parts moves on: no further than a pulse covers.

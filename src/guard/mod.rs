@@ -54,6 +54,36 @@ pub enum GuardError {
 }
 
 /// The daemon's end. Dropping it, like the end of the process, makes the guard act and end.
+///
+/// The guard is the same program, so that its `main` sees to [`COMMAND`] before anything else:
+///
+/// ```standalone_crate
+/// use std::time::Duration;
+///
+/// use beltwatch::board::OutputsConfig;
+/// use beltwatch::devices::outputs;
+/// use beltwatch::guard::{self, ARMING, Guard};
+/// use beltwatch_core::OutputLine;
+///
+/// fn main() -> std::process::ExitCode {
+///     if std::env::args().nth(1).as_deref() == Some(guard::COMMAND) {
+///         return guard::serve();
+///     }
+///     let levels = std::env::temp_dir().join(format!("levels-{}", std::process::id()));
+///     // gate and READY on lines 0 and 1 of a file
+///     let text = format!("back_end = {{ file = {levels:?} }}\ngate = {{ line = 0 }}\nready = {{ line = 1 }}");
+///     let config: OutputsConfig = toml::from_str(&text).expect("an [outputs] section");
+///     let mut outputs = outputs::open(&config).expect("claimed, and safe");
+///     let guard = Guard::start(outputs.as_ref(), &config, Duration::from_secs(1), ARMING).expect("armed");
+///     outputs.set(OutputLine::Ready, true).expect("a file");
+///     assert_eq!(std::fs::read(&levels).expect("levels"), b"01");
+///     // as when this process is killed: the guard has shut and lowered everything when it has ended
+///     drop(guard);
+///     assert_eq!(std::fs::read(&levels).expect("levels"), b"00");
+///     std::fs::remove_file(levels).expect("it is there");
+///     std::process::ExitCode::SUCCESS
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Guard {
     child: Child,

@@ -1,5 +1,5 @@
 //! The library behind `beltwatch-train`: teaching, quantisation, export and evaluation.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod calibrate;
 pub mod dataset;

@@ -53,6 +53,22 @@ pub struct Inspection {
 }
 
 /// Inspects pictures by one recipe. One a camera.
+///
+/// ```
+/// use beltwatch_vision::inspect::Inspector;
+/// use beltwatch_vision::judge::score::Verdict;
+/// use beltwatch_vision::recipe::Recipe;
+/// use beltwatch_vision::rendered::{DefectKind, render};
+///
+/// let recipe = Recipe::load("../models/demo".as_ref())?;
+/// // every golden picture of the recipe gets exactly its score here, or this is an error
+/// let mut inspector = Inspector::new(&recipe)?;
+/// let (good, bad) = (render(1, 2, 256, None, 0.0), render(1, 2, 256, Some(DefectKind::Stain), 1.0));
+/// assert_eq!(inspector.inspect(&good.picture)?.verdict, Verdict::Pass);
+/// let found = inspector.inspect(&bad.picture)?;
+/// assert!(found.score > inspector.threshold() && found.verdict != Verdict::Pass);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Inspector {
     team: Team,
     preprocessor: Preprocessor,

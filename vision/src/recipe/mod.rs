@@ -32,6 +32,15 @@ pub const MANIFEST_FILE: &str = "recipe.toml";
 pub const FLOAT_MODEL_FILE: &str = "float.onnx";
 
 /// A recipe whose files are whole: read, limits checked, every hash compared.
+///
+/// ```
+/// use beltwatch_vision::recipe::Recipe;
+///
+/// let recipe = Recipe::load("../models/demo".as_ref())?;
+/// assert_eq!(recipe.manifest.input.size, 128);
+/// println!("{recipe} rejects above {}", recipe.manifest.score.threshold);
+/// # Ok::<(), beltwatch_vision::recipe::RecipeError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// The folder.

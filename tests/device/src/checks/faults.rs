@@ -16,6 +16,8 @@ const NOTICED: Duration = Duration::from_secs(8);
 const BACK: Duration = Duration::from_secs(30);
 /// Memory that may be more at the end than once it has settled, in KiB.
 const MORE_MEMORY: u64 = 1024;
+/// What the shipped program may take, in KiB: the README promises it. Its memory is locked.
+const MOST_MEMORY: u64 = 64 << 10;
 /// Cycles after which memory has settled: the program keeps the pictures of its last 32 rejects.
 const SETTLED: usize = 36;
 
@@ -70,6 +72,11 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
         }
     }
     let (end, settled) = (daemon.holds(&mut rig.machine)?, settled.context("no cycle")?);
+    ensure!(
+        end.resident_kib <= MOST_MEMORY,
+        "{} KiB of memory, {MOST_MEMORY} were promised",
+        end.resident_kib
+    );
     let more = end.resident_kib.saturating_sub(settled.resident_kib);
     ensure!(
         more <= MORE_MEMORY,
@@ -102,8 +109,10 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     }
     let (noticed, back) = (noticed.as_secs_f64(), back.as_secs_f64());
     Ok(format!(
-        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {memory}, {} descriptors",
-        rig.cycles, end.descriptors
+        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {} MiB, {memory}, {} descriptors",
+        rig.cycles,
+        end.resident_kib >> 10,
+        end.descriptors
     ))
 }
 
