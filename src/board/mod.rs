@@ -2,8 +2,8 @@
 
 mod camera;
 mod display;
+mod gpio;
 mod inputs;
-mod lines;
 mod outputs;
 mod scenario;
 mod sections;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 pub use camera::{CameraSettings, ControlSettings, Match, Pixel, Wish};
 pub use display::{DisplayBackEnd, DisplayConfig, DrmConfig, Rotation, SpiConfig, SpiModel, SpiPin};
+pub use gpio::{ChipId, LineId, NumberWithoutChip};
 pub use inputs::{Bias, EncoderWiring, InputBackEnd, InputWiring, InputsConfig};
-pub use lines::{ChipId, LineId, NumberWithoutChip};
 pub use outputs::{OutputBackEnd, OutputWiring, OutputsConfig};
 pub use sections::*;
 

@@ -2,6 +2,6 @@
 
 pub mod capture;
 pub mod display;
-pub mod gpio;
+pub mod gpio_lines;
 pub mod inputs;
 pub mod outputs;

@@ -15,7 +15,7 @@
 //! wait.
 
 mod control;
-mod core;
+mod core_thread;
 mod inspection;
 mod live;
 mod queue;

@@ -18,7 +18,7 @@ use beltwatch_vision::recipe::{Recipe, RecipeError};
 use beltwatch_vision::reconstruct::Kernel;
 
 use super::control::Control;
-use super::core::{Core, Hands, Incoming};
+use super::core_thread::{Core, Hands, Incoming};
 use super::inspection::{self, Manner};
 use super::live::camera::{Connector, Live, Patience};
 use super::live::inputs::InputStage;
@@ -36,7 +36,7 @@ use crate::clock::Clock;
 use crate::devices::capture::v4l2::Connection;
 use crate::devices::capture::{CaptureError, Connect, Folder, FrameCheck, PartCamera, Rendered};
 use crate::devices::display::Display;
-use crate::devices::gpio::GpioError;
+use crate::devices::gpio_lines::GpioError;
 use crate::devices::inputs;
 use crate::devices::outputs::{self, OutputError};
 use crate::guard::GuardError;

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::{Inputs, Quadrature};
 use crate::board::{Bias, ChipId, EncoderWiring, InputWiring, InputsConfig, LineId};
 use crate::clock::Clock;
-use crate::devices::gpio::{GpioError, Place, find, system};
+use crate::devices::gpio_lines::{GpioError, Place, find, system};
 
 /// Edges that the kernel keeps while nobody reads: the most that it grants.
 const KERNEL_BUFFER: u32 = 1024;

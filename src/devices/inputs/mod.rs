@@ -10,7 +10,7 @@ use std::time::Duration;
 use beltwatch_core::Input;
 
 use crate::board::{InputBackEnd, InputsConfig};
-use crate::devices::gpio::GpioError;
+use crate::devices::gpio_lines::GpioError;
 use none::NoInputs;
 
 pub use gpio::GpioInputs;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use beltwatch_core::Input;
 
 use super::Inputs;
-use crate::devices::gpio::GpioError;
+use crate::devices::gpio_lines::GpioError;
 
 /// Nothing ever comes.
 pub(super) struct NoInputs;

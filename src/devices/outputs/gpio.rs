@@ -9,7 +9,7 @@ use gpiocdev_uapi::v2::{LineConfig, LineFlags, LineRequest, LineValues, Offsets,
 
 use super::{OutputError, Outputs};
 use crate::board::{ChipId, OutputsConfig};
-use crate::devices::gpio::{GpioError, Place, find, system};
+use crate::devices::gpio_lines::{GpioError, Place, find, system};
 
 /// Lines of one chip, held by one request.
 #[derive(Debug)]

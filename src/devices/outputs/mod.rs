@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use beltwatch_core::OutputLine;
 
 use crate::board::{OutputBackEnd, OutputsConfig};
-use crate::devices::gpio::GpioError;
+use crate::devices::gpio_lines::GpioError;
 use none::NoOutputs;
 
 pub use file::FileOutputs;

@@ -1,8 +1,8 @@
 //! From a trained network to a recipe: quantise, calibrate on held-out pictures, write, check.
 
 mod calibration;
+mod differences;
 pub mod error;
-mod noise;
 mod redraw;
 pub mod settings;
 mod unseen;

@@ -10,8 +10,8 @@ use beltwatch_vision::picture::Picture;
 use beltwatch_vision::preprocess::Pose;
 use beltwatch_vision::reconstruct::{InputShape, Reconstructor};
 
+use super::differences::{collect, maps};
 use super::error::ExportError;
-use super::noise::{collect, maps};
 use super::redraw::Redraw;
 use super::settings::ExportSettings;
 use crate::evenly::evenly;

@@ -1,4 +1,4 @@
-//! The noise of difference images, over good pictures.
+//! The differences of good pictures as a network draws them; `thresholds/noise.rs` makes the noise map of them.
 
 use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::difference::deviation::NoiseMap;

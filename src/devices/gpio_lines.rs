@@ -1,5 +1,5 @@
 //! Lines of GPIO character devices, found by name and never by a chip's number, which changes from kernel to
-//! kernel.
+//! kernel. They are requested in `inputs/gpio.rs` and `outputs/gpio.rs`.
 
 use std::path::PathBuf;
 
