@@ -10,7 +10,7 @@ root="${1%/}" package="$2" board="$3" recipe="${4:-}"
 [ -n "$root" ] || fail "ROOT must not be the running system: mount the card's root filesystem and name that folder"
 [ -d "$root/etc/systemd/system" ] || fail "$root: no root filesystem of a systemd distribution (etc/systemd/system is missing)"
 [ -w "$root/etc" ] || fail "$root: not writable: run with sudo, and mount the card read-write"
-[ -s "$package" ] || fail "$package: no package there; build it with: cargo deb --profile device --target aarch64-unknown-linux-gnu"
+[ -s "$package" ] || fail "$package: no package there; board/flash.md says how it is built"
 case "$package" in *_arm64.deb) ;; *) fail "$package: not a package for arm64" ;; esac
 [ -s "$board" ] || fail "$board: no board file there"
 [ -z "$recipe" ] || [ -s "$recipe/recipe.toml" ] || fail "$recipe: no recipe (recipe.toml is missing)"

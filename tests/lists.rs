@@ -1,10 +1,11 @@
-//! What is listed by hand for people is complete: the pages for plant engineers name everything that the line can say.
+//! What is listed by hand for people is complete: the page for plant engineers names everything that the line
+//! can say.
 
 use std::fs;
 use std::path::Path;
 
 use beltwatch::line;
-use beltwatch_core::{Alarm, Cause, Counters, Fault, OutputLine};
+use beltwatch_core::{Alarm, Cause, Counters, Fault};
 
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
@@ -57,12 +58,5 @@ fn the_help_and_the_page_of_the_line_name_every_command() {
             page.contains(&format!("`{word}`")),
             "board/LINE.md does not name `{word}`"
         );
-    }
-}
-
-#[test]
-fn outputs_are_numbered_in_the_order_of_their_list() {
-    for (place, &output) in OutputLine::ALL.iter().enumerate() {
-        assert_eq!(output as usize, place, "{output:?}");
     }
 }

@@ -14,7 +14,7 @@ while [ $# -gt 0 ]; do
 done
 folder="${CARGO_TARGET_DIR:-target}"
 cargo build --release --workspace --bin beltwatch
-# tract at its fastest: the device's build makes it small
+# tract at its fastest: neither the release build nor the device's optimises it for speed
 cargo build --profile stock -p beltwatch-vision --example tract
 if ! cmp --quiet <(cat benches/peers/requirements*.txt) "$folder/peers/ready"; then
     python3 -m venv --clear "$folder/peers"

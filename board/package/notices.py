@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the licences of everything that is linked into the shipped program, as Markdown, to a file.
+"""Writes the licences of every crate that is linked into the shipped program, as Markdown, to a file.
 
     board/package/notices.py target/THIRD-PARTY.md
 

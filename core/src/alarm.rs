@@ -43,7 +43,7 @@ pub struct AlarmSettings {
     pub rate_window: u32,
     /// More rejects among them than this; 0: never.
     pub rate_rejects: u32,
-    /// Whether these two alarms stop the line.
+    /// Whether these two alarms, and a test piece that is not found, stop the line.
     pub stop: bool,
 }
 

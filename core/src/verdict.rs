@@ -1,5 +1,5 @@
-//! What happens to a part at the gate, and why. The inspection makes a verdict of a score in `judge/score.rs` of
-//! `beltwatch-vision`.
+//! What happens to a part at the gate, and why. The inspection makes a verdict of a score in
+//! `judge/score.rs` of `beltwatch-vision`.
 
 use core::fmt;
 

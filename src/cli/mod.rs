@@ -35,9 +35,9 @@ struct Cli {
 const EXIT_CODES: &str = "Without a command: run, on the built-in simulated belt.
 
 Exit codes: 0 done; 1 the system refused something (thread, standard output); 2 wrong usage;
-3 the recipe was refused; 4 the board file or the scenario was refused; 5 a picture could not be read or
-judged; 6 a result could not be written; 7 a replay
-differs from its record, or is no record; 8 check found something BAD";
+3 the recipe was refused; 4 the board file or the scenario was refused; 5 a picture could not be read
+or judged; 6 a result could not be written; 7 a replay differs from its record, or is no record;
+8 check found something BAD";
 
 #[derive(Subcommand)]
 enum Command {

@@ -1,5 +1,5 @@
-//! The one clock: CLOCK_MONOTONIC in nanoseconds. No decision on the line looks at the wall clock, which is for
-//! labels.
+//! The one clock: CLOCK_MONOTONIC in nanoseconds. No decision on the line looks at the wall clock, which is
+//! for labels.
 
 pub mod realtime;
 

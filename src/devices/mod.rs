@@ -1,4 +1,4 @@
-//! What is outside of the program: a folder a kind, a back end a file, none or a simulated one in each.
+//! What is outside of the program: a folder a kind, a back end a file.
 
 pub mod capture;
 pub mod display;

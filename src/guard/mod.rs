@@ -71,7 +71,8 @@ pub enum GuardError {
 ///     }
 ///     let levels = std::env::temp_dir().join(format!("levels-{}", std::process::id()));
 ///     // gate and READY on lines 0 and 1 of a file
-///     let text = format!("back_end = {{ file = {levels:?} }}\ngate = {{ line = 0 }}\nready = {{ line = 1 }}");
+///     let wired = "gate = { line = 0 }\nready = { line = 1 }";
+///     let text = format!("back_end = {{ file = {levels:?} }}\n{wired}");
 ///     let config: OutputsConfig = toml::from_str(&text).expect("an [outputs] section");
 ///     let mut outputs = outputs::open(&config).expect("claimed, and safe");
 ///     let guard = Guard::start(outputs.as_ref(), &config, Duration::from_secs(1), ARMING).expect("armed");

@@ -101,7 +101,7 @@ impl Hands<'_> {
 
 pub(super) struct Core<'q> {
     pub(super) line: Line<IN_FLIGHT>,
-    pub(super) inputs: Incoming<'q>,
+    pub(super) incoming: Incoming<'q>,
     pub(super) hands: Hands<'q>,
     pub(super) counters: Producer<'q, Counters>,
     pub(super) told: MonoNanos,
@@ -164,7 +164,7 @@ impl Core<'_> {
             frames,
             verdicts,
             commands,
-        } = &self.inputs;
+        } = &self.incoming;
         self.hands.shared.belt_ended.load(Ordering::Acquire)
             && !(belt.ready() || frames.ready() || verdicts.ready() || commands.ready())
     }
@@ -178,10 +178,10 @@ impl Core<'_> {
 
     /// Everything that came in. Edges first: a frame must find its part.
     fn drain(&mut self) {
-        while let Some(input) = self.inputs.belt.dequeue() {
+        while let Some(input) = self.incoming.belt.dequeue() {
             self.take(input);
         }
-        while let Some(frame) = self.inputs.frames.dequeue() {
+        while let Some(frame) = self.incoming.frames.dequeue() {
             let input = Input::Frame {
                 exposed: frame.exposed,
                 sequence: frame.sequence,
@@ -194,10 +194,10 @@ impl Core<'_> {
                 let _ = self.hands.jobs.send(Job { tag: None, frame });
             }
         }
-        while let Some(input) = self.inputs.verdicts.dequeue() {
+        while let Some(input) = self.incoming.verdicts.dequeue() {
             self.take(input);
         }
-        while let Some(input) = self.inputs.commands.dequeue() {
+        while let Some(input) = self.incoming.commands.dequeue() {
             self.take(input);
         }
     }

@@ -7,7 +7,7 @@
 //! control ──commands─────▶ └──────┘ ──▶ outputs, guard
 //!                              │
 //!                              ▼ what came in, what was decided
-//!                           scribe: screen, display, record, counters on disk, status
+//!                           scribe: terminal, screen, record, counters on disk, status
 //! ```
 //!
 //! The core's thread owns everything between an eye edge and a pulse; it takes no lock and allocates nothing.

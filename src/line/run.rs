@@ -204,7 +204,7 @@ pub fn run(
     let commands_in = Mutex::new(command_in);
     let core = Core {
         line: Line::new(settings, saved.counters).map_err(|e| LineError::Board(e.to_string()))?,
-        inputs: Incoming {
+        incoming: Incoming {
             belt,
             frames,
             verdicts,

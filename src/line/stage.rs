@@ -11,14 +11,14 @@ pub(super) const SLICE: Duration = Duration::from_millis(50);
 
 /// When each stage last advanced. A stage that has ended is not missed.
 #[derive(Debug)]
-pub(super) struct Stages([AtomicU64; 4]);
+pub(super) struct Stages([AtomicU64; Stage::ALL.len()]);
 
 const ENDED: u64 = u64::MAX;
 
 impl Default for Stages {
     fn default() -> Self {
         let now = MonoNanos::now().0;
-        Self([now, now, now, now].map(AtomicU64::new))
+        Self(std::array::from_fn(|_| AtomicU64::new(now)))
     }
 }
 

@@ -4,7 +4,7 @@
 //! bottles/train/good/000.png                        taught on
 //! bottles/test/good/000.png                         tested
 //! bottles/test/scratch/000.png                      tested; the folder names the defect
-//! bottles/ground_truth/scratch/000_mask.png         where the defect is (not black); of all of a defect or none
+//! bottles/ground_truth/scratch/000_mask.png         where the defect is (not black); for all or none
 //! ```
 //!
 //! Either of `train` and `test` may be missing. Files are taken in the order of their names, so that the same

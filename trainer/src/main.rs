@@ -1,6 +1,7 @@
 //! `beltwatch-train`: teaches recipes and measures them; see README.md.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -202,7 +203,18 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
+        .format(|out, record| {
+            let time = jiff::Timestamp::now().strftime("%FT%TZ");
+            writeln!(
+                out,
+                "[{time} {:<5} {}] {}",
+                record.level(),
+                record.target(),
+                record.args()
+            )
+        })
+        .init();
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { error, code }) => {

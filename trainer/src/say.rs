@@ -1,4 +1,5 @@
-//! Lines for people, which never end the program: a terminal may be closed, a pipe's reader gone.
+//! Lines for people, which never end the program: a terminal may be closed, a pipe's reader gone,
+//! a disk full.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -50,7 +50,7 @@ impl Canvas {
             .collect()
     }
 
-    /// Writes this frame, turned, to `to`, which gets the right size.
+    /// Writes this canvas, turned, to `to`, which gets the right size.
     pub fn turn(&self, rotation: Rotation, to: &mut Self) {
         to.size = rotation.turned(self.size);
         to.pixels.resize(self.pixels.len(), 0);
@@ -76,7 +76,7 @@ impl Canvas {
         }
     }
 
-    /// Lays a colour over a pixel; `cover` from 0 (nothing) to 255 (all of it). Outside the frame nothing
+    /// Lays a colour over a pixel; `cover` from 0 (nothing) to 255 (all of it). Outside the canvas nothing
     /// happens.
     pub(super) fn blend(&mut self, x: i32, y: i32, colour: Rgb888, cover: u8) {
         if cover == 0 {
@@ -92,7 +92,7 @@ impl Canvas {
         *pixel = mix(16, colour.r()) | mix(8, colour.g()) | mix(0, colour.b());
     }
 
-    /// Writes pixels from `at` to the right, as far as the frame goes.
+    /// Writes pixels from `at` to the right, as far as the canvas goes.
     pub(super) fn write_row(&mut self, at: Point, pixels: impl Iterator<Item = u32>) {
         let place = self.bounding_box();
         if at.x < 0 || !place.contains(at) {
@@ -155,7 +155,7 @@ impl DrawTarget for Canvas {
 mod tests {
     use super::*;
 
-    fn frame(rows: &[&[u32]]) -> Canvas {
+    fn canvas(rows: &[&[u32]]) -> Canvas {
         let size = Size::new(rows[0].len() as u32, rows.len() as u32);
         Canvas {
             size,
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn turned_as_the_panel_hangs() {
-        let drawn = frame(&[&[1, 2, 3], &[4, 5, 6]]);
+        let drawn = canvas(&[&[1, 2, 3], &[4, 5, 6]]);
         let mut to = Canvas::new(Size::zero());
         for (rotation, rows) in [
             (Rotation::None, &[&[1, 2, 3][..], &[4, 5, 6]][..]),
@@ -174,13 +174,13 @@ mod tests {
             (Rotation::ThreeQuarters, &[&[3, 6], &[2, 5], &[1, 4]]),
         ] {
             drawn.turn(rotation, &mut to);
-            assert_eq!(to, frame(rows), "{rotation:?}");
+            assert_eq!(to, canvas(rows), "{rotation:?}");
         }
     }
 
     #[test]
     fn nothing_is_drawn_outside() {
-        let mut drawn = frame(&[&[0, 0], &[0, 0]]);
+        let mut drawn = canvas(&[&[0, 0], &[0, 0]]);
         drawn
             .fill_solid(&Rectangle::new(Point::new(1, -5), Size::new(9, 6)), Rgb888::WHITE)
             .expect("memory");
@@ -190,6 +190,6 @@ mod tests {
         drawn.write_row(Point::new(1, 1), [7, 8, 9].into_iter());
         drawn.write_row(Point::new(-1, 1), [7, 8, 9].into_iter());
         drawn.write_row(Point::new(0, 2), [7, 8, 9].into_iter());
-        assert_eq!(drawn, frame(&[&[0, 0xff_ffff], &[0x80_3200, 7]]));
+        assert_eq!(drawn, canvas(&[&[0, 0xff_ffff], &[0x80_3200, 7]]));
     }
 }

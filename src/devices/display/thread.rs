@@ -224,12 +224,12 @@ mod tests {
             Size::new(80, 40)
         }
 
-        fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
+        fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError> {
             assert!(!self.0.panics.load(Ordering::Relaxed), "a driver's surprise");
             if self.0.broken.load(Ordering::Relaxed) {
                 return Err(DisplayError::Device("unplugged".to_owned()));
             }
-            self.0.shown.lock().unwrap().push(frame.clone());
+            self.0.shown.lock().unwrap().push(canvas.clone());
             Ok(())
         }
     }

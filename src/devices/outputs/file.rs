@@ -16,7 +16,7 @@ use crate::board::{OutputWiring, OutputsConfig};
 pub struct FileOutputs {
     file: File,
     path: PathBuf,
-    wiring: [Option<(OutputWiring, u32)>; 4],
+    wiring: [Option<(OutputWiring, u32)>; OutputLine::ALL.len()],
 }
 
 impl FileOutputs {

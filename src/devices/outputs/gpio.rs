@@ -17,7 +17,7 @@ pub struct GpioOutputs {
     /// None where nothing is wired.
     request: Option<File>,
     /// Places of the wired outputs in the request.
-    places: [Option<usize>; 4],
+    places: [Option<usize>; OutputLine::ALL.len()],
 }
 
 impl GpioOutputs {
@@ -35,7 +35,7 @@ impl GpioOutputs {
         let Some((_, _, Place { path, .. })) = wired.first() else {
             return Ok(Self {
                 request: None,
-                places: [None; 4],
+                places: [None; OutputLine::ALL.len()],
             });
         };
         if let Some((output, _, place)) = wired.iter().find(|(_, _, p)| p.path != *path) {

@@ -19,7 +19,7 @@ const DEVICES: [&str; 2] = ["/dev/gpiomem0", "/dev/gpiomem"];
 /// Pins of the header.
 #[derive(Debug)]
 pub struct RppalOutputs {
-    pins: [Option<(OutputWiring, OutputPin)>; 4],
+    pins: [Option<(OutputWiring, OutputPin)>; OutputLine::ALL.len()],
     lock: File,
 }
 
@@ -44,7 +44,7 @@ impl RppalOutputs {
             TryLockError::Error(source) => failed(source),
         })?;
         let mut outputs = Self {
-            pins: [const { None }; 4],
+            pins: [const { None }; OutputLine::ALL.len()],
             lock,
         };
         outputs.take_pins(config, true)?;
@@ -57,7 +57,7 @@ impl RppalOutputs {
     /// As [`RppalOutputs::claim`].
     pub fn share(handle: OwnedFd, config: &OutputsConfig) -> Result<Self, OutputError> {
         let mut outputs = Self {
-            pins: [const { None }; 4],
+            pins: [const { None }; OutputLine::ALL.len()],
             lock: File::from(handle),
         };
         outputs.take_pins(config, false)?;

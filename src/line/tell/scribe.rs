@@ -1,4 +1,4 @@
-//! Everything about a line that people see or that is kept: screen, display, records, counters on disk,
+//! Everything about a line that people see or that is kept: terminal, screen, records, counters on disk,
 //! status. Nothing on the line waits for it.
 
 use std::fs::File;

@@ -17,7 +17,7 @@ pub(crate) struct Terminal {
     threshold: Score,
     gate_delay: Duration,
     quiet: bool,
-    terminal: bool,
+    is_terminal: bool,
     drawn: MonoNanos,
     passed: u64,
     rejected: u64,
@@ -29,12 +29,12 @@ impl Terminal {
 
     /// `gate_delay` is the length of the belt that is shown, from the eye to the gate, as the time that a
     /// part takes.
-    pub(crate) fn new(threshold: Score, gate_delay: Duration, quiet: bool, terminal: bool) -> Self {
+    pub(crate) fn new(threshold: Score, gate_delay: Duration, quiet: bool, is_terminal: bool) -> Self {
         Self {
             threshold,
             gate_delay,
             quiet,
-            terminal,
+            is_terminal,
             drawn: MonoNanos(0),
             passed: 0,
             rejected: 0,
@@ -72,7 +72,7 @@ impl Terminal {
             .filter(|file| is_picture_file(Path::new(file)));
         let file = file.map_or(String::new(), |file| format!("   {file}"));
         let colour = |code: &str, text: &str| {
-            if self.terminal {
+            if self.is_terminal {
                 format!("\x1b[{code}m{text}\x1b[0m")
             } else {
                 text.to_owned()
@@ -82,7 +82,7 @@ impl Terminal {
             if part.cause.is_some() { "1;31" } else { "32" },
             &format!("{:<6}", part.verdict.to_uppercase()),
         );
-        let clear = if self.terminal { "\r\x1b[2K" } else { "" };
+        let clear = if self.is_terminal { "\r\x1b[2K" } else { "" };
         print(&format!(
             "{clear}#{:<5} {verdict} {cause:<10} score {score:>8}   {ms:>8}{truth}{file}\n",
             part.tag
@@ -95,7 +95,7 @@ impl Terminal {
         now: MonoNanos,
         in_flight: impl Iterator<Item = (Tag, MonoNanos, Option<Score>)>,
     ) {
-        if self.quiet || !self.terminal || now.since(self.drawn) < Self::PERIOD {
+        if self.quiet || !self.is_terminal || now.since(self.drawn) < Self::PERIOD {
             return;
         }
         self.drawn = now;
@@ -120,7 +120,7 @@ impl Terminal {
 
     /// Leaves the terminal as it was.
     pub(crate) fn finish(&mut self) {
-        if !self.quiet && self.terminal {
+        if !self.quiet && self.is_terminal {
             print("\r\x1b[2K");
         }
     }

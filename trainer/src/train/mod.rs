@@ -53,13 +53,10 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum TrainError {
-    /// A bad configuration.
     #[error(transparent)]
     Config(#[from] TrainConfigError),
-    /// No pictures.
     #[error("there are no pictures of good parts to learn from")]
     NoPictures,
-    /// A picture has not the network's size.
     #[error(
         "picture {index} is {width} x {height} with {channels} channels, the network takes {size} x {size} \
          with {expected}"
@@ -78,19 +75,15 @@ pub enum TrainError {
         /// The network's channels.
         expected: usize,
     },
-    /// The build has no CUDA.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// Not even one picture at a time.
     #[error(
         "the device has no memory for one picture at a time ({reason}): end what else uses it, or teach with \
          a smaller --size"
     )]
     Memory { reason: String },
-    /// The device fails.
     #[error("a trial step failed on the device: {reason}")]
     Step { reason: String },
-    /// The loss is no number any more.
     #[error(
         "the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept"
     )]
@@ -98,19 +91,15 @@ pub enum TrainError {
         /// Steps done.
         step: usize,
     },
-    /// The checkpoint belongs to another run.
     #[error(
         "{path}: is the checkpoint of a run with another configuration or other pictures; \
          use another folder, or remove the file to begin anew"
     )]
     OtherRun { path: PathBuf },
-    /// The checkpoint cannot be used.
     #[error("{path}: is damaged ({reason}); remove the file to begin anew")]
     Damaged { path: PathBuf, reason: String },
-    /// A file of the run cannot be read.
     #[error("{path}: cannot be read: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    /// A file of the run cannot be written.
     #[error("{path}: cannot be written: {source}")]
     Write { path: PathBuf, source: std::io::Error },
 }

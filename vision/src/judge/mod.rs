@@ -79,7 +79,7 @@ struct Layer {
 pub struct Judge {
     layers: Vec<Layer>,
     hee: Hee,
-    kernel: Gaussian,
+    gaussian: Gaussian,
     pooling: Pooling,
     width: usize,
     /// What is looked at, if that is not everything, and how many pixels are not.
@@ -110,7 +110,7 @@ impl Judge {
             difference: vec![0; pixels],
         };
         let mask = (!settings.regions.is_everything()).then(|| settings.regions.mask(width, height));
-        let kernel = Gaussian::new(settings.smoothing_sigma);
+        let gaussian = Gaussian::new(settings.smoothing_sigma);
         Self {
             mask: mask.map(|mask| {
                 let ignored = mask.iter().filter(|&&v| v != LOOK).count() as u32;
@@ -118,8 +118,8 @@ impl Judge {
             }),
             layers: settings.forms.iter().enumerate().map(layer).collect(),
             hee: settings.hee,
-            smooth_scratch: kernel.scratch(width, height),
-            kernel,
+            smooth_scratch: gaussian.scratch(width, height),
+            gaussian,
             pooling: settings.pooling,
             width,
             error: 0,
@@ -176,7 +176,7 @@ impl Judge {
         for (residual, &v) in self.residual.iter_mut().zip(&self.map) {
             *residual = v.saturating_sub(self.error);
         }
-        self.kernel.apply(
+        self.gaussian.apply(
             &self.residual,
             self.width,
             &mut self.smooth_scratch,
@@ -259,7 +259,7 @@ impl Judge {
             .iter()
             .map(|&v| i16::from(v) - i16::from(self.error))
             .collect();
-        self.kernel.signed(&signed, self.width)
+        self.gaussian.signed(&signed, self.width)
     }
 }
 

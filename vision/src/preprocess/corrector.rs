@@ -38,6 +38,7 @@ const PYRAMID: [Resolution; 4] = [
         keep: 1,
     },
 ];
+
 /// Brings pictures of one size to the reference's pose.
 #[derive(Clone, Debug)]
 pub struct Corrector {

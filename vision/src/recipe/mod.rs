@@ -66,7 +66,7 @@ impl std::fmt::Display for Recipe {
 
 impl Recipe {
     /// Reads and checks a recipe folder. What the network answers is checked by
-    /// `Inspector::new`, not here.
+    /// [`Inspector::new`](crate::inspect::Inspector::new), not here.
     pub fn load(folder: &Path) -> Result<Self, RecipeError> {
         files::load(folder)
     }

@@ -289,6 +289,14 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_name_and_limits() {
+        // folders of data sets have them
+        let names = "scratch dent stain chip crack missing_mark foreign_body";
+        assert!(
+            DefectKind::ALL
+                .iter()
+                .map(|kind| kind.name())
+                .eq(names.split(' '))
+        );
         for &kind in DefectKind::ALL {
             assert_eq!(kind.name().parse(), Ok(kind));
             let limits = kind.limits();

@@ -173,7 +173,7 @@ impl Screen for Drm {
         self.buffer.size().into()
     }
 
-    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
+    fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError> {
         let failed = system(&self.path, "the screen is gone");
         let connector = self.card.get_connector(self.connector, false).map_err(&failed)?;
         if !is_plugged(&connector) {
@@ -181,14 +181,14 @@ impl Screen for Drm {
         }
         let pitch = self.buffer.pitch() as usize;
         let mut memory = self.card.map_dumb_buffer(&mut self.buffer).map_err(&failed)?;
-        for (line, row) in memory.chunks_mut(pitch).zip(frame.rows()) {
+        for (line, row) in memory.chunks_mut(pitch).zip(canvas.rows()) {
             for (to, pixel) in line.chunks_exact_mut(4).zip(row) {
                 to.copy_from_slice(&pixel.to_ne_bytes());
             }
         }
         drop(memory);
         // drivers that show the memory itself know no such call
-        let Size { width, height } = frame.size();
+        let Size { width, height } = canvas.size();
         let whole = ClipRect::new(0, 0, width as u16, height as u16);
         match self.card.dirty_framebuffer(self.framebuffer, &[whole]) {
             Err(e) if e.raw_os_error() != Some(rustix::io::Errno::NOSYS.raw_os_error()) => Err(failed(e)),

@@ -167,11 +167,11 @@ impl Screen for Framebuffer {
         self.size
     }
 
-    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
+    fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError> {
         let row_bytes = self.size.width as usize * self.format.bytes;
         self.bytes
             .resize((self.size.height as usize - 1) * self.pitch + row_bytes, 0);
-        for (line, row) in self.bytes.chunks_mut(self.pitch).zip(frame.rows()) {
+        for (line, row) in self.bytes.chunks_mut(self.pitch).zip(canvas.rows()) {
             for (to, rgb) in line.chunks_exact_mut(self.format.bytes).zip(row) {
                 match to {
                     [a, b] => [*a, *b] = (self.format.pixel(*rgb) as u16).to_ne_bytes(),
@@ -253,11 +253,11 @@ mod tests {
             pitch: 6,
             bytes: Vec::new(),
         };
-        let mut frame = Canvas::new(size);
-        frame
+        let mut canvas = Canvas::new(size);
+        canvas
             .clear(embedded_graphics::pixelcolor::Rgb888::RED)
             .expect("memory");
-        to.show(&frame).expect("room");
+        to.show(&canvas).expect("room");
         let [low, high] = 0xf800u16.to_ne_bytes();
         let row = [low, high, low, high];
         let bytes = std::fs::read(&path).expect("written");

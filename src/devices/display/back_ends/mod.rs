@@ -1,4 +1,4 @@
-//! What shows a frame: a back end a file.
+//! What shows a canvas: a back end a file.
 
 mod drm;
 mod framebuffer;
@@ -14,7 +14,7 @@ use embedded_graphics::prelude::Size;
 use super::Canvas;
 use crate::board::{DisplayBackEnd, DisplayConfig};
 
-/// Why a frame is not shown.
+/// Why a canvas is not shown.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum DisplayError {
@@ -35,16 +35,16 @@ pub trait Screen {
     /// Width and height in pixels, as the hardware has them.
     fn size(&self) -> Size;
 
-    /// It wants a new frame not more often than this.
+    /// It wants a new one not more often than this.
     fn period(&self) -> Duration {
         Duration::from_millis(100)
     }
 
-    /// Shows a frame of its size.
+    /// Shows a canvas of its size.
     ///
     /// # Errors
     /// The device refuses, or is gone: it has to be opened anew.
-    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError>;
+    fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError>;
 }
 
 /// Opens the screen that a board file names.

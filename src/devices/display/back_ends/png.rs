@@ -35,13 +35,13 @@ impl Screen for Png {
         Duration::from_secs(1)
     }
 
-    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
-        let Size { width, height } = frame.size();
+    fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError> {
+        let Size { width, height } = canvas.size();
         let picture = Picture {
             width: width as usize,
             height: height as usize,
             channels: 3,
-            data: frame.to_rgb(),
+            data: canvas.to_rgb(),
         };
         let new = self.path.with_extension("png.new");
         picture.save_png(&new)?;
@@ -62,11 +62,11 @@ mod tests {
         let path = dir.path().join("screen.png");
         let mut screen = Png::new(&path, Size::new(3, 2));
         for colour in [1, 200] {
-            let mut frame = Canvas::new(screen.size());
-            frame
+            let mut canvas = Canvas::new(screen.size());
+            canvas
                 .clear(embedded_graphics::pixelcolor::Rgb888::new(colour, 2, 3))
                 .expect("memory");
-            screen.show(&frame).expect("room");
+            screen.show(&canvas).expect("room");
             let read = Picture::open(&path).expect("a PNG");
             assert_eq!(
                 (read.width, read.height, &read.data[..3]),

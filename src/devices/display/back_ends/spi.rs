@@ -105,8 +105,8 @@ impl<M: Model<ColorFormat = Rgb565>> Screen for Panel<M> {
         Size::new(self.size[0].into(), self.size[1].into())
     }
 
-    fn show(&mut self, frame: &Canvas) -> Result<(), DisplayError> {
-        let pixels = frame
+    fn show(&mut self, canvas: &Canvas) -> Result<(), DisplayError> {
+        let pixels = canvas
             .pixels()
             .iter()
             .map(|&p| Rgb565::from(Rgb888::from(RawU24::new(p))));

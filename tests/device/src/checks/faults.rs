@@ -109,7 +109,8 @@ pub(super) fn camera(rig: &mut Rig) -> Result<String> {
     }
     let (noticed, back) = (noticed.as_secs_f64(), back.as_secs_f64());
     Ok(format!(
-        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {} MiB, {memory}, {} descriptors",
+        "{} cycles, FAULT within {noticed:.1} s, READY again within {back:.1} s, {} MiB, {memory}, {} \
+         descriptors",
         rig.cycles,
         end.resident_kib >> 10,
         end.descriptors

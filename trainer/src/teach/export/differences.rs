@@ -1,4 +1,5 @@
-//! The differences of good pictures as a network draws them; `thresholds/noise.rs` makes the noise map of them.
+//! The differences of good pictures as a network draws them; `thresholds/noise.rs` makes the noise map
+//! of them.
 
 use beltwatch_vision::judge::difference::Form;
 use beltwatch_vision::judge::difference::deviation::NoiseMap;

@@ -198,6 +198,14 @@ fn names_lead_back_to_their_kernels() {
     }
     assert!(Kernel::best().is_supported());
     assert!("cuda".parse::<Kernel>().is_err());
+    // commands and reports have them
+    let names = "scalar avx2 avx-vnni avx512-vnni neon-smlal neon-sdot neon-i8mm";
+    assert!(
+        Kernel::ALL
+            .iter()
+            .map(|kernel| kernel.name())
+            .eq(names.split(' '))
+    );
 }
 
 /// x2 up: four phases, each with 2 x 2 of 3 x 3 taps, shifted against each other.
