@@ -14,25 +14,15 @@ pub enum GpioError {
     #[error("no GPIO chip can be opened (/dev/gpiochip*): {0}. Is the user in the group `gpio`?")]
     NoChips(String),
     #[error("no GPIO chip is called \"{wanted}\"; there are {found}")]
-    NoChip {
-        /// What was asked for.
-        wanted: String,
-        /// Labels of those that are there.
-        found: String,
-    },
+    NoChip { wanted: String, found: String },
     #[error(transparent)]
     NumberWithoutChip(#[from] NumberWithoutChip),
     #[error("no line {line} on {chip}")]
-    NoLine {
-        /// What was asked for.
-        line: LineId,
-        chip: String,
-    },
+    NoLine { line: LineId, chip: String },
     #[error("{what}: {source}")]
     System {
         /// What was tried, on which line.
         what: String,
-        /// What it said.
         source: std::io::Error,
     },
 }

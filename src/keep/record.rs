@@ -135,9 +135,7 @@ pub enum ReplayError {
     #[error("line {line}: decided otherwise\n  record: {recorded}\n  replay: {replayed}")]
     Differs {
         line: usize,
-        /// The record's line.
         recorded: String,
-        /// What the replay decided.
         replayed: String,
     },
     #[error("the replay's record cannot be written: {0}")]

@@ -69,7 +69,6 @@ pub enum CalibrateError {
         above: usize,
         /// of so many.
         of: usize,
-        /// The recipe's.
         threshold: Score,
         /// What it promised, in percent.
         at_most: f64,

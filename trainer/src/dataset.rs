@@ -68,14 +68,10 @@ pub enum DatasetError {
         stem: String,
     },
     #[error("{path}: there is no folder of this name in test/, so these masks belong to no picture")]
-    StrayMasks {
-        /// The folder of masks.
-        path: PathBuf,
-    },
+    StrayMasks { path: PathBuf },
     #[error("{path}: has no pictures in {folder}/, so there is nothing to {purpose}")]
     Lacks {
         path: PathBuf,
-        /// The folder that is missing.
         folder: &'static str,
         /// What it would be for.
         purpose: &'static str,

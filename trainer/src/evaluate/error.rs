@@ -27,9 +27,7 @@ pub enum EvaluateError {
     #[error("{path}: the mask is {mask}, its picture {picture}: they must be of one size")]
     MaskSize {
         path: PathBuf,
-        /// Its size.
         mask: String,
-        /// The size of the picture.
         picture: String,
     },
     #[error("{path}: {source}")]

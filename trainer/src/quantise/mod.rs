@@ -30,6 +30,7 @@ const MOST: usize = 48;
 
 /// Why a network cannot be quantised, or a model is not what it should be.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum QuantiseError {
     /// There is nothing to calibrate with.
     #[error("no pictures of good parts to calibrate with")]
@@ -42,11 +43,8 @@ pub enum QuantiseError {
     PictureShape {
         /// Which one, from 0.
         index: usize,
-        /// Its width.
         width: usize,
-        /// Its height.
         height: usize,
-        /// Its channels.
         channels: usize,
         /// The network's width and height.
         size: usize,
@@ -55,12 +53,7 @@ pub enum QuantiseError {
     },
     /// A buffer of another length than the model's picture.
     #[error("a picture of {found} bytes where the model needs {expected}")]
-    PictureLength {
-        /// Bytes given.
-        found: usize,
-        /// Bytes needed.
-        expected: usize,
-    },
+    PictureLength { found: usize, expected: usize },
     /// Layers that do not fit each other, or numbers that are not finite.
     #[error("the trained network is inconsistent: {0}")]
     Network(String),

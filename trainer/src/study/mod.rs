@@ -57,14 +57,12 @@ pub enum StudyError {
     Teach {
         /// Category, variant and seed.
         cell: String,
-        /// What went wrong.
         source: Box<TeachError>,
     },
     #[error("{cell}: {source}")]
     Evaluate {
         /// Category, variant and seed.
         cell: String,
-        /// What went wrong.
         source: Box<EvaluateError>,
     },
     #[error("{path}: {message}")]

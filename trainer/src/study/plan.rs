@@ -58,7 +58,6 @@ pub enum PlanError {
     #[error("{path}: variant `{variant}`: {message}")]
     Variant {
         path: PathBuf,
-        /// Its name.
         variant: String,
         message: String,
     },

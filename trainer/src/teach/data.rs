@@ -39,10 +39,7 @@ pub enum DataError {
         "{found} good pictures are too few to teach on: at least {LEAST_PICTURES} are needed, 100 to 300 are \
          good"
     )]
-    TooFew {
-        /// How many there were.
-        found: usize,
-    },
+    TooFew { found: usize },
     #[error("{} pictures cannot be read, more than one in {UNREADABLE_ONE_IN}. Remove or replace them, then \
              teach again:\n{}",
         .0.len(), list(.0))]

@@ -36,34 +36,22 @@ pub enum TeachError {
         "{path} holds `{other}`, which is no part of a recipe: only recipes are replaced; choose another \
          --out"
     )]
-    NotARecipe {
-        path: PathBuf,
-        /// What lies in it.
-        other: String,
-    },
+    NotARecipe { path: PathBuf, other: String },
     #[error("--out {path}: give a folder of its own, outside of the pictures and not around them")]
     Out { path: PathBuf },
     #[error("there is no checkpoint in {run} to make a recipe of")]
-    NoCheckpoint {
-        /// The run's folder.
-        run: PathBuf,
-    },
+    NoCheckpoint { run: PathBuf },
     #[error(
         "{run} holds a run that was begun with other settings: {keys}. To go on with it give the same ones \
          (or --config {run}/teach.toml); to begin anew choose another --out, or remove the folder"
     )]
-    OtherRun {
-        run: PathBuf,
-        /// What differs.
-        keys: String,
-    },
+    OtherRun { run: PathBuf, keys: String },
     #[error(
         "{held_out} held-out pictures scatter too much to promise a false-reject share of {target}: nothing \
          would ever be rejected. Collect more pictures of good parts (100 to 300), or allow a larger \
          --false-reject"
     )]
     NoThreshold {
-        /// How many there were.
         held_out: usize,
         /// The share.
         target: f64,
@@ -74,10 +62,7 @@ pub enum TeachError {
         "stopped after step {step}; the same command goes on from there, and with --export-now it makes a \
          recipe of what is learned so far"
     )]
-    Stopped {
-        /// Steps done.
-        step: usize,
-    },
+    Stopped { step: usize },
     #[error("the network's size is {size} pixels: a recipe takes a multiple of 32 from 32 to 1024")]
     Size {
         /// As configured.

@@ -15,7 +15,6 @@ pub enum MaskError {
     #[error("{path}: the mask is {found}, a teaching picture {taught}: draw it over one of them")]
     Shape {
         path: PathBuf,
-        /// Its size.
         found: String,
         /// A teaching picture's.
         taught: String,
@@ -26,7 +25,6 @@ pub enum MaskError {
     )]
     Corrected {
         path: PathBuf,
-        /// Its size.
         found: String,
         /// The network's.
         size: usize,

@@ -42,6 +42,7 @@ pub struct TrainConfig {
 
 /// Why a run cannot begin.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum TrainConfigError {
     /// The network's part.
     #[error(transparent)]
@@ -49,11 +50,9 @@ pub enum TrainConfigError {
     /// A number out of its range.
     #[error("{key} is {value}: it must be {range}")]
     Range {
-        /// The key.
         key: &'static str,
         /// As configured.
         value: String,
-        /// What is possible.
         range: &'static str,
     },
 }

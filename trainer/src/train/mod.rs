@@ -68,7 +68,6 @@ pub enum TrainError {
         width: usize,
         /// Its height in pixels.
         height: usize,
-        /// Its channels.
         channels: usize,
         /// The network's width and height in pixels.
         size: usize,
@@ -87,10 +86,7 @@ pub enum TrainError {
     #[error(
         "the loss is not finite after step {step}: use a lower learning_rate; the last checkpoint is kept"
     )]
-    Diverged {
-        /// Steps done.
-        step: usize,
-    },
+    Diverged { step: usize },
     #[error(
         "{path}: is the checkpoint of a run with another configuration or other pictures; \
          use another folder, or remove the file to begin anew"

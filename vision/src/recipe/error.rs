@@ -45,7 +45,6 @@ pub enum RecipeError {
         path: PathBuf,
         /// The key, with its table.
         key: &'static str,
-        /// The value found.
         value: String,
         /// What would be.
         allowed: &'static str,
@@ -58,7 +57,6 @@ pub enum RecipeError {
         path: PathBuf,
         /// In the manifest.
         expected: String,
-        /// Of the file.
         found: String,
     },
     #[error(transparent)]
@@ -84,7 +82,6 @@ pub enum RecipeError {
          was changed by hand, or this machine does not compute what the recipe was taught with; do not use it"
     )]
     GoldenMismatch {
-        /// The golden picture.
         path: PathBuf,
         /// In the manifest.
         expected: Score,

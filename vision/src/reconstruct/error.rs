@@ -20,7 +20,6 @@ pub enum ReconstructError {
     #[error("node `{node}` ({operator}): {reason}")]
     Node {
         node: String,
-        /// Its operator.
         operator: String,
         reason: String,
     },
@@ -28,16 +27,13 @@ pub enum ReconstructError {
     Interface {
         /// Input, output, or their number.
         what: &'static str,
-        /// Type and shape.
         expected: String,
-        /// Type and shape.
         found: String,
     },
     #[error("the model has {found} {what}; at most {limit} are allowed")]
     OverLimit {
         /// What is counted.
         what: &'static str,
-        /// As the model has it.
         found: usize,
         limit: usize,
     },
@@ -49,9 +45,7 @@ pub enum ReconstructError {
     BufferLength {
         /// Input or output.
         what: &'static str,
-        /// Bytes given.
         found: usize,
-        /// Bytes needed.
         expected: usize,
     },
 }

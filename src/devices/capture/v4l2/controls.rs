@@ -56,9 +56,7 @@ pub enum ControlError {
     Differs {
         /// As `v4l2-ctl` has it.
         name: &'static str,
-        /// What was set.
         wanted: i32,
-        /// What is read back.
         found: i32,
     },
     #[error("control {name}: {source}")]

@@ -11,18 +11,11 @@ use crate::board::Match;
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum NodeError {
     #[error("no camera with {wanted} is there; {present}")]
-    Absent {
-        /// What was looked for.
-        wanted: String,
-        /// What is there instead.
-        present: String,
-    },
+    Absent { wanted: String, present: String },
     #[error("{count} cameras with {wanted} are there: tell them apart by `serial` or by `path`; {present}")]
     Several {
         count: usize,
-        /// What was looked for.
         wanted: String,
-        /// What is there.
         present: String,
     },
 }
