@@ -74,9 +74,8 @@ impl V4l2Device {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let fd = v4l::v4l2::open(path, libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC)?;
         // SAFETY: the descriptor was just opened, and nobody else has it
-        Ok(Self {
-            fd: unsafe { OwnedFd::from_raw_fd(fd) },
-        })
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { fd })
     }
 
     /// The request must be about a `T`. Through the C library's function, not the bare system call that the
