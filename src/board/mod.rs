@@ -4,7 +4,7 @@ mod camera;
 mod display;
 mod gpio;
 mod inputs;
-mod outputs;
+pub(crate) mod outputs;
 mod scenario;
 mod sections;
 mod settings;

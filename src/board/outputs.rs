@@ -117,10 +117,11 @@ impl OutputsConfig {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn config(path: PathBuf) -> OutputsConfig {
+    /// Three outputs, the gate active low, as characters in a file.
+    pub(crate) fn config(path: PathBuf) -> OutputsConfig {
         let lines = "gate = { line = 2, active_low = true }\nready = { line = 0 }\nfault = { line = 1 }";
         let config: OutputsConfig = toml::from_str(lines).expect("an [outputs] section");
         OutputsConfig {

@@ -159,14 +159,17 @@ const _: () = assert!(
     "the queues hold a frame and a verdict for every part in flight"
 );
 
+/// Both ends of a queue whose reader is woken.
+type Rung<'q, T> = (Sender<'q, T>, Consumer<'q, T>);
+
 /// Both ends of each queue.
 pub(super) struct Ends<'q> {
-    pub(super) belt: (Sender<'q, Input>, Consumer<'q, Input>),
-    pub(super) frames: (Sender<'q, Box<Frame>>, Consumer<'q, Box<Frame>>),
-    pub(super) verdicts: (Sender<'q, Input>, Consumer<'q, Input>),
-    pub(super) commands: (Sender<'q, Input>, Consumer<'q, Input>),
-    pub(super) jobs: (Sender<'q, Job>, Consumer<'q, Job>),
-    pub(super) exposures: (Sender<'q, Exposure>, Consumer<'q, Exposure>),
+    pub(super) belt: Rung<'q, Input>,
+    pub(super) frames: Rung<'q, Box<Frame>>,
+    pub(super) verdicts: Rung<'q, Input>,
+    pub(super) commands: Rung<'q, Input>,
+    pub(super) jobs: Rung<'q, Job>,
+    pub(super) exposures: Rung<'q, Exposure>,
     pub(super) traces: (Producer<'q, Trace>, Consumer<'q, Trace>),
     pub(super) counters: (Producer<'q, Counters>, Consumer<'q, Counters>),
 }
@@ -187,10 +190,7 @@ impl Queues {
     }
 }
 
-fn rung<'q, T, const N: usize>(
-    queue: &'q mut Queue<T, N>,
-    bell: &'q Bell,
-) -> (Sender<'q, T>, Consumer<'q, T>) {
+fn rung<'q, T, const N: usize>(queue: &'q mut Queue<T, N>, bell: &'q Bell) -> Rung<'q, T> {
     let (sender, receiver) = queue.split();
     (Sender::new(sender, bell), receiver)
 }

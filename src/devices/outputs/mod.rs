@@ -146,15 +146,7 @@ pub fn drive_safe(config: &OutputsConfig) -> Result<(), OutputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn config(path: PathBuf) -> OutputsConfig {
-        let lines = "gate = { line = 2, active_low = true }\nready = { line = 0 }\nfault = { line = 1 }";
-        let config: OutputsConfig = toml::from_str(lines).expect("an [outputs] section");
-        OutputsConfig {
-            back_end: OutputBackEnd::File(path),
-            ..config
-        }
-    }
+    use crate::board::outputs::tests::config;
 
     #[test]
     fn a_file_shows_the_levels_and_opening_makes_safe() {
